@@ -1,0 +1,121 @@
+"""The common language of the pipeline: what a frame, its keypoints and its registration are.
+
+Conventions used everywhere: image pixels have their centres at integers (x right, y down); field coordinates are
+metres with the origin at the field's centre, x along its length, y across it, z up; a homography is named for its
+direction, `p_field ~ field_from_image @ p_image`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float: TypeAlias = NDArray[np.floating[Any]]
+Image: TypeAlias = NDArray[np.uint8]
+
+
+class State(str, Enum):
+    """How a frame's homography came about; `LOST` carries none."""
+
+    VERIFIED = "verified"
+    """The keypoints' homography passed verification as it was."""
+    REFINED = "refined"
+    """Verification failed, the dense features mended it, and it then passed."""
+    TRACKED = "tracked"
+    """Carried by the motion between frames and confirmed on the picture."""
+    HELD = "held"
+    """The last good answer of an unmoved camera, shown again because nothing contradicts it."""
+    LOST = "lost"
+    """No homography, for the reason given."""
+
+
+class Reason(str, Enum):
+    """Why a frame is `LOST` (or, for the other states, `NONE`)."""
+
+    NONE = "none"
+    NO_FIELD = "no_field"
+    """The network sees no field: a close-up, a crowd, a studio, a black picture."""
+    FEW_KEYPOINTS = "few_keypoints"
+    """Too few keypoints, or all of them in a corner of the picture, to fix a homography."""
+    IMPLAUSIBLE = "implausible"
+    """The homography belongs to no camera that could have taken the picture."""
+    DISAGREEMENT = "disagreement"
+    """Subsets of the keypoints give different homographies."""
+    NO_LINES = "no_lines"
+    """The picture shows too few of the lines that the homography predicts."""
+    AMBIGUOUS = "ambiguous"
+    """Two different parts of the field explain the picture about equally well."""
+    BAD_FRAME = "bad_frame"
+    """The picture is empty, corrupt or too small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture with its times."""
+
+    image: Image
+    """(height, width, 3) uint8, BGR."""
+    index: int
+    """Number of the frame in its source, from 0, corrupt frames counted."""
+    pts_s: float | None
+    """Presentation time in the source, seconds; None where the source has none."""
+    capture_ns: int
+    """UTC nanoseconds since 1970 at which the picture was taken, as well as is known."""
+    monotonic_ns: int
+    """`time.monotonic_ns()` when the decoded picture was at hand: latency is counted from here."""
+    clock_source: str = "host"
+    """Where `capture_ns` comes from: `host` (arrival), `file` (start of processing + pts), `rtcp`, `ptp`."""
+    uncertainty_ns: int | None = None
+    """Half-width of the capture time's error, nanoseconds; None where unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """Keypoints of the field's uniform grid that were found in a picture."""
+
+    image_px: Float
+    """(n, 2) sub-pixel positions in the picture, pixels."""
+    field_m: Float
+    """(n, 2) their positions on the field, metres."""
+    score: Float
+    """(n,) weight of each, 0..1."""
+    index: NDArray[np.intp]
+    """(n,) number of each in the grid, row-major."""
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """What is known of how good a homography is."""
+
+    score: float = 0.0
+    """Calibrated probability, 0..1, that the homography is right (reprojection error under 2 % of the height)."""
+    inliers: int = 0
+    """Keypoints within the inlier threshold."""
+    rms_px: float | None = None
+    """Weighted RMS residual of the inliers, pixels of the source picture."""
+    expected_error_m: float | None = None
+    """Expected mean error on the visible field, metres; None where there is no homography."""
+    line_support: float | None = None
+    """Share of the predicted field lines that the picture bears out, 0..1; None where the check did not run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The answer for one frame: a homography that may be trusted, or a reason why there is none."""
+
+    state: State
+    reason: Reason = Reason.NONE
+    field_from_image: Float | None = None
+    """(3, 3) float64, or None if and only if `state` is LOST."""
+    quality: Quality = field(default_factory=Quality)
+    dense_ran: bool = False
+    """Whether the dense head was asked for."""
+    cut: bool = False
+    """Whether the picture changed so much from the one before that the shot was cut here."""
+    latency_ms: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds spent in each stage: `preprocess`, `infer`, `keypoints`, `verify`, `dense`, `refine`."""
