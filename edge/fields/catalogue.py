@@ -1,0 +1,85 @@
+"""The fields by name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edge.errors import UsageError
+from edge.fields import soccer
+from edge.fields.model import Field
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """How to build a field, and which sizes it takes."""
+
+    sport: str
+    build: Callable[[float, float], Field]
+    size_m: tuple[float, float]
+    length_range_m: Range | None = None
+    """None: the length is fixed."""
+    width_range_m: Range | None = None
+
+
+_FIELDS = {
+    "soccer": _Entry(
+        "soccer",
+        soccer.soccer,
+        (soccer.LENGTH_M, soccer.WIDTH_M),
+        soccer.LENGTH_RANGE_M,
+        soccer.WIDTH_RANGE_M,
+    ),
+}
+
+FIELD_NAMES: tuple[str, ...] = tuple(_FIELDS)
+"""Every name that `load_field` knows."""
+
+SPORTS: tuple[str, ...] = tuple(dict.fromkeys(e.sport for e in _FIELDS.values()))
+"""Every sport; the first field of a sport is its default."""
+
+
+def load_field(name: str, *, length_m: float | None = None, width_m: float | None = None) -> Field:
+    """The field called `name`, of its usual size or of another where the rules leave a choice (metres).
+
+    Raises UsageError for an unknown name, a size out of range, or another size of a field of fixed size.
+    """
+    entry = _FIELDS.get(name)
+    if entry is None:
+        raise UsageError(_unknown("field", name, FIELD_NAMES))
+    length = _checked(name, "length_m", length_m, entry.size_m[0], entry.length_range_m)
+    width = _checked(name, "width_m", width_m, entry.size_m[1], entry.width_range_m)
+    return entry.build(length, width)
+
+
+def default_field(sport: str) -> str:
+    """The name of a sport's usual field; raises UsageError for an unknown sport."""
+    for name, entry in _FIELDS.items():
+        if entry.sport == sport:
+            return name
+    raise UsageError(_unknown("sport", sport, SPORTS))
+
+
+def _checked(
+    name: str, what: str, value: float | None, usual: float, allowed: Range | None
+) -> float:
+    if value is None or abs(value - usual) < 0.005:
+        return usual
+    if allowed is None:
+        raise UsageError(
+            f"{what} of field {name!r} is {value}: it is fixed at {usual:g}; leave it out"
+        )
+    if not allowed[0] <= value <= allowed[1]:
+        raise UsageError(
+            f"{what} of field {name!r} is {value}: use {allowed[0]:g} to {allowed[1]:g}"
+        )
+    return float(value)
+
+
+def _unknown(what: str, name: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"unknown {what} {name!r}: {hint}known are {', '.join(known)}"

@@ -1,0 +1,97 @@
+"""What a field is: markings, key regions and a grid of keypoints, as immutable data in metres.
+
+The origin is the field's centre, x runs along its length, y across it, z up. The main camera stands at
+negative y (in tennis, behind the baseline: at negative x).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+MarkingKind = Literal["boundary", "line", "curve", "spot", "hash"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marking:
+    """One painted line: a polyline along the middle of the paint; curves are already sampled densely."""
+
+    name: str
+    points_m: Points
+    """(n, 2) with n >= 2, metres; a closed line repeats its first point."""
+    width_m: float
+    """Width of the paint, metres."""
+    colour: str
+    """Name of the paint in a palette (see `edge.fields.PALETTES`)."""
+    kind: MarkingKind
+    """A `spot` is a disc, given as a circle of half its radius and a line of that width."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A key region: an area that a picture shows as a whole, by its paint or by the lines around it."""
+
+    name: str
+    polygon_m: Points
+    """(n, 2) with n >= 3, metres, not closed: the last point joins the first."""
+    colour: str
+    """Name of the paint in a palette; `surface` for an area that only its lines set off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A uniform grid of keypoints that spans the whole field, borders included."""
+
+    columns: int
+    """Keypoints along x, at least 2."""
+    rows: int
+    """Keypoints along y, at least 2."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Field:
+    """A playing field as data."""
+
+    name: str
+    sport: str
+    length_m: float
+    """Extent along x: the boundary's lines (soccer, tennis) or edges lie at ±length/2."""
+    width_m: float
+    """Extent along y."""
+    runoff_m: float
+    """How far the surface goes on beyond the boundary, metres."""
+    markings: tuple[Marking, ...]
+    """In the order of painting."""
+    regions: tuple[Region, ...]
+    """In the order of painting, below all markings."""
+    grid: Grid
+    corner_radius_m: float = 0.0
+    """Radius of the boundary's corners (ice hockey), else 0."""
+
+    def keypoints_m(self) -> Points:
+        """The grid's keypoints, (columns * rows, 2) metres, row-major from the corner (-x, -y)."""
+        x = np.linspace(-self.length_m / 2, self.length_m / 2, self.grid.columns)
+        y = np.linspace(-self.width_m / 2, self.width_m / 2, self.grid.rows)
+        return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+
+    def marking(self, name: str) -> Marking:
+        """The marking called `name`; KeyError when there is none."""
+        return _named(self.markings, name)
+
+    def region(self, name: str) -> Region:
+        """The region called `name`; KeyError when there is none."""
+        return _named(self.regions, name)
+
+
+_Named = TypeVar("_Named", Marking, Region)
+
+
+def _named(items: tuple[_Named, ...], name: str) -> _Named:
+    for item in items:
+        if item.name == name:
+            return item
+    raise KeyError(name)

@@ -1,0 +1,56 @@
+"""Exact distances from the pixels of a raster to a set of line segments. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.fields.model import Points
+
+
+def segments_of(outlines: Iterable[Points]) -> Points:
+    """The segments of all polylines, (m, 2, 2): segment, end, coordinate."""
+    parts = [np.stack([p[:-1], p[1:]], axis=1) for p in outlines]
+    return np.concatenate(parts) if parts else np.empty((0, 2, 2))
+
+
+def nearest_distance(
+    segments: Points, x: Points, y: Points, tile_px: int | None = None
+) -> NDArray[np.float32]:
+    """Distance of the points (x[j], y[i]) to the nearest of (m, 2, 2) segments, (len(y), len(x)) float32.
+
+    With `tile_px` the work goes by square tiles, and each one looks only at the segments that can be nearest to
+    any of its points; the result is the same. Without segments it is infinite.
+    """
+    out = np.full((len(y), len(x)), np.inf, np.float32)
+    if len(segments) == 0:
+        return out
+    step = tile_px or max(len(x), len(y))
+    for i in range(0, len(y), step):
+        for j in range(0, len(x), step):
+            xs, ys = x[j : j + step], y[i : i + step]
+            near = segments if tile_px is None else _candidates(segments, xs, ys)
+            px, py = xs[None, None, :], ys[None, :, None]
+            out[i : i + step, j : j + step] = _distance(near, px, py).min(axis=0)
+    return out
+
+
+def _candidates(segments: Points, x: Points, y: Points) -> Points:
+    """The segments that can be nearest to a point of the tile spanned by x and y."""
+    cx, cy = (x[0] + x[-1]) / 2, (y[0] + y[-1]) / 2
+    reach = np.hypot(x[-1] - cx, y[-1] - cy)
+    d = _distance(segments, np.full((1, 1, 1), cx), np.full((1, 1, 1), cy)).ravel()
+    # a point of the tile is at most `reach` from its centre, so its nearest segment is within d.min() + 2 reach
+    return segments[d <= d.min() + 2 * reach + 1e-9]
+
+
+def _distance(segments: Points, px: Points, py: Points) -> Points:
+    """Distances of points (1, 1, w), (1, h, 1) to (m, 2, 2) segments, (m, h, w)."""
+    ax, ay = segments[:, 0, 0, None, None], segments[:, 0, 1, None, None]
+    dx, dy = segments[:, 1, 0, None, None] - ax, segments[:, 1, 1, None, None] - ay
+    square = np.maximum(dx * dx + dy * dy, 1e-24)
+    t = np.clip(((px - ax) * dx + (py - ay) * dy) / square, 0.0, 1.0)
+    distance: Points = np.hypot(px - ax - t * dx, py - ay - t * dy)
+    return distance
