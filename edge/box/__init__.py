@@ -1,0 +1,3 @@
+"""The composition root: builds the stages from the configuration and owns the threads."""
+
+from __future__ import annotations

@@ -1,0 +1,65 @@
+"""What the pipeline needs of its parts: one or two methods each, so that a test can stand in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from edge.types import Frame, Image, Registration
+
+
+class Registrar(Protocol):
+    """Answers where the field is in a picture."""
+
+    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
+        """Register one (height, width, 3) uint8 BGR picture; what cannot be registered is `lost`."""
+
+    def close(self) -> None:
+        """Release the engine."""
+
+
+class FrameReader(Protocol):
+    """Gives frames to the pipeline, with a thread behind it that captures or decodes."""
+
+    def get(self, timeout_s: float) -> Frame | None:
+        """Return the next frame, or None when none came in time or none will come (`ended`)."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further frame will come."""
+
+    @property
+    def captured(self) -> int:
+        """Count what the source gave so far, good and corrupt."""
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Count the captured frames that `get` never gave, by cause."""
+
+    def close(self) -> None:
+        """Stop the thread and close the source."""
+
+
+class Outlet(Protocol):
+    """Takes each answer for publication; never blocks and never raises."""
+
+    def publish(self, frame: Frame, registration: Registration) -> None:
+        """Hand one answer over."""
+
+
+class Sink(Protocol):
+    """An output file that is complete when closed and absent when aborted."""
+
+    @property
+    def path(self) -> Path:
+        """Return where the result will lie."""
+
+    def write(self, frame: Frame, registration: Registration) -> None:
+        """Add one frame; raises OSError or TouchlineError when it cannot."""
+
+    def close(self) -> None:
+        """Finish the file under its own name."""
+
+    def abort(self) -> None:
+        """Remove what was written."""

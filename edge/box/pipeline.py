@@ -1,0 +1,74 @@
+"""The loop that takes frames from a reader, registers them, and hands the answers on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge.box.interfaces import FrameReader, Outlet, Registrar
+from edge.box.ledger import FrameLedger
+from edge.box.sink_thread import SinkThread
+from edge.box.timing import StageTimes
+from edge.types import Frame, Registration
+
+_POLL_S = 0.2
+"""How soon a stop is noticed while no frame comes."""
+
+OnFrame = Callable[[Frame, Registration], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What the loop counts as it goes."""
+
+    ledger: FrameLedger = field(default_factory=FrameLedger)
+    times: StageTimes = field(default_factory=StageTimes)
+
+
+def run_loop(
+    reader: FrameReader,
+    registrar: Registrar,
+    tally: Tally,
+    *,
+    stop: threading.Event,
+    outlet: Outlet | None = None,
+    sinks: SinkThread | None = None,
+    max_frames: int | None = None,
+    on_frame: OnFrame | None = None,
+) -> str:
+    """Process frames until the source ends; returns why it stopped: `end`, `signal`, `max_frames`.
+
+    Stage `queue` is the time from the decoded picture (`Frame.monotonic_ns`) to the start of its
+    registration, `total` to the hand-over for publication.
+    """
+    while not stop.is_set():
+        if max_frames is not None and tally.ledger.processed >= max_frames:
+            return "max_frames"
+        frame = reader.get(_POLL_S)
+        if frame is None:
+            if reader.ended:
+                return "end"
+            continue
+        registration = _register(frame, registrar, tally)
+        if outlet is not None:
+            outlet.publish(frame, registration)
+        tally.times.add("total", _ms_since(frame.monotonic_ns))
+        if sinks is not None:
+            sinks.put(frame, registration)
+        if on_frame is not None:
+            on_frame(frame, registration)
+    return "signal"
+
+
+def _register(frame: Frame, registrar: Registrar, tally: Tally) -> Registration:
+    tally.times.add("queue", _ms_since(frame.monotonic_ns))
+    registration = registrar.register(frame.image, pts_s=frame.pts_s)
+    tally.times.add_all(registration.latency_ms)
+    tally.ledger.add(registration)
+    return registration
+
+
+def _ms_since(monotonic_ns: int) -> float:
+    return (time.monotonic_ns() - monotonic_ns) / 1e6
