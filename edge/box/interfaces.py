@@ -13,7 +13,7 @@ class Registrar(Protocol):
     """Answers where the field is in a picture."""
 
     def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
-        """Register one (height, width, 3) uint8 BGR picture; what cannot be registered is `lost`."""
+        """Register one (height, width, 3) uint8 BGR picture; at worst it is `lost`."""
 
     def close(self) -> None:
         """Release the engine."""

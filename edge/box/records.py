@@ -8,7 +8,7 @@ from edge.types import Frame, Registration
 
 
 def record(registration: Registration, *, image: str, sport: str) -> dict[str, Any]:
-    """Describe a registration: image, sport, state, field_from_image (9 numbers, row-major) or None, …."""
+    """Describe a registration; `field_from_image` is 9 numbers, row-major, or None."""
     h = registration.field_from_image
     return {
         "image": image,

@@ -15,7 +15,7 @@ class Summary:
 
     source: str
     sport: str
-    field: str
+    field_name: str
     bundle: str
     engine: str
     precision: str

@@ -1,0 +1,23 @@
+"""Shared by all tests: nothing that a test starts may outlive it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+_GRACE_S = 5.0
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a thread running; threads that are ending get a moment for it."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + _GRACE_S
+    while left := [t for t in threading.enumerate() if t not in before and t.is_alive()]:
+        if time.monotonic() > deadline:
+            pytest.fail(f"threads left behind: {', '.join(t.name for t in left)}")
+        time.sleep(0.01)
