@@ -1,0 +1,230 @@
+"""The configuration of a box: one YAML file, one model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationInfo, field_validator
+
+from edge.config.brokers import BrokerConfig, EmbeddedBrokerConfig
+from edge.config.ids import Id, Prefix
+from edge.config.section import Section, setting
+from edge.config.sources import SourceConfig
+from edge.config.suggest import did_you_mean
+from edge.errors import UsageError
+from edge.fields import SPORTS, default_field, load_field
+
+
+class CameraConfig(Section):
+    """The camera whose picture is registered."""
+
+    id: Id = setting("cam1", "Camera id", "Names the camera in topics: `cam/<id>/…`.")
+
+
+class FieldConfig(Section):
+    """The playing field at this venue."""
+
+    name: str | None = setting(
+        None,
+        "Field",
+        "Variant of the sport's field (`touchline fields` lists them); null: the usual one.",
+    )
+    length_m: float | None = setting(
+        None,
+        "Length",
+        "Length where the rules leave a choice; null: the usual one.",
+        unit="m",
+        gt=0,
+        le=500,
+    )
+    width_m: float | None = setting(
+        None,
+        "Width",
+        "Width where the rules leave a choice; null: the usual one.",
+        unit="m",
+        gt=0,
+        le=500,
+    )
+    camera_side: Literal["near", "far"] = setting(
+        "near",
+        "Camera side",
+        "near: the camera stands where y is negative; far: where y is positive, and homographies "
+        "are turned by half a turn, so that cameras on both sides publish the same coordinates.",
+    )
+
+
+class EngineConfig(Section):
+    """What runs the networks."""
+
+    name: Literal["auto", "onnxruntime", "openvino", "tflite"] = setting(
+        "auto", "Engine", "auto: the fastest of those that work on this box, measured at start."
+    )
+    threads: int | None = setting(
+        None, "Threads", "Threads of the engine; null: it decides.", ge=1, le=256
+    )
+    bundle: Path | None = setting(
+        None, "Model bundle", "Folder of a model bundle; null: the one that ships for the sport."
+    )
+
+
+class RegistrationConfig(Section):
+    """How answers are checked and mended."""
+
+    verify: Literal["auto", "always"] = setting(
+        "auto",
+        "Verify",
+        "auto: the second check runs when the first is in doubt; always: on every frame.",
+    )
+    refine: Literal["auto", "never", "always"] = setting(
+        "auto",
+        "Refine",
+        "auto: when verification fails; never: only accept or refuse; always: every frame.",
+    )
+
+
+class EventConfig(Section):
+    """When a change of state becomes an event."""
+
+    locked_after_frames: int = setting(
+        3,
+        "Lock after",
+        "Answered frames in a row that make `locked`.",
+        restart=False,
+        ge=1,
+        le=1000,
+    )
+    lost_after_frames: int = setting(
+        10, "Lost after", "Refused frames in a row that make `lost`.", restart=False, ge=1, le=1000
+    )
+
+
+class SpoolConfig(Section):
+    """Where events wait while the broker is away."""
+
+    path: Path | None = setting(
+        None,
+        "File",
+        "SQLite file; null: `spool.sqlite` in the state folder of the user or the system.",
+    )
+    max_mb: float = setting(
+        16.0,
+        "Size",
+        "Events beyond this are dropped, the oldest first.",
+        unit="MB",
+        ge=0.1,
+        le=10_000,
+    )
+    max_age_h: float = setting(
+        72.0, "Age", "Events older than this are dropped.", unit="h", gt=0, le=10_000
+    )
+
+
+class PublishConfig(Section):
+    """What is published, and how often."""
+
+    prefix: Prefix = setting(
+        "touchline", "Prefix", "Topic levels in front of `v1/<site>/<device>`."
+    )
+    frame_expiry_s: int = setting(
+        1,
+        "Frame expiry",
+        "A homography that is older is not delivered (MQTT 5).",
+        unit="s",
+        ge=1,
+        le=60,
+    )
+    latest_interval_s: float = setting(
+        1.0, "Latest", "Interval of the retained copy for late joiners.", unit="s", ge=0.1, le=60
+    )
+    latest_expiry_s: int = setting(
+        10,
+        "Latest expiry",
+        "The retained copy vanishes when it is older (MQTT 5).",
+        unit="s",
+        ge=1,
+        le=3600,
+    )
+    will_delay_s: int = setting(
+        5,
+        "Will delay",
+        "A link that is back within this is not reported offline (MQTT 5).",
+        unit="s",
+        ge=0,
+        le=60,
+    )
+    events: EventConfig = setting(
+        EventConfig(), "Events", "When a change of state becomes an event."
+    )
+    spool: SpoolConfig = setting(
+        SpoolConfig(), "Spool", "Where events wait while the broker is away."
+    )
+
+
+class OutputConfig(Section):
+    """Files written beside the publication; none by default."""
+
+    jsonl: Path | None = setting(None, "JSON lines", "File that gets one JSON object a frame.")
+    overlay: Path | None = setting(
+        None,
+        "Overlay",
+        "Video file (.mp4) or folder of pictures with the field drawn over each frame.",
+    )
+
+
+class Config(Section):
+    """The configuration of a box."""
+
+    version: Literal[1] = setting(1, "Version", "Version of this file's format.")
+    site: Id = setting("venue", "Site", "Names the venue in topics.")
+    device: Id = setting("box", "Device", "Names this box in topics; unique within the site.")
+    sport: str = setting("soccer", "Sport", "The sport that is played.", validate_default=True)
+    camera: CameraConfig = setting(CameraConfig(), "Camera", "The camera.")
+    field: FieldConfig = setting(FieldConfig(), "Field", "The playing field.")
+    source: SourceConfig | None = setting(
+        None, "Source", "Where frames come from; may be left to the command line (`--source`)."
+    )
+    engine: EngineConfig = setting(EngineConfig(), "Engine", "What runs the networks.")
+    registration: RegistrationConfig = setting(
+        RegistrationConfig(), "Registration", "How answers are checked and mended."
+    )
+    broker: BrokerConfig = setting(
+        EmbeddedBrokerConfig(type="embedded"), "Broker", "Which MQTT broker to publish to."
+    )
+    publish: PublishConfig = setting(
+        PublishConfig(), "Publication", "What is published, and how often."
+    )
+    output: OutputConfig = setting(
+        OutputConfig(), "Output", "Files written beside the publication."
+    )
+
+    @field_validator("sport")
+    @classmethod
+    def _known_sport(cls, sport: str) -> str:
+        if sport not in SPORTS:
+            near = did_you_mean(sport, SPORTS)
+            msg = f"unknown sport {sport!r}{near}; known are {', '.join(SPORTS)}"
+            raise ValueError(msg)
+        return sport
+
+    @field_validator("field")
+    @classmethod
+    def _buildable_field(cls, field: FieldConfig, info: ValidationInfo) -> FieldConfig:
+        sport = info.data.get("sport")
+        if sport is None:  # refused above
+            return field
+        try:
+            built = load_field(
+                field.name or default_field(sport), length_m=field.length_m, width_m=field.width_m
+            )
+        except UsageError as error:
+            raise ValueError(str(error)) from error
+        if built.sport != sport:
+            msg = f"field {field.name!r} is of {built.sport}, not of {sport}"
+            raise ValueError(msg)
+        return field
+
+    @property
+    def field_name(self) -> str:
+        """Name of the field to load: the given one, or the sport's usual."""
+        return self.field.name or default_field(self.sport)

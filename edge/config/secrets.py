@@ -1,0 +1,82 @@
+"""Passwords: found when they are needed, never shown."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel
+
+from edge.config.models import Config
+from edge.config.sources import without_userinfo
+from edge.errors import ConfigError
+
+HIDDEN = "***"
+
+
+class HasPassword(Protocol):
+    """A section that says where its password is."""
+
+    @property
+    def password_file(self) -> Path | None:
+        """File whose first line is the password."""
+
+    @property
+    def password_env(self) -> str | None:
+        """Environment variable that holds the password."""
+
+
+def credentials(
+    section: HasPassword, environ: Mapping[str, str] = os.environ
+) -> tuple[str | None, str | None]:
+    """Return the user name and password of a section, its URL's where that has them.
+
+    Raises ConfigError when the file or variable that should hold the password does not.
+    """
+    url = urlsplit(getattr(section, "url", ""))
+    user = getattr(section, "username", None) or (unquote(url.username) if url.username else None)
+    password: str | None = getattr(section, "password", None)
+    if section.password_file is not None:
+        password = _first_line(section.password_file)
+    elif section.password_env is not None:
+        password = environ.get(section.password_env)
+        if password is None:
+            raise ConfigError(
+                f"the environment variable {section.password_env} (the password) is not set"
+            )
+    elif password is None and url.password is not None:
+        password = unquote(url.password)
+    return user, password
+
+
+def redacted(config: Config) -> dict[str, Any]:
+    """Return a configuration as plain data to show or report, its secrets replaced by `***`."""
+    return _redacted(config)
+
+
+def _redacted(section: BaseModel) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for name, info in type(section).model_fields.items():
+        value = getattr(section, name)
+        extra = info.json_schema_extra
+        if isinstance(value, BaseModel):
+            shown[name] = _redacted(value)
+        elif value is not None and isinstance(extra, dict) and extra.get("x-secret"):
+            shown[name] = without_userinfo(value) if "://" in value else HIDDEN
+        else:
+            shown[name] = str(value) if isinstance(value, Path) else value
+    return shown
+
+
+def _first_line(file: Path) -> str:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: the password file cannot be read: {error}") from error
+    line = text.split("\n", 1)[0].rstrip("\r")
+    if not line:
+        raise ConfigError(f"{file}: the password file's first line is empty")
+    return line

@@ -1,0 +1,152 @@
+"""Where frames come from: one section per kind of source, told apart by `type`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from edge.config.section import Section, setting
+
+
+class FileSource(Section):
+    """A video file; every frame is processed."""
+
+    type: Literal["file"] = setting(..., "Kind", "A video file.")
+    path: Path = setting(..., "File", "The video file.")
+    loop: bool = setting(
+        default=False,
+        title="Loop",
+        description="Start over at the end, as a live camera would run on.",
+    )
+
+
+class FolderSource(Section):
+    """A folder of pictures, in the order of their names."""
+
+    type: Literal["folder"] = setting(..., "Kind", "A folder of pictures.")
+    path: Path = setting(
+        ..., "Folder", "The folder; its pictures are taken in the order of their names."
+    )
+    fps: float = setting(
+        25.0, "Frame rate", "Rate that the pictures' times assume.", unit="Hz", gt=0, le=1000
+    )
+
+
+class RtspSource(Section):
+    """A network camera's RTSP stream."""
+
+    type: Literal["rtsp"] = setting(..., "Kind", "An RTSP stream.")
+    url: str = setting(
+        ...,
+        "Address",
+        "rtsp://host[:port]/path; a user and password may be part of it.",
+        secret=True,
+    )
+    transport: Literal["tcp", "udp"] = setting(
+        "tcp", "Transport", "TCP loses nothing; UDP has less delay on a clean network."
+    )
+    username: str | None = setting(None, "User", "User name at the camera.")
+    password_file: Path | None = setting(
+        None, "Password file", "File whose first line is the password."
+    )
+    password_env: str | None = setting(
+        None, "Password variable", "Environment variable that holds the password."
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _is_rtsp(cls, url: str) -> str:
+        problem = _rtsp_problem(url)
+        if problem:
+            raise ValueError(problem)
+        return url
+
+
+class V4l2Source(Section):
+    """A camera or capture card on this box."""
+
+    type: Literal["v4l2"] = setting(..., "Kind", "A camera or capture card on this box.")
+    device: Path = setting(Path("/dev/video0"), "Device", "The video device.")
+    width: int | None = setting(
+        None, "Width", "Picture width to ask for.", unit="px", ge=16, le=8192
+    )
+    height: int | None = setting(
+        None, "Height", "Picture height to ask for.", unit="px", ge=16, le=8192
+    )
+    fps: float | None = setting(None, "Frame rate", "Rate to ask for.", unit="Hz", gt=0, le=1000)
+
+
+class RenderedSource(Section):
+    """A rendered match with a PTZ camera: for trying things without a camera."""
+
+    type: Literal["rendered"] = setting(..., "Kind", "A rendered match.")
+    seed: int = setting(0, "Seed", "The same seed gives the same match.", ge=0, le=2**32 - 1)
+    seconds: float | None = setting(
+        20.0, "Duration", "Length of the clip; null: endless.", unit="s", gt=0
+    )
+    width: int = setting(1280, "Width", "Picture width.", unit="px", ge=64, le=4096)
+    height: int = setting(720, "Height", "Picture height.", unit="px", ge=64, le=4096)
+    fps: float = setting(25.0, "Frame rate", "Frames per second.", unit="Hz", gt=0, le=240)
+    live: bool = setting(
+        default=False,
+        title="Live",
+        description="Deliver in real time and drop what comes late, as a camera does.",
+    )
+
+
+AnySource: TypeAlias = FileSource | FolderSource | RtspSource | V4l2Source | RenderedSource
+
+
+def source_from_spec(spec: str) -> dict[str, Any]:
+    """Turn the short form of a source into its section's keys.
+
+    `rtsp://…`, `/dev/video0` or `v4l2:/dev/video0`, `rendered[:SEED]`, a folder, else a file.
+    The file system is asked only whether a path is a folder.
+    """
+    if re.match(r"^rtsps?://", spec):
+        return {"type": "rtsp", "url": spec}
+    kind, _, rest = spec.partition(":")
+    if kind == "rendered":
+        return {"type": "rendered"} | ({"seed": rest} if rest else {})
+    if kind == "v4l2" and rest:
+        return {"type": "v4l2", "device": rest}
+    if spec.startswith("/dev/video"):
+        return {"type": "v4l2", "device": spec}
+    path = unquote(urlsplit(spec).path) if spec.startswith("file://") else spec
+    return {"type": "folder" if _is_folder(path) else "file", "path": path}
+
+
+def _rtsp_problem(url: str) -> str | None:
+    expected = "expected rtsp://[user:password@]host[:port]/path"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"rtsp", "rtsps"} and parts.hostname and parts.port != 0
+    except ValueError:  # its text would quote a part of the password
+        return f"the host or port is malformed; {expected}"
+    return None if usable else expected
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):  # too long, or a NUL in it: opening it will say so
+        return False
+
+
+def _expand(value: object) -> object:
+    return source_from_spec(value) if isinstance(value, str) else value
+
+
+SourceConfig: TypeAlias = Annotated[
+    Annotated[AnySource, Field(discriminator="type")], BeforeValidator(_expand)
+]
+"""A source's section, or its short form (`rtsp://…`, `/dev/video0`, `rendered`, a path)."""
+
+
+def without_userinfo(url: str) -> str:
+    """Return a URL without the user and password in it."""
+    return re.sub(r"//.*@", "//***@", url, count=1)
