@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from edge.errors import UsageError
-from edge.fields import soccer
+from edge.fields import american_football, basketball, ice_hockey, soccer, tennis
 from edge.fields.model import Field
 
 Range = tuple[float, float]
@@ -25,6 +26,11 @@ class _Entry:
     width_range_m: Range | None = None
 
 
+def _fixed(build: Callable[[], Field]) -> Callable[[float, float], Field]:
+    """Adapt a field of one size to the builders' signature."""
+    return lambda _length, _width: build()
+
+
 _FIELDS = {
     "soccer": _Entry(
         "soccer",
@@ -32,6 +38,32 @@ _FIELDS = {
         (soccer.LENGTH_M, soccer.WIDTH_M),
         soccer.LENGTH_RANGE_M,
         soccer.WIDTH_RANGE_M,
+    ),
+    **{
+        name: _Entry(
+            "american_football",
+            _fixed(partial(american_football.american_football, name)),
+            (american_football.LENGTH_M, american_football.WIDTH_M),
+        )
+        for name in ("nfl", "ncaa_football", "high_school_football")
+    },
+    "nhl": _Entry("ice_hockey", ice_hockey.nhl, (ice_hockey.NHL_LENGTH_M, ice_hockey.NHL_WIDTH_M)),
+    "iihf": _Entry(
+        "ice_hockey",
+        ice_hockey.iihf,
+        (ice_hockey.IIHF_LENGTH_M, ice_hockey.IIHF_WIDTH_M),
+        ice_hockey.IIHF_LENGTH_RANGE_M,
+        ice_hockey.IIHF_WIDTH_RANGE_M,
+    ),
+    **{
+        name: _Entry(
+            "basketball", _fixed(partial(basketball.basketball, name)), basketball.size_of(name)
+        )
+        for name in ("nba", "fiba", "ncaa_basketball")
+    },
+    "itf": _Entry("tennis", _fixed(tennis.itf), (tennis.LENGTH_M, tennis.DOUBLES_WIDTH_M)),
+    "itf_singles": _Entry(
+        "tennis", _fixed(tennis.itf_singles), (tennis.LENGTH_M, tennis.SINGLES_WIDTH_M)
     ),
 }
 

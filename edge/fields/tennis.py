@@ -1,0 +1,70 @@
+"""Tennis courts: ITF Rules of Tennis, Rule 1 "The Court".
+
+All measures are to the outer edges of the lines, so the baselines and sidelines lie inside ±length/2 and
+±width/2; the centre service line and the centre marks lie on the axis.
+"""
+
+from __future__ import annotations
+
+from edge.fields.model import Field, Grid, Marking, Region
+from edge.fields.shapes import both_ends, path, rectangle
+
+LENGTH_M, DOUBLES_WIDTH_M, SINGLES_WIDTH_M = 23.77, 10.97, 8.23
+SERVICE = 6.40  # from the net to the service line
+LINE, BASELINE = 0.05, 0.10  # lines 2.5 to 5 cm, baselines up to 10 cm, centre line and marks 5 cm
+CENTRE_MARK = 0.10
+
+
+def itf() -> Field:
+    """Build the court with the doubles alleys."""
+    return _court("itf", DOUBLES_WIDTH_M)
+
+
+def itf_singles() -> Field:
+    """Build a court for singles only, without alleys."""
+    return _court("itf_singles", SINGLES_WIDTH_M)
+
+
+def _court(name: str, width: float) -> Field:
+    x, y = LENGTH_M / 2, width / 2
+    base, side, service = x - BASELINE / 2, y - LINE / 2, SERVICE - LINE / 2
+    single = SINGLES_WIDTH_M / 2 - LINE / 2
+    mark = path((x - BASELINE, 0), (x - BASELINE - CENTRE_MARK, 0))
+    markings = both_ends("baseline", path((base, -y), (base, y)), BASELINE, "white", "boundary")
+    for name_, at, kind in (("sideline", side, "boundary"), ("singles sideline", single, "line")):
+        if name_ == "singles sideline" and width == SINGLES_WIDTH_M:
+            continue
+        near, far = path((-x, -at), (x, -at)), path((-x, at), (x, at))
+        markings.append(Marking(f"near {name_}", near, LINE, "white", kind))
+        markings.append(Marking(f"far {name_}", far, LINE, "white", kind))
+    line = path((service, -single), (service, single))
+    markings += both_ends("service line", line, LINE, "white")
+    centre = path((-service, 0), (service, 0))
+    markings.append(Marking("centre service line", centre, LINE, "white", "line"))
+    markings += both_ends("centre mark", mark, LINE, "white", "hash")
+    return Field(
+        name=name,
+        sport="tennis",
+        length_m=LENGTH_M,
+        width_m=width,
+        runoff_m=6.0,
+        markings=tuple(markings),
+        regions=_regions(width),
+        grid=Grid(13, 7),
+    )
+
+
+def _regions(width: float) -> tuple[Region, ...]:
+    """Service boxes and, for doubles, the alleys."""
+    x, single = LENGTH_M / 2, SINGLES_WIDTH_M / 2
+    regions = [
+        Region("left near service box", rectangle(-SERVICE, -single, 0, 0), "surface"),
+        Region("left far service box", rectangle(-SERVICE, 0, 0, single), "surface"),
+        Region("right near service box", rectangle(0, -single, SERVICE, 0), "surface"),
+        Region("right far service box", rectangle(0, 0, SERVICE, single), "surface"),
+    ]
+    if width > SINGLES_WIDTH_M:
+        y = width / 2
+        regions.append(Region("near alley", rectangle(-x, -y, x, -single), "surface"))
+        regions.append(Region("far alley", rectangle(-x, single, x, y), "surface"))
+    return tuple(regions)
