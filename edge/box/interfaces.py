@@ -37,6 +37,10 @@ class FrameReader(Protocol):
     def dropped(self) -> Mapping[str, int]:
         """Count the captured frames that `get` never gave, by cause."""
 
+    @property
+    def note(self) -> str | None:
+        """Return one line about something odd that a person should know."""
+
     def close(self) -> None:
         """Stop the thread and close the source."""
 

@@ -1,0 +1,90 @@
+"""Readers behind one interface: the newest frame of a live source, every frame of a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from edge.box.interfaces import FrameReader
+from edge.capture import LiveReader, ReadAhead, Source
+from edge.types import Frame
+
+
+def reader_for(source: Source, reopen: Callable[[], Source]) -> FrameReader:
+    """Read an open source in a thread of its own; `reopen` serves a live one that broke."""
+    if source.info.live:
+        return LiveFrames(LiveReader(reopen, first=source))
+    return FileFrames(ReadAhead(source))
+
+
+class LiveFrames:
+    """The newest frame of a live source; what it replaces is counted as dropped."""
+
+    def __init__(self, reader: LiveReader) -> None:
+        self._reader = reader
+
+    def get(self, timeout_s: float) -> Frame | None:
+        """Return the newest frame, or None when none came in time."""
+        return self._reader.get(timeout_s)
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further frame will come."""
+        return self._reader.ended
+
+    @property
+    def captured(self) -> int:
+        """Count what came in, good and corrupt."""
+        return self._reader.counts.captured + self._reader.corrupt
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Count by cause what came in and was not given on."""
+        return {**self._reader.counts.dropped, "corrupt": self._reader.corrupt}
+
+    @property
+    def note(self) -> str | None:
+        """Return why the connection is broken, if it is."""
+        return self._reader.last_error
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._reader.close()
+
+
+class FileFrames:
+    """Every frame of a file, decoded a little ahead."""
+
+    def __init__(self, reader: ReadAhead) -> None:
+        self._reader = reader
+        self._frames: Iterator[Frame] = iter(reader)
+        self._ended = False
+
+    def get(self, timeout_s: float) -> Frame | None:  # noqa: ARG002 - a file has no pauses to wait out
+        """Return the next frame, or None at the end."""
+        frame = next(self._frames, None)
+        self._ended = frame is None
+        return frame
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last frame was given."""
+        return self._ended
+
+    @property
+    def captured(self) -> int:
+        """Count what was decoded, good and corrupt."""
+        return self._reader.counts.captured + self._reader.corrupt
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Count what was not given on: frames decoded ahead of a stop, and corrupt ones."""
+        return {**self._reader.counts.dropped, "corrupt": self._reader.corrupt}
+
+    @property
+    def note(self) -> str | None:
+        """Return what is odd about the file, such as that it was cut short."""
+        return self._reader.note
+
+    def close(self) -> None:
+        """Stop decoding and close the file."""
+        self._reader.close()

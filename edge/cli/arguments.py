@@ -1,0 +1,50 @@
+"""Types and groups of options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+REFINE = ("auto", "never", "always")
+ENGINES = ("auto", "onnxruntime", "openvino", "tflite")
+
+
+def positive_int(text: str) -> int:
+    """Read a whole number of at least 1."""
+    value = int(text) if text.isdecimal() else 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least 1")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """Read a number greater than 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number greater than 0")
+    return value
+
+
+def add_field_options(parser: argparse.ArgumentParser) -> None:
+    """Add what names the sport and the field."""
+    group = parser.add_argument_group("field")
+    group.add_argument("--sport", help="sport that is played (default: soccer)")
+    group.add_argument("--field", help="variant of its field (default: the sport's usual one)")
+    group.add_argument("--length", type=positive_float, metavar="M", help="field length, metres")
+    group.add_argument("--width", type=positive_float, metavar="M", help="field width, metres")
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how the network runs."""
+    group = parser.add_argument_group("network")
+    group.add_argument(
+        "--engine", choices=ENGINES, help="what runs it (default: auto, the fastest on this box)"
+    )
+    group.add_argument("--threads", type=positive_int, metavar="N", help="threads of the engine")
+    group.add_argument(
+        "--refine", choices=REFINE, help="mend answers that verification doubts (default: auto)"
+    )
+    group.add_argument("--bundle", type=Path, metavar="FOLDER", help="another model bundle")

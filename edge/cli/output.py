@@ -1,0 +1,49 @@
+"""Where the commands print: results on stdout, everything for a person beside them on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+
+def print_json(item: Any, *, indent: int | None = None) -> None:
+    """Print one object; without `indent` on one line, and flushed, so that a reader sees it at once."""
+    separators = (",", ":") if indent is None else None
+    print(json.dumps(item, indent=indent, separators=separators), flush=True)
+
+
+def note(line: str) -> None:
+    """Tell a person one line on stderr."""
+    print(f"touchline: {' '.join(line.split())}", file=sys.stderr, flush=True)
+
+
+def stdout() -> Console:
+    """Return the console for tables."""
+    return Console()
+
+
+def progress() -> Progress:
+    """Return a progress bar on stderr that stays silent where stderr is no terminal."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[detail]}"),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
