@@ -1,0 +1,32 @@
+"""Inference engines behind one small protocol.
+
+    engine = load_engine(path)                    # the fastest that works on this box, measured
+    engine = load_engine(path, "openvino")        # by name
+    outputs = engine.run({"image": image})        # arrays that the next run overwrites
+
+Names are `engine` or `engine:device`: `onnxruntime`, `onnxruntime:cuda`, `onnxruntime:tensorrt`,
+`openvino`, `openvino:gpu`, `openvino:npu`, `tflite`.
+"""
+
+from __future__ import annotations
+
+from edge.engines.choice import EngineChoice, Measured, choose_engine
+from edge.engines.hardware import Cpu, read_cpu
+from edge.engines.protocol import Engine, EngineOptions, TensorSpec
+from edge.engines.registry import ENGINES, EngineKind, available_engines, load_engine, load_named
+
+__all__ = [
+    "ENGINES",
+    "Cpu",
+    "Engine",
+    "EngineChoice",
+    "EngineKind",
+    "EngineOptions",
+    "Measured",
+    "TensorSpec",
+    "available_engines",
+    "choose_engine",
+    "load_engine",
+    "load_named",
+    "read_cpu",
+]
