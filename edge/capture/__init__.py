@@ -1,0 +1,33 @@
+"""Frames from files, folders of pictures, cameras and a rendered match.
+
+`open_source` opens any of them; `ReadAhead` decodes a file beside the work without losing a frame;
+`LiveReader` keeps the newest frame of a camera and reconnects.
+"""
+
+from edge.capture.link import Backoff, FreezeDetector, Link, LinkState
+from edge.capture.opening import open_source
+from edge.capture.pictures import list_pictures, read_picture
+from edge.capture.reader import LiveReader, ReadAhead
+from edge.capture.slot import Counts, LatestSlot
+from edge.capture.source import Kind, Source, SourceInfo
+from edge.capture.uri import SourceSpec, parse_source, redact
+
+__all__ = [
+    "Backoff",
+    "Counts",
+    "FreezeDetector",
+    "Kind",
+    "LatestSlot",
+    "Link",
+    "LinkState",
+    "LiveReader",
+    "ReadAhead",
+    "Source",
+    "SourceInfo",
+    "SourceSpec",
+    "list_pictures",
+    "open_source",
+    "parse_source",
+    "read_picture",
+    "redact",
+]

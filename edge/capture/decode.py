@@ -1,0 +1,126 @@
+"""Decoding with PyAV, shared by video files and network streams.
+
+PyAV, not OpenCV's VideoCapture: it gives presentation times, says which packets are corrupt,
+interrupts a read that takes too long, and passes on the camera's own clock. OpenCV decodes the
+same H.264 about as fast (`benchmarks/decode.py`).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import av
+import cv2
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from edge.types import Image
+
+_MAX_DAMAGES = 500
+"""Damaged places of a container after which the rest of it is given up."""
+
+_QUARTER_TURNS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    180: cv2.ROTATE_180,
+    270: cv2.ROTATE_90_CLOCKWISE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """One picture out of a decoder."""
+
+    image: Image
+    """(height, width, 3) uint8, BGR, turned upright."""
+    pts_s: float | None
+    """Presentation time in seconds as the stream has it; None where it has none."""
+    wallclock_ns: int | None
+    """UTC nanoseconds of the exposure by the sender's clock, where the stream carries that."""
+
+
+class Decoder:
+    """Pictures of one video stream; broken packets are counted in `corrupt` and skipped."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        self.corrupt = 0
+        self._container = container
+        self._stream = stream
+        self._wallclock: dict[int, int] = {}
+
+    def pictures(self) -> Generator[Decoded, None, None]:
+        """Decode to the stream's end; raises FFmpegError where the connection breaks."""
+        for packet in self._packets():
+            self._remember_clock(packet)
+            yield from map(self._picture, self._frames(packet))
+
+    def _packets(self) -> Iterator[Packet[VideoStream]]:
+        """Read packets, on and on behind places where the container's own structure is damaged."""
+        for _ in range(_MAX_DAMAGES):
+            try:
+                yield from self._container.demux(self._stream)
+            except InvalidDataError:  # noqa: PERF203 - each damage ends the generator: start anew
+                self.corrupt += 1
+            else:
+                return
+
+    def _frames(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
+        try:
+            frames = packet.decode()
+        except InvalidDataError:
+            self.corrupt += 1
+            return []
+        whole = [frame for frame in frames if not frame.is_corrupt]
+        self.corrupt += len(frames) - len(whole)
+        return whole
+
+    def _picture(self, frame: VideoFrame) -> Decoded:
+        wallclock = self._wallclock.pop(frame.pts, None) if frame.pts is not None else None
+        return Decoded(upright(frame), frame.time, wallclock)
+
+    def _remember_clock(self, packet: Packet[VideoStream]) -> None:
+        """Keep the sender's clock of a packet until its frame comes out of the decoder."""
+        wallclock = _sender_clock_ns(packet)
+        if wallclock is None or packet.pts is None:
+            return
+        if len(self._wallclock) > 64:  # frames that never came out
+            self._wallclock.clear()
+        self._wallclock[packet.pts] = wallclock
+
+
+def upright(frame: VideoFrame) -> Image:
+    """Convert a decoded frame to (height, width, 3) uint8 BGR, turned as its metadata asks."""
+    image = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
+    turn = _QUARTER_TURNS.get(round(frame.rotation) % 360)
+    return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
+
+
+def _sender_clock_ns(packet: Packet[VideoStream]) -> int | None:
+    """UTC nanoseconds at which the sender sampled the packet, where it said so.
+
+    FFmpeg derives it from RTCP sender reports, as AVProducerReferenceTime (libavutil/defs.h):
+    int64 wallclock in microseconds since 1970, then int flags.
+    """
+    if not packet.has_sidedata("prft"):
+        return None
+    data = bytes(packet.get_sidedata("prft"))
+    return int(struct.unpack_from("=q", data)[0]) * 1000 if len(data) >= 8 else None
+
+
+def explain(error: FFmpegError) -> str:
+    """FFmpeg's own words for an error, without its number and path."""
+    return str(error.strerror or error).rstrip(".").lower()
+
+
+def video_stream(container: InputContainer) -> VideoStream | None:
+    """Find the first moving picture of a container; the cover of a music file is none."""
+    cover = av.stream.Disposition.attached_pic
+    for stream in container.streams.video:
+        if not stream.disposition & cover:
+            return stream
+    return None

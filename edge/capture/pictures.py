@@ -1,0 +1,162 @@
+"""Still pictures as a source: one file, or a folder read in natural order."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.capture.source import Kind, SourceBase, SourceInfo
+from edge.capture.uri import PICTURE_SUFFIXES
+from edge.errors import SourceError
+from edge.types import Frame, Image
+
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+
+
+def read_picture(path: str | Path) -> Image:
+    """Read a picture of any depth and channel count as (height, width, 3) uint8 BGR.
+
+    It is turned as its EXIF asks, transparency is dropped, grey becomes three equal channels, 16
+    bits are scaled to 8, floats in 0..1 to 0..255. Raises SourceError for a file that is missing,
+    empty, cut off, or no picture.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(
+            f"{path}: cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from error
+    if not data:
+        raise SourceError(f"{path}: the file is empty; copy it again")
+    if data.startswith(_JPEG_START) and _JPEG_END not in data[-4096:]:
+        raise SourceError(
+            f"{path}: the JPEG is cut off; copy it again"
+        )  # libjpeg would fill it with grey
+    try:
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise SourceError(f"{path}: damaged picture, or larger than OpenCV reads") from error
+    if picture is None:
+        raise SourceError(
+            f"{path}: not a picture that OpenCV reads, or damaged; does a viewer open it?"
+        )
+    return to_bgr8(picture)
+
+
+def to_bgr8(picture: NDArray[Any]) -> Image:
+    """Convert (h, w) or (h, w, 1..4) of uint8, uint16 or float 0..1 to (h, w, 3) uint8 BGR."""
+    if picture.dtype == np.uint16:
+        picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
+    elif picture.dtype != np.uint8:
+        picture = (np.clip(np.nan_to_num(picture.astype(np.float32)), 0, 1) * 255 + 0.5).astype(
+            np.uint8
+        )
+    if picture.ndim == 2 or picture.shape[2] == 1:
+        picture = cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR)
+    elif picture.shape[2] == 4:
+        picture = cv2.cvtColor(picture, cv2.COLOR_BGRA2BGR)
+    return np.ascontiguousarray(picture, np.uint8)
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts `frame2` before `frame10`."""
+    parts = re.split(r"(\d+)", name.lower())
+    return [(0, int(p), "") if p.isdigit() and p.isascii() else (1, 0, p) for p in parts if p]
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """List the pictures of a folder in natural order, hidden files left out."""
+    found = (
+        p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != "."
+    )
+    return sorted((p for p in found if p.is_file()), key=lambda p: (natural_key(p.name), p.name))
+
+
+class Pictures(SourceBase):
+    """The pictures of a folder, or one picture, as frames.
+
+    Without `fps` the frames have no presentation time. An unreadable picture in a folder is counted
+    in `corrupt` and skipped; a single one, or a folder with none, raises SourceError.
+    """
+
+    def __init__(self, path: str | Path, *, fps: float | None = None) -> None:
+        self._root = Path(path)
+        single = not self._root.is_dir()
+        self._paths = [self._root] if single else _list_or_explain(self._root)
+        self._at = 0
+        self._fps = fps
+        self._unreadable: SourceError | None = None
+        self._corrupt = 0
+        self._first = self._next_readable()
+        if self._first is None:
+            raise self._none_readable() from self._unreadable
+        height, width = self._first.shape[:2]
+        corrupt = self._corrupt
+        kind: Kind = "picture" if single else "folder"
+        super().__init__(
+            SourceInfo(str(path), kind, width, height, fps, len(self._paths), live=False)
+        )
+        self._corrupt = corrupt
+        self._opened_ns = time.time_ns()
+
+    @property
+    def path(self) -> Path:
+        """The file of the frame read last."""
+        return self._paths[max(0, self._at - 1)]
+
+    def read(self) -> Frame | None:
+        """Return the next readable picture, or None at the end."""
+        image = self._first if self._first is not None else self._next_readable()
+        self._first = None
+        if image is None:
+            return None
+        index = self._at - 1
+        pts_s = None if self._fps is None else index / self._fps
+        capture_ns = self._opened_ns + int(1e9 * (pts_s or 0.0))
+        return Frame(image, index, pts_s, capture_ns, time.monotonic_ns(), clock_source="file")
+
+    def close(self) -> None:
+        """Forget the pictures that were not read; may be called twice."""
+        self._at = len(self._paths)
+        self._first = None
+
+    def _next_readable(self) -> Image | None:
+        while self._at < len(self._paths):
+            self._at += 1
+            try:
+                return read_picture(self._paths[self._at - 1])
+            except SourceError as error:
+                self._corrupt += 1
+                self._unreadable = error
+                self._note = f"{error} (skipped)"
+        return None
+
+    def _none_readable(self) -> SourceError:
+        if len(self._paths) == 1 and self._unreadable is not None:
+            return self._unreadable
+        return SourceError(
+            f"{self._root}: none of its {len(self._paths)} pictures can be read;"
+            f" the last: {self._unreadable}"
+        )
+
+
+def _list_or_explain(folder: Path) -> list[Path]:
+    try:
+        pictures = list_pictures(folder)
+    except OSError as error:
+        raise SourceError(
+            f"{folder}: cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from error
+    if not pictures:
+        raise SourceError(
+            f"{folder}: no pictures in this folder ({', '.join(sorted(PICTURE_SUFFIXES))})"
+        )
+    return pictures

@@ -1,0 +1,149 @@
+"""Reading what a person writes as a source: a path, an address, a device, a rendered match."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from edge.capture.source import Kind
+from edge.errors import SourceError
+
+SCHEMES = ("rtsp", "rtsps", "file", "v4l2", "rendered")
+PICTURE_SUFFIXES = frozenset(
+    (
+        ".png",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".ppm",
+        ".pgm",
+        ".pnm",
+        ".avif",
+    )
+)
+_PASSWORD = re.compile(r"(://[^/:@?#]*:).*@")  # greedy: a password may hold an unescaped @ or /
+_SECRET = re.compile(r"((?:password|passwd|pwd|pass)=)[^&]*", re.IGNORECASE)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSpec:
+    """A source's kind, its place, and the options written behind its `?`."""
+
+    kind: Kind
+    location: str
+    """A path, a device, an `rtsp://` address with its password, or the name of a rendered sport."""
+    options: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def uri(self) -> str:
+        """The source for a person to read: the password of an address is left out."""
+        return redact(self.location) if self.kind == "rtsp" else self.location
+
+
+def parse_source(text: str | Path) -> SourceSpec:
+    """Tell what kind of source `text` means.
+
+    A path that exists is taken as it stands, whatever characters it has; then schemes are looked
+    for. Raises SourceError (one line) for an unknown scheme, a missing path, or an address without
+    a host.
+    """
+    if isinstance(text, Path):
+        return _from_path(text)
+    text = text.strip()
+    if not text:
+        raise SourceError(
+            "the source is empty: give a video file, a folder of pictures or an rtsp:// address"
+        )
+    if _exists(Path(text)):
+        return _from_path(Path(text))
+    match = _SCHEME.match(text)
+    scheme = match.group(1).lower() if match else ""
+    if match and scheme in SCHEMES:
+        return _from_scheme(scheme, text, text[match.end() :])
+    if match and (match.group(2) or difflib.get_close_matches(scheme, SCHEMES, cutoff=0.75)):
+        raise SourceError(f"{redact(text)}: unknown scheme '{scheme}', {_nearest(scheme)}")
+    return _from_path(Path(text))
+
+
+def redact(address: str) -> str:
+    """Replace the password of an address by `***`, so that it may be shown and logged."""
+    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1***@", address))
+
+
+def _nearest(scheme: str) -> str:
+    # 'rtsps' is rare: whoever mistypes means 'rtsp'
+    near = difflib.get_close_matches(scheme, [s for s in SCHEMES if s != "rtsps"], n=1)
+    known = ", ".join(SCHEMES)
+    return f"did you mean '{near[0]}'?" if near else f"known ones are {known}"
+
+
+def _from_scheme(scheme: str, text: str, rest: str) -> SourceSpec:
+    if scheme in {"rtsp", "rtsps"}:
+        return _from_address(text)
+    place, _, query = rest.partition("?")
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if scheme == "rendered":
+        return SourceSpec("rendered", place or "soccer", options)
+    if scheme == "v4l2":
+        device = place if place.startswith("/") else f"/dev/{place or 'video0'}"
+        return SourceSpec("v4l2", device, options)
+    return _from_path(Path(unquote(rest.removeprefix("localhost"))))
+
+
+def _from_address(text: str) -> SourceSpec:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port  # .port raises ValueError where it is no port
+    except ValueError as error:
+        raise SourceError(
+            f"{redact(text)}: {str(error)[:1].lower()}{str(error)[1:]}; write rtsp://host:port/path"
+        ) from None
+    if not host:
+        raise SourceError(f"{redact(text)}: the address names no host; write rtsp://host:port/path")
+    return SourceSpec("rtsp", text)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name longer than the system allows is no path, but may still be an address
+        return False
+
+
+def _from_path(path: Path) -> SourceSpec:
+    path = path.expanduser()
+    if not _exists(path):
+        raise SourceError(_missing(path))
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        return SourceSpec("folder", str(path))
+    if stat.S_ISCHR(mode):
+        return SourceSpec("v4l2", str(path))
+    kind: Kind = "picture" if path.suffix.lower() in PICTURE_SUFFIXES else "file"
+    return SourceSpec(kind, str(path))
+
+
+def _missing(path: Path) -> str:
+    """Say that a path is not there, and which part of it is wrong."""
+    text = str(path)
+    if text.startswith("/dev/video"):
+        have = sorted(str(p) for p in Path("/dev").glob("video*"))
+        return f"{text}: no such camera; " + (
+            f"this box has {', '.join(have)}" if have else "no camera is plugged in"
+        )
+    folder = path.parent
+    if not _exists(folder):
+        return f"{text}: no such file, and no folder {folder} either; check the path"
+    near = difflib.get_close_matches(path.name, (p.name for p in folder.iterdir()), n=1, cutoff=0.7)
+    return f"{text}: no such file or folder" + (
+        f", did you mean '{near[0]}'?" if near else "; check the path"
+    )

@@ -1,0 +1,121 @@
+"""Cameras on the box itself (V4L2): USB cameras and capture cards.
+
+OpenCV, not PyAV: its reader waits for a frame with a timeout, where FFmpeg's blocks for as long as
+the driver does.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edge.capture.source import SourceBase, SourceInfo
+from edge.errors import SourceError
+from edge.types import Frame
+
+_FRESH_S = 5.0
+"""Driver time stamps further than this from now are of another clock and are not used."""
+
+
+class V4l2Source(SourceBase):
+    """A camera such as `/dev/video0`, in the size and rate asked for or the nearest that it offers.
+
+    `capture_ns` comes from the driver's time stamp of the exposure where the driver uses the
+    monotonic clock. `read` raises SourceError when no frame comes within `read_timeout_s`.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        fps: float | None = None,
+        read_timeout_s: float = 2.0,
+    ) -> None:
+        _check_device(device)
+        self._device = device
+        self._read_timeout_s = read_timeout_s
+        timeout_ms = int(1000 * read_timeout_s)
+        # OpenCV's own warnings would stand beside our one line
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+        self._camera = cv2.VideoCapture(
+            device, cv2.CAP_V4L2, [cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
+        )
+        cv2.utils.logging.setLogLevel(level)
+        if not self._camera.isOpened():
+            raise SourceError(
+                f"{device}: not a camera that gives pictures, or another program uses it"
+            )
+        # MJPG: over USB 2 raw pictures above 640x480 come at a few frames a second only
+        self._camera.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*"MJPG"))
+        wishes = (
+            (cv2.CAP_PROP_FRAME_WIDTH, width),
+            (cv2.CAP_PROP_FRAME_HEIGHT, height),
+            (cv2.CAP_PROP_FPS, fps),
+        )
+        for key, wish in wishes:
+            if wish is not None:
+                self._camera.set(key, wish)
+        self._camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        size = [
+            int(self._camera.get(key))
+            for key in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        ]
+        rate = self._camera.get(cv2.CAP_PROP_FPS)
+        super().__init__(
+            SourceInfo(device, "v4l2", size[0], size[1], rate or None, None, live=True)
+        )
+        self._index = 0
+        self._start_ns = time.monotonic_ns()
+
+    def read(self) -> Frame | None:
+        """Wait for the next frame; None only after `close`."""
+        if not self._camera.isOpened():
+            return None
+        ok, image = self._camera.read()
+        now_ns = time.monotonic_ns()
+        if not ok:
+            raise SourceError(
+                f"{self._device}: no frame for {self._read_timeout_s:g} s; is it plugged in?"
+            )
+        exposed_ns = exposure_time(self._camera.get(cv2.CAP_PROP_POS_MSEC), now_ns)
+        self._index += 1
+        return Frame(
+            np.ascontiguousarray(image, np.uint8),
+            self._index - 1,
+            (exposed_ns - self._start_ns) / 1e9,
+            time.time_ns() - (now_ns - exposed_ns),
+            now_ns,
+        )
+
+    def close(self) -> None:
+        """Release the camera; may be called twice."""
+        self._camera.release()
+
+
+def exposure_time(driver_ms: float, now_ns: int) -> int:
+    """Monotonic nanoseconds of the exposure: the driver's stamp if of this clock, else now."""
+    age_s = now_ns / 1e9 - driver_ms / 1e3
+    return int(1e6 * driver_ms) if 0 <= age_s < _FRESH_S else now_ns
+
+
+def _check_device(device: str) -> None:
+    path = Path(device)
+    if not path.exists():
+        have = ", ".join(sorted(str(p) for p in Path("/dev").glob("video*")))
+        hint = f"this box has {have}" if have else "no camera is plugged in"
+        raise SourceError(f"{device}: no such camera; {hint}")
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        why = (
+            "no permission; add the user to the group 'video'"
+            if isinstance(error, PermissionError)
+            else error.strerror
+        )
+        raise SourceError(f"{device}: cannot be opened: {why}") from error
