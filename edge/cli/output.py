@@ -18,7 +18,7 @@ from rich.progress import (
 
 
 def print_json(item: Any, *, indent: int | None = None) -> None:
-    """Print one object; without `indent` on one line, and flushed, so that a reader sees it at once."""
+    """Print one object, on one line if not indented, and at once for whoever reads along."""
     separators = (",", ":") if indent is None else None
     print(json.dumps(item, indent=indent, separators=separators), flush=True)
 

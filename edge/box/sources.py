@@ -1,0 +1,90 @@
+"""From the configuration's source, or the command line's, to one that can be opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+from edge.box.pacing import Looped, Paced
+from edge.capture import Source, open_source, parse_source
+from edge.config import (
+    Config,
+    FileSource,
+    FolderSource,
+    RenderedSource,
+    RtspSource,
+    SourceConfig,
+    V4l2Source,
+    credentials,
+)
+from edge.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """How to open a source whose spelling has been checked; opening it may fail (SourceError)."""
+
+    open: Callable[[], Source]
+    live: bool
+    """Whether it is a camera: such a one is opened last, so that nothing stale waits in it."""
+
+
+def plan_source(config: Config, text: str | None, *, realtime: bool = False) -> SourcePlan:
+    """Plan the source that `text` (the command line's) or the configuration names.
+
+    `realtime` plays a file at its own pace, as a camera. Raises UsageError when neither names one,
+    SourceError for a missing path or a wrong address.
+    """
+    if text is not None:
+        spec = parse_source(text)
+        plan = SourcePlan(partial(open_source, spec), live=spec.kind in {"rtsp", "v4l2"})
+    elif config.source is not None:
+        plan = _configured(config.source, config.sport)
+    else:
+        raise UsageError(
+            "no source: name one with --source, or under `source` in the configuration"
+        )
+    if realtime and not plan.live:
+        return SourcePlan(lambda: Paced(plan.open()), live=False)
+    return plan
+
+
+def _configured(source: SourceConfig, sport: str) -> SourcePlan:
+    if isinstance(source, FileSource):
+        open_file = partial(open_source, source.path)
+        return SourcePlan((lambda: Looped(open_file)) if source.loop else open_file, live=False)
+    if isinstance(source, FolderSource):
+        return SourcePlan(partial(open_source, source.path, fps=source.fps), live=False)
+    if isinstance(source, V4l2Source):
+        opened = partial(
+            open_source,
+            f"v4l2:{source.device}",
+            width=source.width,
+            height=source.height,
+            fps=source.fps,
+        )
+        return SourcePlan(opened, live=True)
+    if isinstance(source, RtspSource):
+        opened = partial(open_source, _with_credentials(source), transport=source.transport)
+        return SourcePlan(opened, live=True)
+    return _rendered(source, sport)
+
+
+def _rendered(source: RenderedSource, sport: str) -> SourcePlan:
+    asked = source.model_dump(include={"seed", "seconds", "width", "height", "fps"})
+    options = urlencode({k: v for k, v in asked.items() if v is not None})
+    opened = partial(open_source, f"rendered:{sport}?{options}")
+    return SourcePlan((lambda: Paced(opened())) if source.live else opened, live=False)
+
+
+def _with_credentials(source: RtspSource) -> str:
+    """Return the address with the user and password that stand beside it, percent-encoded."""
+    user, password = credentials(source)
+    if user is None:
+        return source.url
+    parts = urlsplit(source.url)
+    host = parts.netloc.rpartition("@")[2]
+    userinfo = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
+    return urlunsplit(parts._replace(netloc=f"{userinfo}@{host}"))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import threading
+
+from edge.box.pacing import Looped, Paced
+from tests.box.parts import ListSource
+
+
+def test_paced_frames_come_no_sooner_than_their_time():
+    paced = Paced(ListSource(frames=4, fps=50.0))
+    frames = [paced.read() for _ in range(5)]
+    assert frames[4] is None
+    stamps = [f.monotonic_ns for f in frames if f is not None]
+    assert len(stamps) == 4
+    for i, stamp in enumerate(stamps):
+        assert stamp - stamps[0] >= i * 20e6 - 1e6  # a lower bound: a slow machine only adds
+    assert paced.info.live
+    assert frames[0] is not None
+    assert frames[0].clock_source == "host"
+
+
+def test_closing_wakes_a_reader_that_waits():
+    source = ListSource(frames=2, fps=None)
+    paced = Paced(source)
+    paced.read()
+    paced._start_ns = paced._start_ns + 3600 * 10**9 if paced._start_ns else None  # an hour to go
+    got: list[object] = []
+    thread = threading.Thread(target=lambda: got.append(paced.read()))
+    thread.start()
+    paced.close()
+    thread.join(10)
+    assert got == [None]
+    assert source.closed
+
+
+def test_a_loop_goes_on_with_numbers_and_times():
+    opened: list[ListSource] = []
+
+    def open_() -> ListSource:
+        opened.append(ListSource(frames=3))
+        return opened[-1]
+
+    looped = Looped(open_)
+    frames = [looped.read() for _ in range(8)]
+    assert [f.index for f in frames if f] == list(range(8))
+    assert [round(f.pts_s * 50) for f in frames if f and f.pts_s is not None] == list(range(8))
+    assert looped.info.frames is None
+    looped.close()
+    assert [s.closed for s in opened] == [True, True, True]
+
+
+def test_a_loop_over_nothing_ends():
+    looped = Looped(lambda: ListSource(frames=0))
+    assert looped.read() is None
