@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.engines.protocol import Array, Engine, EngineOptions
-from edge.engines.registry import available_engines, load_named, split_name
+from edge.engines.registry import load_named
 from edge.errors import EngineError
 
 WARM_UP = 3
@@ -54,49 +54,36 @@ class EngineChoice:
             f"{c.engine} {c.median_ms:.1f} ms" if c.error is None else f"{c.engine} failed"
             for c in others
         ]
-        return (
-            f"{line}; {', '.join(told)}"
-            if told
-            else f"{line}; no other engine installed reads {best.file}"
-        )
+        return f"{line}; {', '.join(told)}" if told else f"{line}; the only one that was tried"
 
 
 def choose_engine(
-    paths: Sequence[Path],
+    candidates: Sequence[tuple[str, Path]],
     *,
-    engines: Sequence[str] | None = None,
     options: EngineOptions | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> tuple[Engine, EngineChoice]:
-    """Load each file on each engine that reads it, time them in turns, keep the fastest.
+    """Load each candidate, time them in turns, keep the fastest and close the others.
 
-    `paths` are forms of one graph (say an INT8 `.onnx` and a `.tflite`); `engines` None tries all
-    that are installed (GPUs only by name). Raises EngineError, with the reason of each candidate,
-    when none works.
+    A candidate is an engine's name and a file; the files are forms of one graph. Raises
+    EngineError, with the reason of each candidate, when none works.
     """
     settings = options or EngineOptions()
     loaded: list[tuple[Engine, Path, float]] = []
     failed: list[Measured] = []
-    for path in paths:
-        for name in engines if engines is not None else available_engines(path.suffix):
-            if path.suffix not in split_name(name)[0].formats:
-                continue
-            start = clock()
-            try:
-                engine = load_named(path, name, settings)
-            except EngineError as error:
-                failed.append(Measured(name, path.name, "", error=str(error)))
-                continue
+    for name, path in candidates:
+        start = clock()
+        try:
+            engine = load_named(path, name, settings)
+        except EngineError as error:
+            failed.append(Measured(name, path.name, "", error=str(error)))
+        else:
             loaded.append((engine, path, (clock() - start) * 1e3))
     measured = _race(loaded, clock) if loaded else []
     ranking = sorted(measured, key=lambda m: m.median_ms)
     if not ranking or ranking[0].error is not None:
-        reasons = (
-            "; ".join(m.error or "" for m in (*ranking, *failed))
-            or "no engine for this kind of file is installed"
-        )
-        names = ", ".join(str(path) for path in paths)
-        raise EngineError(f"{names}: no engine on this box runs this graph: {reasons}")
+        reasons = "; ".join(m.error for m in (*ranking, *failed) if m.error is not None)
+        raise EngineError(f"no engine on this box runs this graph: {reasons or 'none was tried'}")
     best = next(entry[0] for entry, m in zip(loaded, measured, strict=True) if m is ranking[0])
     for engine, _, _ in loaded:
         if engine is not best:

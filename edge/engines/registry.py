@@ -144,6 +144,17 @@ def load_engine(
         return load_named(Path(path), engine, settings)
     from edge.engines.choice import choose_engine  # noqa: PLC0415 - choice imports this module
 
-    loaded, choice = choose_engine([Path(path)], options=settings)
+    file = Path(path)
+    names = available_engines(file.suffix)
+    if not names:
+        wanted = [kind.install for kind in ENGINES.values() if file.suffix in kind.formats]
+        cure = f"pip install {wanted[0]}" if wanted else f"engines read {', '.join(_formats())}"
+        raise EngineError(f"{file}: no engine on this box reads such a file: {cure}")
+    loaded, choice = choose_engine([(name, file) for name in names], options=settings)
     log.info("%s", choice.reason)
     return loaded
+
+
+def _formats() -> list[str]:
+    """List every file suffix that some engine reads."""
+    return list(dict.fromkeys(suffix for kind in ENGINES.values() for suffix in kind.formats))

@@ -1,0 +1,71 @@
+"""Where bundles are: a path that is given, the folder of `TOUCHLINE_BUNDLES`, the ones shipped."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import os
+from pathlib import Path
+
+import edge
+from edge.bundles.bundle import Bundle, load_bundle
+from edge.bundles.manifest import MANIFEST
+from edge.errors import BundleError
+
+VARIABLE = "TOUCHLINE_BUNDLES"
+"""Environment variable with a folder of bundles, one folder each, looked at first."""
+
+
+def bundle_folders() -> list[Path]:
+    """List the folders that hold bundles, in the order of search; they need not exist.
+
+    The shipped ones lie in the package `models` beside `edge`; it is found without being imported,
+    for its modules want torch.
+    """
+    folders = []
+    own = os.environ.get(VARIABLE)
+    if own:
+        folders.append(Path(own))
+    if edge.__file__ is not None:  # a folder called models in the current directory is not ours
+        folders.append(Path(edge.__file__).resolve().parent.parent / "models" / "bundles")
+    spec = importlib.util.find_spec("models")
+    if spec is not None:
+        places = spec.submodule_search_locations or []
+        folders.extend(Path(place) / "bundles" for place in places)
+    return list(dict.fromkeys(folders))
+
+
+def list_bundles() -> dict[str, Path]:
+    """Map the sport of each bundle that can be found to its folder, the first found winning."""
+    found: dict[str, Path] = {}
+    for folder in bundle_folders():
+        for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+            found.setdefault(manifest.parent.name, manifest.parent)
+    return found
+
+
+def find_bundle(sport: str, path: Path | str | None = None) -> Bundle:
+    """Find and verify the bundle for a sport, or the one at `path`.
+
+    Raises BundleError when there is none, when it is damaged, or when it is another sport's.
+    """
+    if path is None:
+        found = list_bundles()
+        if sport not in found:
+            raise BundleError(_none_for(sport, sorted(found)))
+        path = found[sport]
+    bundle = load_bundle(path)
+    if bundle.manifest.sport != sport:
+        raise BundleError(
+            f"{bundle.path}: bundle {bundle.label} is for {bundle.manifest.sport}, not for {sport}"
+        )
+    return bundle
+
+
+def _none_for(sport: str, known: list[str]) -> str:
+    searched = ", ".join(str(folder) for folder in bundle_folders())
+    if not known:
+        return f"no model bundle for {sport!r}: none is installed in {searched}"
+    near = difflib.get_close_matches(sport, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there is one for {', '.join(known)}"
+    return f"no model bundle for {sport!r}: {hint} (searched {searched})"

@@ -1,0 +1,153 @@
+"""What `manifest.json` says about a bundle (pydantic: it comes from outside)."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from edge.errors import BundleError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+"""Version of the manifest's own format; a newer one is refused."""
+
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+"""A plain file name: no folder, so that a manifest can name nothing outside its bundle."""
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+VersionText = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}([.+-]?[A-Za-z0-9.]+)?$")]
+Precision = Literal["fp32", "int8"]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ImageInput(_Model):
+    """The picture that the encoder takes: uint8, (1, height, width, 3)."""
+
+    height: int = Field(gt=0, le=4320)
+    width: int = Field(gt=0, le=8192)
+    colour: Literal["BGR", "RGB"] = "BGR"
+    normalization: str = Field("inside the graph", description="Where pixel values are scaled.")
+
+
+class Output(_Model):
+    """One output of a graph, (1, channels, height / stride, width / stride) float32."""
+
+    graph: str
+    channels: int = Field(gt=0)
+    stride: int = Field(gt=0)
+
+
+class Grid(_Model):
+    """The uniform grid of keypoints over the field, row-major from (-x, -y)."""
+
+    columns: int = Field(gt=1)
+    rows: int = Field(gt=1)
+
+
+class ModelFile(_Model):
+    """One file of the bundle."""
+
+    name: FileName
+    graph: str = Field(description="`encoder` or `dense`.")
+    precision: Precision
+    engines: tuple[str, ...] = Field(description="Engines that read it, e.g. onnxruntime.")
+    sha256: Digest
+    size: int = Field(gt=0, description="Bytes.")
+
+
+class Quantization(_Model):
+    """How the INT8 files came about, so that it can be repeated."""
+
+    calibration_frames: int = Field(gt=0)
+    calibration_seed: int
+    method: str
+    float_nodes: tuple[str, ...] = Field((), description="Layers kept in float.")
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Measurement(_Model):
+    """What the gate measured for one engine and precision."""
+
+    engine: str
+    precision: Precision
+    threads: int = Field(gt=0)
+    cpu: str
+    versions: dict[str, str] = Field(default_factory=dict)
+    encoder_ms: float = Field(ge=0, description="Median.")
+    encoder_p95_ms: float = Field(ge=0)
+    dense_ms: float | None = Field(None, ge=0, description="Median.")
+    accuracy: dict[str, float] = Field(default_factory=dict)
+    frames: int = Field(gt=0, description="Held-out views behind `accuracy`.")
+    seed: int
+
+
+class Signature(_Model):
+    """Ed25519 over the manifest without this field (and through its digests, over the files)."""
+
+    algorithm: Literal["ed25519"] = "ed25519"
+    key_id: str = Field(pattern=r"^[0-9a-f]{16}$", description="Start of the public key's sha256.")
+    value: str = Field(description="Base64, 64 bytes.")
+
+
+class Manifest(_Model):
+    """A bundle's `manifest.json`."""
+
+    format: Literal[1] = 1
+    name: FileName
+    version: VersionText
+    sport: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    field: str = Field(description="Name of the field it was trained on (see edge.fields).")
+    min_touchline: VersionText = "0.1.0"
+    input: ImageInput
+    outputs: dict[str, Output]
+    grid: Grid
+    decode: dict[str, float] = Field(
+        default_factory=dict, description="Parameters of the keypoints' read-off and verification."
+    )
+    training: dict[str, Any] = Field(default_factory=dict, description="How it was trained.")
+    licence: str = "Apache-2.0"
+    files: tuple[ModelFile, ...] = ()
+    quantization: Quantization | None = None
+    measured: tuple[Measurement, ...] = ()
+    signature: Signature | None = None
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        names = [file.name for file in self.files]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice or MANIFEST in names:
+            raise ValueError(f"files: {', '.join(sorted(twice) or [MANIFEST])} is listed wrongly")
+        return self
+
+    def to_json(self) -> str:
+        """Return the text of `manifest.json`."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+
+    def signed_bytes(self) -> bytes:
+        """Return what the signature covers: canonical JSON of everything but the signature."""
+        content = self.model_dump(mode="json", exclude={"signature"})
+        return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+
+
+def parse_manifest(text: str | bytes, where: str) -> Manifest:
+    """Read a manifest's text; BundleError names `where` and the first thing that is wrong."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{where}: not JSON ({error}); reinstall the bundle") from error
+    if isinstance(data, dict) and isinstance(data.get("format"), int) and data["format"] > FORMAT:
+        raise BundleError(
+            f"{where}: bundle format {data['format']} is newer than {FORMAT}, which this reads; "
+            f"pip install --upgrade touchline"
+        )
+    try:
+        return Manifest.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise BundleError(f"{where}: {path}: {first['msg']}; reinstall the bundle") from error

@@ -1,0 +1,100 @@
+"""Writing bundles: whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.bundles.bundle import Bundle, digest, load_bundle
+from edge.bundles.manifest import MANIFEST, Manifest, ModelFile, Precision
+from edge.errors import BundleError
+
+_READERS = {".onnx": ("onnxruntime", "openvino"), ".xml": ("openvino",), ".tflite": ("tflite",)}
+"""File suffix -> engines that read it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A graph to put into a bundle."""
+
+    source: Path
+    """Where it is now; it is copied."""
+    name: str
+    """Its name in the bundle, e.g. `model.int8.onnx`."""
+    graph: str
+    """`encoder` or `dense`."""
+    precision: Precision
+    engines: tuple[str, ...] = ()
+    """Engines that read it; empty takes those of the suffix."""
+
+
+def write_bundle(folder: Path | str, manifest: Manifest, files: Sequence[NewFile]) -> Bundle:
+    """Write a bundle of these files; `manifest.files` is made from them.
+
+    A bundle that is there already is replaced at the end, in one rename; until then it stays whole.
+    Raises BundleError when a file cannot be read or the folder cannot be written.
+    """
+    target = Path(folder)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".bundle-", dir=target.parent) as scratch:
+            fresh = Path(scratch) / "new"
+            fresh.mkdir()
+            entries = tuple(_copy(file, fresh) for file in files)
+            complete = manifest.model_copy(update={"files": entries, "signature": None})
+            _write_text(fresh / MANIFEST, Manifest.model_validate(complete.model_dump()).to_json())
+            load_bundle(fresh)
+            if target.exists():
+                target.rename(Path(scratch) / "old")
+            fresh.rename(target)
+    except OSError as error:
+        raise BundleError(f"{target}: cannot write the bundle: {error}") from error
+    return load_bundle(target, verify=False)
+
+
+def update_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
+    """Replace a bundle's manifest in one rename; its files must be those it has already."""
+    if manifest.files != bundle.manifest.files:
+        raise BundleError(f"{bundle.path}: update_manifest cannot change files, use write_bundle")
+    scratch = bundle.path / f".{MANIFEST}.new"
+    try:
+        _write_text(scratch, manifest.to_json())
+        scratch.replace(bundle.path / MANIFEST)
+    except OSError as error:
+        raise BundleError(f"{bundle.path}: cannot write {MANIFEST}: {error.strerror}") from error
+    return Bundle(bundle.path, manifest)
+
+
+def existing_files(bundle: Bundle) -> list[NewFile]:
+    """List a bundle's files as they would be written again, to add others to them."""
+    return [
+        NewFile(bundle.path / f.name, f.name, f.graph, f.precision, f.engines)
+        for f in bundle.manifest.files
+    ]
+
+
+def _copy(file: NewFile, folder: Path) -> ModelFile:
+    engines = file.engines or _READERS.get(Path(file.name).suffix, ())
+    path = folder / file.name
+    if path.parent != folder:
+        raise BundleError(f"{file.name}: a bundle's file needs a plain name, without a folder")
+    shutil.copyfile(file.source, path)
+    return ModelFile(
+        name=file.name,
+        graph=file.graph,
+        precision=file.precision,
+        engines=engines,
+        sha256=digest(path),
+        size=path.stat().st_size,
+    )
+
+
+def _write_text(path: Path, text: str) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
