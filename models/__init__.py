@@ -1,0 +1,1 @@
+"""Networks, synthetic data, training, evaluation, and the bundles that ship. Needs the extra `train`."""

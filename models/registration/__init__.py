@@ -1,0 +1,1 @@
+"""The registration network: rendered training views, training, evaluation and export."""

@@ -1,0 +1,293 @@
+"""Train the registration network on rendered views: `python -m models.registration.train RUN --minutes 95`.
+
+Rendering and learning share each process, one thread and one process a core (two threads of one process wait for
+each other on a shared machine); gradients are averaged over gloo. On a GPU one process does. The schedule is one of
+time: `--minutes` in all, lower resolution first, so that a session of any length ends with a finished schedule.
+Stop it at any time: run again with the same arguments, it resumes from the last checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch import nn
+
+from models.registration.losses import total_loss
+from models.registration.network import RegistrationNet
+from models.registration.views import Batch, ViewRenderer
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of the schedule."""
+
+    until: float
+    """Share of the time at which it ends."""
+    width: int
+    height: int
+    batch: int
+    """Pictures a process and step."""
+    frozen: int
+    """Blocks of the encoder whose weights and statistics stand still."""
+
+
+@dataclass
+class Settings:
+    """Everything a run depends on; kept in its folder."""
+
+    run: str
+    minutes: float
+    seed: int = 1
+    processes: int = 2
+    rate: float = 2.5e-3
+    encoder_rate: float = 0.35
+    """The encoder's learning rate over the heads'."""
+    weight_decay: float = 2e-2
+    ema: float = 0.998
+    stages: list[Stage] = field(
+        default_factory=lambda: [
+            Stage(0.08, 256, 160, 12, 8),
+            Stage(0.74, 256, 160, 12, 3),
+            Stage(1.00, 320, 192, 10, 5),
+        ]
+    )
+
+
+def stage_at(settings: Settings, progress: float) -> int:
+    """Index of the stage in force at a share of the time."""
+    return next(
+        (i for i, s in enumerate(settings.stages) if progress < s.until), len(settings.stages) - 1
+    )
+
+
+def rate_at(progress: float, step: int) -> float:
+    """Warm-up over 150 steps, then a cosine to 2 %; a factor on the learning rate."""
+    return min(1.0, (step + 1) / 150) * (
+        0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
+    )
+
+
+def flip(b: Batch, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Mirror a batch left to right: the view from the other half of the field."""
+    xy = b.xy.flip(3).clone()
+    xy[:, 0] = -xy[:, 0]
+    return image.flip(2), xy, b.field.flip(2), b.near.flip(2), b.distances.flip(3)
+
+
+def set_frozen(net: RegistrationNet, blocks: int) -> None:
+    """Freeze the stem and the first blocks, their batch statistics too."""
+    net.train()
+    net.encoder.freeze(blocks)
+    if blocks:
+        net.encoder.stem.eval()
+    for block in net.encoder.blocks[:blocks]:
+        block.eval()
+
+
+def update_ema(ema: nn.Module, net: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights and statistics."""
+    with torch.no_grad():
+        for a, b in zip(ema.state_dict().values(), net.state_dict().values(), strict=True):
+            if a.dtype.is_floating_point:
+                a.lerp_(b.to(a.dtype), 1 - decay)
+            else:
+                a.copy_(b)
+
+
+class Trainer:
+    """One process of a run."""
+
+    def __init__(self, rank: int, settings: Settings) -> None:
+        self.rank, self.s = rank, settings
+        self.folder = Path(settings.run)
+        torch.manual_seed(settings.seed)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.net = RegistrationNet().to(self.device, memory_format=torch.channels_last)
+        self.ema = copy.deepcopy(self.net).eval()
+        encoder = list(self.net.encoder.parameters())
+        rest = [p for n, p in self.net.named_parameters() if not n.startswith("encoder.")]
+        self.opt = torch.optim.AdamW(
+            [{"params": encoder, "factor": settings.encoder_rate}, {"params": rest, "factor": 1.0}],
+            lr=settings.rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98),
+        )  # fmt: skip
+        self.elapsed, self.step, self.images = 0.0, 0, 0
+        self.resume()
+        # a resumed run must not render the same views again
+        self.view_seed = settings.seed * 1000 + rank + 7919 * (self.step + 1)
+        self.stage = -1
+        self.renderer: ViewRenderer | None = None
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "last.pt"
+
+    def resume(self) -> None:
+        """Load the last checkpoint, if there is one."""
+        if not self.checkpoint.exists():
+            return
+        state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.ema.load_state_dict(state["ema"])
+        self.opt.load_state_dict(state["opt"])
+        self.elapsed, self.step, self.images = state["elapsed"], state["step"], state["images"]
+
+    def save(self) -> None:
+        """Write the checkpoint so that a crash leaves the old one or the new one, whole."""
+        state = {
+            "net": self.net.state_dict(), "ema": self.ema.state_dict(), "opt": self.opt.state_dict(),
+            "elapsed": self.elapsed, "step": self.step, "images": self.images, "settings": asdict(self.s),
+        }  # fmt: skip
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(self.checkpoint)
+
+    def enter(self, stage: int) -> Stage:
+        """Switch the resolution and what is frozen."""
+        s = self.s.stages[stage]
+        if stage != self.stage:
+            self.stage = stage
+            if self.renderer is None or self.renderer.width != s.width:
+                self.renderer = ViewRenderer(self.view_seed + stage, s.width, s.height)
+            set_frozen(self.net, s.frozen)
+        return s
+
+    def average(self) -> None:
+        """Average the gradients over the processes, in one flat buffer."""
+        if self.s.processes == 1:
+            return
+        grads = [p.grad for p in self.net.parameters() if p.grad is not None]
+        flat = torch.cat([g.reshape(-1) for g in grads])
+        dist.all_reduce(flat)
+        flat /= self.s.processes
+        offset = 0
+        for g in grads:
+            g.copy_(flat[offset : offset + g.numel()].view_as(g))
+            offset += g.numel()
+
+    def one_step(self, s: Stage, progress: float) -> dict[str, float]:
+        """Render a batch, learn from it."""
+        assert self.renderer is not None
+        b = self.renderer.batch(s.batch)
+        image = torch.from_numpy(b.image)
+        data = (image, b.xy, b.field, b.near, b.distances)
+        if self.renderer.rng.random() < 0.5:
+            data = flip(b, image)
+        image, xy, on, near, distances = (t.to(self.device) for t in data)
+        factor = rate_at(progress, self.step)
+        for group in self.opt.param_groups:
+            group["lr"] = self.s.rate * factor * group["factor"]
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            out = self.net(image)
+        loss, parts = total_loss(out, xy, on, near, distances)
+        self.opt.zero_grad(set_to_none=True)
+        loss.backward()
+        self.average()
+        norm = nn.utils.clip_grad_norm_(self.net.parameters(), 2.0)
+        if torch.isfinite(norm):
+            self.opt.step()
+        if self.rank == 0:
+            update_ema(self.ema, self.net, min(self.s.ema, (1 + self.step) / (10 + self.step)))
+        return parts | {"norm": float(norm)}
+
+    def run(self) -> None:
+        """Until the time is up."""
+        total = self.s.minutes * 60
+        sums: dict[str, float] = {}
+        last_save = last_eval = time.monotonic()
+        clock = time.monotonic()
+        while True:
+            # every process must see the same progress: rank 0's clock counts
+            shared = torch.tensor([self.elapsed / total], dtype=torch.float64)
+            if self.s.processes > 1:
+                dist.broadcast(shared, 0)
+            progress = float(shared)
+            if progress >= 1:
+                break
+            s = self.enter(stage_at(self.s, progress))
+            parts = self.one_step(s, progress)
+            now = time.monotonic()
+            self.elapsed += now - clock
+            clock = now
+            self.step += 1
+            self.images += s.batch * self.s.processes
+            for k, v in parts.items():
+                sums[k] = sums.get(k, 0.0) + v
+            if self.rank == 0 and self.step % 50 == 0:
+                self.log({k: v / 50 for k, v in sums.items()} | {"width": s.width})
+                sums = {}
+            if self.rank == 0 and now - last_save > 120:
+                self.save()
+                last_save = now
+            if self.rank == 0 and now - last_eval > 600:
+                self.evaluate()
+                last_eval = now
+                clock = time.monotonic()  # evaluation is not training time
+        if self.rank == 0:
+            self.save()
+            self.evaluate()
+
+    def log(self, values: dict[str, Any]) -> None:
+        """One line to the screen and to log.jsonl."""
+        row = {"step": self.step, "images": self.images, "minutes": round(self.elapsed / 60, 2)} | {
+            k: round(float(v), 5) for k, v in values.items()
+        }
+        print(json.dumps(row), flush=True)
+        with (self.folder / "log.jsonl").open("a") as f:
+            f.write(json.dumps(row) + "\n")
+
+    def evaluate(self) -> None:
+        """Held-out registration error of the averaged network, in metres and of the picture's height."""
+        from models.registration.evaluate import quick_check
+
+        s = self.s.stages[self.stage]
+        self.log({"heldout_" + k: v for k, v in quick_check(self.ema, s.width, s.height).items()})
+
+
+def worker(rank: int, settings: Settings, port: int) -> None:
+    """Entry of one process."""
+    torch.set_num_threads(1 if settings.processes > 1 else os.cpu_count() or 1)
+    cv2.setNumThreads(1)
+    if settings.processes > 1:
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        dist.init_process_group("gloo", rank=rank, world_size=settings.processes)
+    Trainer(rank, settings).run()
+    if settings.processes > 1:
+        dist.destroy_process_group()
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("run", help="folder of the run: checkpoint, log, settings")
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else 2)
+    args = parser.parse_args()
+    settings = Settings(**vars(args))
+    folder = Path(args.run)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
+    port = int(np.random.default_rng().integers(20000, 60000))
+    if settings.processes == 1:
+        worker(0, settings, port)
+    else:
+        mp.spawn(worker, (settings, port), nprocs=settings.processes)
+
+
+if __name__ == "__main__":
+    main()
