@@ -8,8 +8,8 @@ from __future__ import annotations
 from edge.fields.catalogue import FIELD_NAMES, SPORTS, default_field, load_field
 from edge.fields.model import Field, Grid, Marking, Region
 from edge.fields.palettes import PALETTES
-from edge.fields.raster import (
-    Raster,
+from edge.fields.raster import Raster
+from edge.fields.render import (
     distance_map,
     minimap,
     outline,

@@ -21,7 +21,7 @@ MARK = 2 * FOOT  # the length of hash marks and of the marks along the sidelines
 DIGIT_WIDTH, DIGIT_HEIGHT = 4 * FOOT, 6 * FOOT  # all three
 DIGIT_TO_LINE = 1 * FOOT  # from the middle of the yard line to the digit (field diagrams)
 BORDER = 6 * FOOT  # NFL 1-1-3: solid border; NCAA 1-2-1-b: recommended
-ARROW_LENGTH, ARROW_BASE = 3 * FOOT, 1.5 * FOOT  # NFL and NCAA diagrams
+ARROW_LENGTH, ARROW_BASE, ARROW_BELOW_TOP = 3 * FOOT, 18 * INCH, 15 * INCH  # diagrams
 GOAL_LINE_X = 50 * YARD
 
 
@@ -30,7 +30,7 @@ class _Rules:
     """Where the three rule books differ; lengths in metres."""
 
     hash_from_sideline: float
-    """From the sideline to the hash marks' end towards the middle (the inbounds line)."""
+    """From the sideline to the inbounds line: the inner ends of hash marks, the inner edges of ticks."""
     line_gap: float
     """From the sideline to the yard lines and to the marks along it."""
     numeral_bottom: float
@@ -95,9 +95,10 @@ def american_football(name: str) -> Field:
 def _boundary() -> list[Marking]:
     """End lines and sidelines: their inner edges bound the field."""
     x, y = (LENGTH_M + LINE) / 2, (WIDTH_M + LINE) / 2
+    y_end = y + LINE / 2
     near, far = path((-x, -y), (x, -y)), path((-x, y), (x, y))
     return [
-        *both_ends("end line", path((x, -y), (x, y)), LINE, "white", "boundary"),
+        *both_ends("end line", path((x, -y_end), (x, y_end)), LINE, "white", "boundary"),
         Marking("near sideline", near, LINE, "white", "boundary"),
         Marking("far sideline", far, LINE, "white", "boundary"),
     ]
@@ -125,7 +126,8 @@ def _marks(rules: _Rules) -> list[Marking]:
         x = yard * YARD
         for side, sign in (("near", -1), ("far", 1)):
             if yard % 5 == 0:
-                tick = path((x - MARK / 2, sign * hash_y), (x + MARK / 2, sign * hash_y))
+                y = sign * (hash_y + LINE / 2)
+                tick = path((x - MARK / 2, y), (x + MARK / 2, y))
                 out.append(Marking(f"{side} tick {yard:+d}", tick, LINE, "white", "hash"))
                 continue
             hashed = path((x, sign * hash_y), (x, sign * (hash_y + MARK)))
@@ -177,7 +179,7 @@ def _arrow(name: str, x: float, bottom: float, turn: int) -> Region:
     """The triangle beside the numeral at `x`, which points away from the middle of the field."""
     away = 1 if x > 0 else -1
     base = x + away * (DIGIT_TO_LINE + DIGIT_WIDTH + 0.5 * FOOT)
-    y = bottom + DIGIT_HEIGHT - 15 * INCH
+    y = bottom + DIGIT_HEIGHT - ARROW_BELOW_TOP - ARROW_BASE / 2
     corners = path(
         (base, y - ARROW_BASE / 2), (base, y + ARROW_BASE / 2), (base + away * ARROW_LENGTH, y)
     )

@@ -45,8 +45,8 @@ class _Rules:
     """To the outer edge of the NBA's small circle, or 0."""
     lower_circle: bool = False
     """Whether the half of the free-throw circle inside the lane is drawn, in dashes."""
-    sideline_marks: float = 0.0
-    """From the end line to the short lines from the sidelines into the court, or 0."""
+    nba_marks: bool = False
+    """Whether the sidelines' 28-foot marks and the lower defensive box are marked."""
 
 
 _RULES = {
@@ -66,7 +66,7 @@ _RULES = {
         lane_mark_depth=6 * INCH,
         inner_circle_radius=26 * INCH,
         lower_circle=True,
-        sideline_marks=28 * FOOT,
+        nba_marks=True,
     ),
     "fiba": _Rules(
         length=28.0,  # 2.1
@@ -128,10 +128,11 @@ def size_of(name: str) -> tuple[float, float]:
 def _middle(r: _Rules) -> list[Marking]:
     """Boundary, centre line and centre circles."""
     x, y = (r.length + r.line) / 2, (r.width + r.line) / 2
-    reach = y + r.line / 2 + r.centre_line_overhang
+    y_end = y + r.line / 2
+    reach = y_end + r.centre_line_overhang
     ring = arc((0, 0), r.circle_radius - r.line / 2)
     out = [
-        *both_ends("end line", path((x, -y), (x, y)), r.line, "white", "boundary"),
+        *both_ends("end line", path((x, -y_end), (x, y_end)), r.line, "white", "boundary"),
         Marking("near sideline", path((-x, -y), (x, -y)), r.line, "white", "boundary"),
         Marking("far sideline", path((-x, y), (x, y)), r.line, "white", "boundary"),
         Marking("centre line", path((0, -reach), (0, reach)), r.line, "white", "line"),
@@ -196,11 +197,23 @@ def _small_marks(r: _Rules) -> list[Marking]:
         for side, sign in (("near", -1), ("far", 1)):
             mark = path((x, sign * half), (x, sign * (half + r.lane_mark_depth)))
             out += both_ends(f"{side} lane mark {i + 1}", mark, wide, "white", "hash")
-    if r.sideline_marks:
-        x, y = r.length / 2 - r.sideline_marks - r.line / 2, r.width / 2
-        for side, sign in (("near", -1), ("far", 1)):
-            mark = path((x, sign * y), (x, sign * (y - 3 * FOOT)))
-            out += both_ends(f"{side} sideline mark", mark, r.line, "white", "hash")
+    return out + (_nba_marks(r) if r.nba_marks else [])
+
+
+def _nba_marks(r: _Rules) -> list[Marking]:
+    """Marks 28 feet along the sidelines, and those of the lower defensive box (court diagram)."""
+    x, y = r.length / 2, r.width / 2
+    mark_x = x - 28 * FOOT - r.line / 2
+    box_x, box_y = x - 13 * FOOT - r.line / 2, 11 * FOOT + r.line / 2
+    out: list[Marking] = []
+    for side, sign in (("near", -1), ("far", 1)):
+        marks = {
+            "sideline mark": path((mark_x, y), (mark_x, y - 3 * FOOT)),
+            "box mark in the lane": path((box_x, 4.5 * FOOT), (box_x, 5 * FOOT)),
+            "box mark on the end line": path((x, box_y), (x - 6 * INCH, box_y)),
+        }
+        for name, mark in marks.items():
+            out += both_ends(f"{side} {name}", mark * (1, sign), r.line, "white", "hash")
     return out
 
 

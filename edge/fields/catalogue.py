@@ -75,9 +75,9 @@ SPORTS: tuple[str, ...] = tuple(dict.fromkeys(e.sport for e in _FIELDS.values())
 
 
 def load_field(name: str, *, length_m: float | None = None, width_m: float | None = None) -> Field:
-    """The field called `name`, of its usual size or of another where the rules leave a choice (metres).
+    """Build the field called `name`, of its usual size or, where rules leave a choice, of another (metres).
 
-    Raises UsageError for an unknown name, a size out of range, or another size of a field of fixed size.
+    Raises UsageError for an unknown name, a size out of range, or any other size of a fixed one.
     """
     entry = _FIELDS.get(name)
     if entry is None:
@@ -88,7 +88,7 @@ def load_field(name: str, *, length_m: float | None = None, width_m: float | Non
 
 
 def default_field(sport: str) -> str:
-    """The name of a sport's usual field; raises UsageError for an unknown sport."""
+    """Name a sport's usual field; raises UsageError for an unknown sport."""
     for name, entry in _FIELDS.items():
         if entry.sport == sport:
             return name

@@ -1,7 +1,7 @@
 """What a field is: markings, key regions and a grid of keypoints, as immutable data in metres.
 
-The origin is the field's centre, x runs along its length, y across it, z up. The main camera stands at
-negative y (in tennis, behind the baseline: at negative x).
+The origin is the field's centre, x runs along its length, y across it, z up. The main camera stands
+at negative y (in tennis, behind the baseline: at negative x).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MarkingKind = Literal["boundary", "line", "curve", "spot", "hash"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Marking:
-    """One painted line: a polyline along the middle of the paint; curves are already sampled densely."""
+    """One painted line: a polyline along the middle of the paint; curves are sampled densely."""
 
     name: str
     points_m: Points
@@ -33,7 +33,7 @@ class Marking:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
-    """A key region: an area that a picture shows as a whole, by its paint or by the lines around it."""
+    """A key region: an area that a picture shows as a whole, by its paint or its lines."""
 
     name: str
     polygon_m: Points
@@ -59,7 +59,8 @@ class Field:
     name: str
     sport: str
     length_m: float
-    """Extent along x: the boundary's lines (soccer, tennis) or edges lie at ±length/2."""
+    """Extent along x. At ±length/2 lie the middles of the outermost lines (soccer, tennis), the inner
+    edges of the boundary lines (American football, basketball) or the boards (ice hockey)."""
     width_m: float
     """Extent along y."""
     runoff_m: float
@@ -73,17 +74,17 @@ class Field:
     """Radius of the boundary's corners (ice hockey), else 0."""
 
     def keypoints_m(self) -> Points:
-        """The grid's keypoints, (columns * rows, 2) metres, row-major from the corner (-x, -y)."""
+        """List the grid's keypoints, (columns * rows, 2) metres, row-major from the corner (-x, -y)."""
         x = np.linspace(-self.length_m / 2, self.length_m / 2, self.grid.columns)
         y = np.linspace(-self.width_m / 2, self.width_m / 2, self.grid.rows)
         return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
     def marking(self, name: str) -> Marking:
-        """The marking called `name`; KeyError when there is none."""
+        """Find the marking called `name`; KeyError when there is none."""
         return _named(self.markings, name)
 
     def region(self, name: str) -> Region:
-        """The region called `name`; KeyError when there is none."""
+        """Find the region called `name`; KeyError when there is none."""
         return _named(self.regions, name)
 
 

@@ -34,4 +34,4 @@ PALETTES: Mapping[str, Mapping[str, Bgr]] = MappingProxyType(
         "tennis": {"surface": (150, 95, 50), "runoff": (90, 120, 70), "white": (240, 240, 240)},
     }
 )
-"""By sport. Each palette names `surface` (inside the boundary), `runoff` (outside) and the field's paints."""
+"""By sport: `surface` (inside the boundary), `runoff` (outside), and the paints of the field."""

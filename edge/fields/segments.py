@@ -11,7 +11,7 @@ from edge.fields.model import Points
 
 
 def segments_of(outlines: Iterable[Points]) -> Points:
-    """The segments of all polylines, (m, 2, 2): segment, end, coordinate."""
+    """Cut polylines into segments, (m, 2, 2): segment, end, coordinate."""
     parts = [np.stack([p[:-1], p[1:]], axis=1) for p in outlines]
     return np.concatenate(parts) if parts else np.empty((0, 2, 2))
 
@@ -19,10 +19,11 @@ def segments_of(outlines: Iterable[Points]) -> Points:
 def nearest_distance(
     segments: Points, x: Points, y: Points, tile_px: int | None = None
 ) -> NDArray[np.float32]:
-    """Distance of the points (x[j], y[i]) to the nearest of (m, 2, 2) segments, (len(y), len(x)) float32.
+    """Distance of points (x[j], y[i]) to the nearest segment, (len(y), len(x)) float32.
 
-    With `tile_px` the work goes by square tiles, and each one looks only at the segments that can be nearest to
-    any of its points; the result is the same. Without segments it is infinite.
+    `segments` is (m, 2, 2). With `tile_px` the work goes by square tiles, and each one looks only at
+    the segments that can be nearest to any of its points; the result is the same. Without segments it
+    is infinite.
     """
     out = np.full((len(y), len(x)), np.inf, np.float32)
     if len(segments) == 0:
@@ -38,12 +39,14 @@ def nearest_distance(
 
 
 def _candidates(segments: Points, x: Points, y: Points) -> Points:
-    """The segments that can be nearest to a point of the tile spanned by x and y."""
+    """Choose the segments that can be nearest to a point of the tile spanned by x and y."""
     cx, cy = (x[0] + x[-1]) / 2, (y[0] + y[-1]) / 2
     reach = np.hypot(x[-1] - cx, y[-1] - cy)
     d = _distance(segments, np.full((1, 1, 1), cx), np.full((1, 1, 1), cy)).ravel()
-    # a point of the tile is at most `reach` from its centre, so its nearest segment is within d.min() + 2 reach
-    return segments[d <= d.min() + 2 * reach + 1e-9]
+    # no point of the tile is further than `reach` from its centre, so the centre's nearest segment is
+    # within d.min() + reach of the point, and the point's own nearest one within d.min() + 2 reach
+    kept: Points = segments[d <= d.min() + 2 * reach + 1e-9]
+    return kept
 
 
 def _distance(segments: Points, px: Points, py: Points) -> Points:

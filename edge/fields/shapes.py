@@ -22,19 +22,19 @@ def path(*points: Sequence[float]) -> Points:
 
 
 def rectangle(x0: float, y0: float, x1: float, y1: float) -> Points:
-    """The four corners of a rectangle, (4, 2), not closed."""
+    """List the four corners of a rectangle, (4, 2), not closed."""
     return path((x0, y0), (x1, y0), (x1, y1), (x0, y1))
 
 
 def closed(points: Points) -> Points:
-    """The outline with its first point repeated at the end."""
+    """Repeat an outline's first point at its end."""
     return np.concatenate([points, points[:1]])
 
 
 def arc(
     centre: Sequence[float], radius: float, start_deg: float = 0.0, stop_deg: float = 360.0
 ) -> Points:
-    """An arc from `start_deg` to `stop_deg` (counter-clockwise from +x), ends included, (n, 2)."""
+    """Sample an arc from `start_deg` to `stop_deg` (counter-clockwise from +x), ends included, (n, 2)."""
     sweep = np.radians(stop_deg - start_deg)
     chords = max(int(np.ceil(abs(sweep) * radius / ARC_STEP_M)), int(np.ceil(abs(sweep) / 0.27)))
     angle = np.linspace(np.radians(start_deg), np.radians(stop_deg), chords + 1)
@@ -42,26 +42,26 @@ def arc(
 
 
 def rounded_rectangle(length: float, width: float, radius: float) -> Points:
-    """A rectangle about the origin whose corners are quarter circles, (n, 2), not closed."""
+    """Trace a rectangle about the origin whose corners are quarter circles, (n, 2), not closed."""
     x, y = length / 2 - radius, width / 2 - radius
     corners = ((x, y, 0), (-x, y, 90), (-x, -y, 180), (x, -y, 270))
     return np.concatenate([arc((cx, cy), radius, a, a + 90) for cx, cy, a in corners])
 
 
 def spot(name: str, centre: Sequence[float], diameter: float, colour: str) -> Marking:
-    """A painted disc: the circle of half its radius, painted as wide as that radius."""
+    """Paint a disc: the circle of half its radius, painted as wide as that radius."""
     return Marking(name, arc(centre, diameter / 4), diameter / 2, colour, "spot")
 
 
 def mirrored_x(points: Points) -> Points:
-    """The outline at the other end of the field, (n, 2)."""
+    """Flip an outline to the other end of the field, (n, 2)."""
     return points * (-1.0, 1.0)
 
 
 def both_ends(
     name: str, points: Points, width_m: float, colour: str, kind: MarkingKind = "line"
 ) -> list[Marking]:
-    """A marking given for the end at +x (`right`), and its mirror image at -x (`left`)."""
+    """Make a marking given for the end at +x (`right`), and its mirror image at -x (`left`)."""
     return [
         Marking(f"left {name}", mirrored_x(points), width_m, colour, kind),
         Marking(f"right {name}", points, width_m, colour, kind),

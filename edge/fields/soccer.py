@@ -1,8 +1,9 @@
 """The soccer field, of any size: IFAB Laws of the Game, Law 1 "The Field of Play".
 
-Lines belong to the areas they bound, so the Law measures to their outer edges. Here the middles of the
-goal lines and touchlines lie at exactly ±length/2 and ±width/2, as annotation data sets have it; all other
-markings are laid out from the outer edges of these lines, and then given by the middle of their paint.
+Lines belong to the areas they bound, so the Law measures to their outer edges. Here the middles of
+the goal lines and touchlines lie at exactly ±length/2 and ±width/2, as annotation data sets have it;
+all other markings are laid out from the outer edges of these lines, and then given by the middle of
+their paint.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from edge.fields.shapes import arc, both_ends, mirrored_x, path, rectangle, spot
 
 LENGTH_M, WIDTH_M = 105.0, 68.0
 LENGTH_RANGE_M, WIDTH_RANGE_M = (60.0, 130.0), (45.0, 100.0)
-"""Law 1.3 allows 90-120 x 45-90 m; shorter and wider fields are accepted as long as the markings fit."""
+"""Law 1.3 allows 90-120 x 45-90 m; others are accepted as long as the markings fit."""
 
 LINE = 0.12  # Law 1.2: not more than 12 cm
 GOAL = 7.32  # Law 1.10: between the posts
@@ -27,12 +28,13 @@ SPOT = 0.22  # FIFA, Pitch dimensions and surrounding areas: marks of 22 cm
 
 
 def soccer(length_m: float = LENGTH_M, width_m: float = WIDTH_M) -> Field:
-    """A soccer field of (length_m, width_m) metres; both must lie in the ranges above."""
+    """Build a soccer field of (length_m, width_m) metres; both must lie in the ranges above."""
     x, y = length_m / 2, width_m / 2
+    y_end = y + LINE / 2
     areas = [("penalty area", PENALTY_AREA), ("goal area", GOAL_AREA)]
     markings = [
-        Marking("left goal line", path((-x, -y), (-x, y)), LINE, "white", "boundary"),
-        Marking("right goal line", path((x, -y), (x, y)), LINE, "white", "boundary"),
+        Marking("left goal line", path((-x, -y_end), (-x, y_end)), LINE, "white", "boundary"),
+        Marking("right goal line", path((x, -y_end), (x, y_end)), LINE, "white", "boundary"),
         Marking("near touchline", path((-x, -y), (x, -y)), LINE, "white", "boundary"),
         Marking("far touchline", path((-x, y), (x, y)), LINE, "white", "boundary"),
         Marking("halfway line", path((0, -y), (0, y)), LINE, "white", "line"),
@@ -62,20 +64,20 @@ def soccer(length_m: float = LENGTH_M, width_m: float = WIDTH_M) -> Field:
 
 
 def _area_line(x: float, size: float) -> Points:
-    """The three sides of the right penalty or goal area, from the goal line round to the goal line."""
+    """Trace the three sides of the right penalty or goal area that lie off the goal line."""
     half, front = GOAL / 2 + size - LINE / 2, x + LINE - size
     return path((x, -half), (front, -half), (front, half), (x, half))
 
 
 def _penalty_arc(x: float, mark_x: float) -> Points:
-    """The part of the circle about the right penalty mark that lies outside the penalty area."""
+    """Trace the part of the circle about the right penalty mark that lies outside the penalty area."""
     radius = RADIUS - LINE / 2
     angle = np.degrees(np.arccos((mark_x - (x + LINE - PENALTY_AREA)) / radius))
     return arc((mark_x, 0), radius, 180 - angle, 180 + angle)
 
 
 def _regions(x: float, mark_x: float) -> tuple[Region, ...]:
-    """Penalty areas, goal areas, penalty arcs and the centre circle, lines included."""
+    """List penalty areas, goal areas, penalty arcs and the centre circle, lines included."""
     regions = []
     for name, size in (("penalty area", PENALTY_AREA), ("goal area", GOAL_AREA)):
         half, outer = GOAL / 2 + size, x + LINE / 2
