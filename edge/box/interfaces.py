@@ -15,6 +15,9 @@ class Registrar(Protocol):
     def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
         """Register one (height, width, 3) uint8 BGR picture; at worst it is `lost`."""
 
+    def reset(self) -> None:
+        """Forget the frames before: what comes next is another shot."""
+
     def close(self) -> None:
         """Release the engine."""
 

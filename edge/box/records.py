@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from edge.types import Frame, Registration
 
+_HALF_TURN = np.diag([-1.0, -1.0, 1.0])
+"""Field metres seen from the other side: (x, y) -> (-x, -y)."""
 
-def record(registration: Registration, *, image: str, sport: str) -> dict[str, Any]:
-    """Describe a registration; `field_from_image` is 9 numbers, row-major, or None."""
+
+def record(
+    registration: Registration, *, image: str, sport: str, half_turn: bool = False
+) -> dict[str, Any]:
+    """Describe a registration; `field_from_image` is 9 numbers, row-major, or None.
+
+    `half_turn` turns the field by half a turn: the camera stands on its far side.
+    """
     h = registration.field_from_image
+    if h is not None and half_turn:
+        h = _HALF_TURN @ h
     return {
         "image": image,
         "sport": sport,
@@ -21,11 +33,12 @@ def record(registration: Registration, *, image: str, sport: str) -> dict[str, A
 
 
 def frame_record(
-    frame: Frame, registration: Registration, *, source: str, sport: str
+    frame: Frame, registration: Registration, *, source: str, sport: str, half_turn: bool = False
 ) -> dict[str, Any]:
     """Describe a frame of a video: as `record`, its image named `source/number`, and its times."""
     quality = registration.quality
-    return record(registration, image=f"{source}/{frame.index}", sport=sport) | {
+    name = f"{source}/{frame.index}"
+    return record(registration, image=name, sport=sport, half_turn=half_turn) | {
         "frame": frame.index,
         "pts_s": frame.pts_s,
         "capture_ns": frame.capture_ns,

@@ -5,6 +5,23 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edge.config import Config, load_config, with_changes
+
+_SETTINGS = {
+    "sport": "sport",
+    "field": "field.name",
+    "length": "field.length_m",
+    "width": "field.width_m",
+    "engine": "engine.name",
+    "threads": "engine.threads",
+    "bundle": "engine.bundle",
+    "refine": "registration.refine",
+    "broker": "broker",
+    "site": "site",
+    "device": "device",
+    "camera": "camera.id",
+}
+"""Option of the command line -> path in the configuration."""
 REFINE = ("auto", "never", "always")
 ENGINES = ("auto", "onnxruntime", "openvino", "tflite")
 
@@ -48,3 +65,15 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
         "--refine", choices=REFINE, help="mend answers that verification doubts (default: auto)"
     )
     group.add_argument("--bundle", type=Path, metavar="FOLDER", help="another model bundle")
+
+
+def config_of(options: argparse.Namespace) -> Config:
+    """Lay the options of a command over its configuration file, or over the defaults.
+
+    Raises ConfigError, one line, for a file or an option that does not validate.
+    """
+    file = getattr(options, "config", None)
+    config = load_config(file) if file is not None else Config()
+    given = {path: getattr(options, name, None) for name, path in _SETTINGS.items()}
+    changes = {path: value for path, value in given.items() if value is not None}
+    return with_changes(config, changes) if changes else config

@@ -27,7 +27,7 @@ LOST = Registration(State.LOST, Reason.NO_FIELD)
 
 
 class ScriptedRegistrar:
-    """Gives the answers of a list, over and over; `hook` is called with the number of each frame."""
+    """Gives the answers of a list, over and over; `hook` gets the number of each frame."""
 
     def __init__(
         self, answers: Sequence[Registration] = (GOOD,), hook: Callable[[int], None] | None = None

@@ -24,6 +24,11 @@ class ListOutlet:
         self.frames.append(frame.index)
 
 
+def signal_self(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
+    threading.Event().wait(10)  # a handler runs between two instructions, not within kill()
+
+
 def never() -> ListSource:
     raise SourceError("must not be opened again")
 
@@ -123,7 +128,6 @@ def test_the_first_signal_stops_cleanly_and_the_second_interrupts(number: signal
         why = run_loop(reader, ScriptedRegistrar(hook=hook), tally, stop=stop)
         assert (why, tally.ledger.processed) == ("signal", 4)
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
-            threading.Event().wait(10)
+            signal_self(number)
     reader.close()
     assert signal.getsignal(number) is before

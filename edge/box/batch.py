@@ -1,0 +1,80 @@
+"""Registering pictures and films one by one; an unreadable one is an answer, not a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge.box.interfaces import Registrar
+from edge.box.records import error_record, record
+from edge.capture import list_pictures, open_source, parse_source, read_picture
+from edge.errors import SourceError
+from edge.types import Image, Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one picture."""
+
+    record: dict[str, Any]
+    image: Image | None = None
+    """The picture, or None where it could not be read."""
+    registration: Registration | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the picture's name, as it stands in the record."""
+        return str(self.record["image"])
+
+
+def expand(paths: Iterable[Path]) -> Iterator[Path]:
+    """Replace folders by the pictures in them, in natural order; an empty one stands for itself."""
+    for path in paths:
+        pictures = list_pictures(path) if path.is_dir() else []
+        yield from pictures or [path]
+
+
+def register_all(
+    paths: Iterable[Path], registrar: Registrar, sport: str, *, every: int = 1
+) -> Iterator[Answer]:
+    """Register pictures, and every `every`-th frame of films, in the order given.
+
+    A film's frames are named `film.mp4/<number>`. What cannot be read gives an answer with an
+    error; a film that breaks off gives one after its last good frame.
+    """
+    for path in paths:
+        registrar.reset()
+        try:
+            if _is_film(path):
+                yield from _film(path, registrar, sport, every)
+            else:
+                yield _picture(path, registrar, sport)
+        except SourceError as error:
+            yield Answer(error_record(image=str(path), sport=sport, error=str(error)))
+
+
+def _is_film(path: Path) -> bool:
+    return parse_source(path).kind == "file"
+
+
+def _picture(path: Path, registrar: Registrar, sport: str) -> Answer:
+    if path.is_dir():
+        raise SourceError(f"{path}: a folder without pictures")
+    image = read_picture(path)
+    registration = registrar.register(image)
+    return Answer(record(registration, image=str(path), sport=sport), image, registration)
+
+
+def _film(path: Path, registrar: Registrar, sport: str, every: int) -> Iterator[Answer]:
+    source = open_source(path)
+    try:
+        while (frame := source.read()) is not None:
+            if frame.index % every:
+                continue
+            registration = registrar.register(frame.image, pts_s=frame.pts_s)
+            item = record(registration, image=f"{path}/{frame.index}", sport=sport)
+            yield Answer(item, frame.image, registration)
+    finally:
+        source.close()

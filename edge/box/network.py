@@ -1,0 +1,58 @@
+"""The trained network of a sport, ready to answer, and what there is to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from edge.box.interfaces import Registrar
+from edge.bundles import Bundle, find_bundle
+from edge.config import Config
+from edge.fields import Field, load_field
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A registrar and where it comes from."""
+
+    registrar: Registrar
+    field: Field
+    bundle: Bundle | None
+    engine: str
+    precision: str
+
+    @property
+    def label(self) -> str:
+        """Return the bundle's name and version."""
+        return self.bundle.label if self.bundle is not None else "none"
+
+
+NetworkFactory: TypeAlias = Callable[[Config], Network]
+
+
+def configured_field(config: Config) -> Field:
+    """Return the field at this venue; raises UsageError for sizes that its rules do not allow."""
+    return load_field(
+        config.field_name, length_m=config.field.length_m, width_m=config.field.width_m
+    )
+
+
+def load_network(config: Config) -> Network:
+    """Load the sport's bundle into the fastest engine, or the one configured.
+
+    Raises BundleError where the sport has none, EngineError where the engine cannot run it.
+    """
+    from edge.registration import Registrar as NetworkRegistrar  # noqa: PLC0415 - engines load late
+
+    bundle = find_bundle(config.sport, config.engine.bundle)
+    field = configured_field(config)
+    registrar = NetworkRegistrar(
+        bundle,
+        field,
+        engine=config.engine.name,
+        threads=config.engine.threads,
+        verify=config.registration.verify,
+        refine=config.registration.refine,
+    )
+    return Network(registrar, field, bundle, registrar.engine_name, registrar.precision)

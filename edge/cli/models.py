@@ -1,0 +1,85 @@
+"""`touchline models list|verify`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from edge.bundles import Bundle, bundle_folders, list_bundles, load_bundle
+from edge.cli.output import print_json, stdout
+from edge.cli.parser import Parser, Subparsers
+from edge.errors import BundleError
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser: Parser = subparsers.add_parser(
+        "models", help="list and verify the network bundles on this box"
+    )
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+    listing = actions.add_parser("list", help="the bundles that a sport's name finds")
+    listing.set_defaults(func=_list)
+    verify = actions.add_parser("verify", help="check the digests of every file")
+    verify.add_argument(
+        "bundles", nargs="*", metavar="SPORT|FOLDER", help="default: every bundle that is found"
+    )
+    verify.set_defaults(func=_verify)
+    for action in (listing, verify):
+        action.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def _list(options: argparse.Namespace) -> int:
+    rows = [_describe(load_bundle(path, verify=False)) for path in list_bundles().values()]
+    if options.json:
+        print_json({"bundles": rows}, indent=2)
+        return 0
+    if not rows:
+        print(f"no bundle in {', '.join(str(f) for f in bundle_folders())}")
+        return 0
+    table = Table("sport", "bundle", "field", "input", "files", "size")
+    for row in rows:
+        megabytes = f"{row['bytes'] / 1e6:.1f} MB"
+        table.add_row(
+            row["sport"], row["bundle"], row["field"], row["input"], row["precisions"], megabytes
+        )
+    stdout().print(table)
+    return 0
+
+
+def _describe(bundle: Bundle) -> dict[str, Any]:
+    m = bundle.manifest
+    return {
+        "sport": m.sport,
+        "bundle": bundle.label,
+        "field": m.field,
+        "input": f"{m.input.width}x{m.input.height}",
+        "precisions": ", ".join(bundle.precisions),
+        "bytes": sum(f.size for f in m.files),
+        "signed": m.signature is not None,
+        "path": str(bundle.path),
+    }
+
+
+def _verify(options: argparse.Namespace) -> int:
+    found = list_bundles()
+    wanted = options.bundles or list(found)
+    if not wanted:
+        raise BundleError(f"no bundle in {', '.join(str(f) for f in bundle_folders())}")
+    rows = [_check(name, found.get(name, Path(name))) for name in wanted]
+    if options.json:
+        print_json({"bundles": rows}, indent=2)
+    else:
+        for row in rows:
+            print(row["error"] or f"{row['path']}: every digest is right")
+    return 1 if any(row["error"] for row in rows) else 0
+
+
+def _check(name: str, path: Path) -> dict[str, Any]:
+    try:
+        load_bundle(path, verify=True)
+    except BundleError as error:
+        return {"name": name, "path": str(path), "error": str(error)}
+    return {"name": name, "path": str(path), "error": None}

@@ -1,0 +1,109 @@
+"""`touchline register`: pictures and films in, one JSON object a line out."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from edge.box.batch import Answer, expand, register_all
+from edge.box.drawing import drawer
+from edge.box.files import WholeFile, check_folder, check_writable
+from edge.box.network import load_network
+from edge.box.sinks import PictureFolder
+from edge.cli.arguments import add_engine_options, add_field_options, config_of, positive_int
+from edge.cli.output import note, print_json, progress
+from edge.cli.parser import Subparsers
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "register", help="register the field in pictures or video files, one JSON object a line"
+    )
+    parser.add_argument(
+        "images", nargs="+", type=Path, metavar="IMAGE", help="pictures, folders, video files"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="default: standard output")
+    parser.add_argument("--overlay", type=Path, metavar="DIR", help="draw each answer as a picture")
+    parser.add_argument(
+        "--every", type=positive_int, default=1, metavar="N", help="take every N-th frame of films"
+    )
+    add_field_options(parser)
+    add_engine_options(parser)
+    parser.set_defaults(func=run)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    answered: int = 0
+    lost: int = 0
+    unreadable: int = 0
+    first_error: str = field(default="")
+
+    def add(self, answer: Answer) -> None:
+        error = answer.record.get("error")
+        self.first_error = self.first_error or error or ""
+        self.unreadable += error is not None
+        self.lost += error is None and answer.record["field_from_image"] is None
+        self.answered += answer.record["field_from_image"] is not None
+
+
+def run(options: argparse.Namespace) -> int:
+    """Register each picture; 1 when none could be read at all."""
+    config = config_of(options)
+    if options.out is not None:
+        check_writable(options.out)
+    if options.overlay is not None:
+        check_folder(options.overlay)
+    network = load_network(config)
+    draw = drawer(network.field, minimap=False)
+    folder = PictureFolder(options.overlay, draw) if options.overlay is not None else None
+    try:
+        answers = register_all(
+            expand(options.images), network.registrar, config.sport, every=options.every
+        )
+        outcome = _write(answers, options.out, folder)
+    finally:
+        network.registrar.close()
+    return _report(outcome)
+
+
+def _write(answers: Iterable[Answer], out: Path | None, folder: PictureFolder | None) -> _Outcome:
+    if out is None:
+        return _consume(answers, print_json, folder)
+    file = WholeFile(out)
+    try:
+        outcome = _consume(answers, file.write_json, folder)
+        file.close()
+    except BaseException:
+        file.abort()
+        raise
+    return outcome
+
+
+def _consume(
+    answers: Iterable[Answer],
+    write: Callable[[dict[str, object]], None],
+    folder: PictureFolder | None,
+) -> _Outcome:
+    outcome = _Outcome()
+    with progress() as bar:
+        task = bar.add_task("registering", total=None, detail="")
+        for answer in answers:
+            write(answer.record)
+            outcome.add(answer)
+            if folder and answer.image is not None and answer.registration is not None:
+                folder.add(answer.name, answer.image, answer.registration)
+            bar.update(task, advance=1, detail=answer.name)
+    return outcome
+
+
+def _report(outcome: _Outcome) -> int:
+    readable = outcome.answered + outcome.lost
+    if not outcome.unreadable:
+        return 0
+    more = f" (and {outcome.unreadable - 1} more)" if outcome.unreadable > 1 else ""
+    note(f"{outcome.first_error}{more}")
+    return 0 if readable else 1
