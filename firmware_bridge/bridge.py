@@ -1,0 +1,352 @@
+"""The facade that the box calls: a registration in, a pose out, tracking data on its way, events now and then."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.types import Registration, State
+from firmware_bridge.align import (
+    LAG_KNOWN_S,
+    Alignment,
+    AlignVerdict,
+    VisionSample,
+    align,
+)
+from firmware_bridge.config import BridgeConfig, resolve
+from firmware_bridge.links import open_link
+from firmware_bridge.model import CameraPose, LinkState, Telemetry
+from firmware_bridge.monitor import Difference, Monitor
+from firmware_bridge.pose import PoseEstimate, PoseSigma, PoseVerdict, estimate_pose
+from firmware_bridge.rotation import wrap_deg
+from firmware_bridge.steady import SteadyPosition
+from firmware_bridge.tracking import TrackingSender
+
+_LOG = logging.getLogger(__name__)
+_SOLVED = frozenset({State.VERIFIED, State.REFINED, State.TRACKED})
+_PAIRS = 1500
+_ALIGN_EVERY_S = 3.0
+_FREE_EVERY = 5
+"""Once the position is known, one frame in so many is solved for it again: to notice a moved camera."""
+_EVENTS = 64
+_Angles: TypeAlias = "tuple[float, float, float | None]"
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeEvent:
+    """Something that an operator should know."""
+
+    kind: str
+    """`camera_moved`, `lens_changed`, `aligned` or `alignment_lost`."""
+    capture_ns: int
+    message: str
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+class Bridge:
+    """Reads one camera's telemetry, learns how it relates to the pictures, and sends poses out.
+
+    `on_registration` takes well under a millisecond or two: links and alignment have threads of their own.
+    """
+
+    def __init__(self, config: BridgeConfig) -> None:
+        self._config = config
+        if config.host and config.type in {"visca", "onvif"}:
+            resolve(config.host)
+        self._link = open_link(config)
+        self._sender = TrackingSender(config.tracking)
+        self._steady = SteadyPosition()
+        self._monitor = Monitor()
+        self._events: deque[BridgeEvent] = deque(maxlen=_EVENTS)
+        self._vision: deque[VisionSample] = deque(maxlen=_PAIRS)
+        self._alignment = Alignment(AlignVerdict.NEEDS_DATA, 0)
+        self._frames = 0
+        self._epoch = 0
+        self._roll_deg = 0.0
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._aligner = threading.Thread(target=self._align_loop, name="camera-align", daemon=True)
+
+    def start(self) -> Bridge:
+        """Start the link and the alignment; returns itself."""
+        if self._link is not None:
+            self._link.start()
+            self._aligner.start()
+        return self
+
+    def close(self) -> None:
+        """Stop threads and free sockets."""
+        self._stop.set()
+        if self._link is not None:
+            self._link.close()
+            if self._aligner.is_alive():
+                self._aligner.join(timeout=5)
+        self._sender.close()
+
+    def __enter__(self) -> Bridge:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def alignment(self) -> Alignment:
+        """How telemetry maps to pictures, as far as it is known."""
+        return self._alignment
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """Counts of the tracking sender."""
+        return dict(self._sender.counts)
+
+    def link_state(self) -> LinkState | None:
+        """How the camera's link does; None without one."""
+        return None if self._link is None else self._link.state()
+
+    def take_events(self) -> list[BridgeEvent]:
+        """The events since the last call."""
+        taken = []
+        while self._events:
+            taken.append(self._events.popleft())
+        return taken
+
+    def on_registration(
+        self, registration: Registration, width: int, height: int, capture_ns: int
+    ) -> PoseEstimate | None:
+        """Turn one frame's registration into a pose, send it, and learn from it.
+
+        A lost frame gets the aligned telemetry's pose (`source="telemetry"`), or None where there is none.
+        """
+        estimate = self._from_picture(registration, width, height, capture_ns)
+        if estimate is None or estimate.pose is None:
+            estimate = self.prior(capture_ns, width, height) or estimate
+        if estimate is not None and estimate.pose is not None:
+            self._sender.send(estimate.pose, capture_ns, status=_status(registration, estimate))
+        return estimate
+
+    def prior(self, capture_ns: int, width: int, height: int) -> PoseEstimate | None:
+        """The pose that aligned telemetry gives for a picture; None without fresh telemetry and alignment."""
+        fit, position = self._alignment, self._steady.position_m
+        if fit.verdict is not AlignVerdict.OK or position is None:
+            return None
+        predicted = self._predict(fit, capture_ns)
+        if (
+            predicted is None
+            or predicted[2] is None
+            or fit.pan is None
+            or fit.tilt is None
+            or fit.lens is None
+        ):
+            return None
+        pan, tilt, focal = predicted
+        assert focal is not None
+        x, y, z = (float(v) for v in position)
+        pose = CameraPose(x, y, z, pan, tilt, self._roll_deg, focal * width, width, height)
+        place = self._steady.sigma_m / math.sqrt(3)
+        sigma = PoseSigma(
+            place,
+            place,
+            place,
+            math.hypot(fit.pan.sigma_deg, fit.pan.residual_deg),
+            math.hypot(fit.tilt.sigma_deg, fit.tilt.residual_deg),
+            1.0,
+            focal * width * math.hypot(fit.lens.sigma_relative, fit.lens.residual_relative),
+        )
+        return PoseEstimate(
+            pose, PoseVerdict.OK, sigma, source="telemetry", steady=True, capture_ns=capture_ns
+        )
+
+    def _from_picture(
+        self, registration: Registration, width: int, height: int, capture_ns: int
+    ) -> PoseEstimate | None:
+        homography = registration.field_from_image
+        if homography is None:
+            return None
+        self._frames += 1
+        quality, position = registration.quality, self._steady.position_m
+        trusted = registration.state in _SOLVED
+
+        def solve(at: NDArray[np.float64] | None) -> PoseEstimate:
+            return estimate_pose(
+                homography,
+                width,
+                height,
+                sigma_px=quality.rms_px,
+                points=max(quality.inliers, 8),
+                position_m=at,
+                capture_ns=capture_ns,
+            )
+
+        estimate = solve(position)
+        if trusted and (position is None or self._frames % _FREE_EVERY == 0):
+            self._learn_position(estimate if position is None else solve(None), capture_ns)
+        if position is not None and estimate.pose is None:
+            estimate = solve(None)
+        if position is not None and estimate.pose is not None and estimate.sigma is not None:
+            place = self._steady.sigma_m / math.sqrt(3)
+            estimate = replace(
+                estimate, sigma=replace(estimate.sigma, x_m=place, y_m=place, z_m=place)
+            )
+        if trusted and estimate.pose is not None:
+            self._roll_deg += 0.05 * (estimate.pose.roll_deg - self._roll_deg)
+            self._learn_alignment(estimate.pose, capture_ns)
+        return estimate
+
+    def _learn_position(self, free: PoseEstimate, capture_ns: int) -> None:
+        if free.pose is None or free.position_information is None:
+            return
+        place = (free.pose.x_m, free.pose.y_m, free.pose.z_m)
+        self._steady.add(np.array(place), free.position_information)
+        moved = self._steady.moved_m
+        if moved is not None:
+            self._raise_event(
+                "camera_moved",
+                capture_ns,
+                f"the camera stands {moved:.1f} m from where it stood; its position is being learnt anew",
+                {"distance_m": moved},
+            )
+            self._steady = SteadyPosition()
+            self._forget_alignment()
+
+    def _learn_alignment(self, pose: CameraPose, capture_ns: int) -> None:
+        if self._link is None:
+            return
+        sample = VisionSample(
+            capture_ns, pose.pan_deg, pose.tilt_deg, pose.focal_px / pose.width_px
+        )
+        with self._lock:
+            self._vision.append(sample)
+        fit = self._alignment
+        if fit.verdict is not AlignVerdict.OK or fit.pan is None or fit.tilt is None:
+            return
+        predicted = self._predict(fit, capture_ns)
+        if predicted is None:
+            return
+        pan, tilt, focal = predicted
+        finding = self._monitor.add(
+            Difference(
+                wrap_deg(pose.pan_deg - pan),
+                pose.tilt_deg - tilt,
+                None if focal is None else math.log(sample.focal_widths / focal),
+                max(fit.pan.residual_deg, fit.tilt.residual_deg),
+                0.0 if fit.lens is None else fit.lens.residual_relative,
+            )
+        )
+        if finding is None:
+            return
+        message = (
+            f"telemetry and picture differ by {finding.pan_deg:+.2f} deg of pan, {finding.tilt_deg:+.2f} deg of "
+            f"tilt and a factor {finding.focal_ratio:.3f} of focal length; the alignment starts anew"
+        )
+        values = {
+            "pan_deg": finding.pan_deg,
+            "tilt_deg": finding.tilt_deg,
+            "focal_ratio": finding.focal_ratio,
+        }
+        self._raise_event(finding.kind.value, capture_ns, message, values)
+        self._forget_alignment()
+
+    def _forget_alignment(self) -> None:
+        with self._lock:
+            self._vision.clear()
+            self._epoch += 1
+            self._alignment = Alignment(AlignVerdict.NEEDS_DATA, 0)
+        self._monitor.reset()
+
+    def _predict(self, fit: Alignment, capture_ns: int) -> _Angles | None:
+        """Pan, tilt and focal length over width that aligned telemetry gives for a picture."""
+        if self._link is None or fit.pan is None or fit.tilt is None:
+            return None
+        at_ns = capture_ns - round(fit.lag_s * 1e9)
+        before, after = self._link.bracket(at_ns)
+        if before is None or at_ns - before.received_ns > self._config.stale_s * 1e9:
+            return None
+        report = _between(before, after, at_ns)
+        if report is None:
+            return None
+        pan_deg, tilt_deg, zoom = report
+        focal = None if fit.lens is None or zoom is None else fit.lens.focal(zoom)
+        return wrap_deg(fit.pan.apply(pan_deg)), fit.tilt.apply(tilt_deg), focal
+
+    def _align_loop(self) -> None:
+        while not self._stop.wait(_ALIGN_EVERY_S):
+            self.align_now()
+
+    def align_now(self) -> Alignment:
+        """Fit the alignment to what has been seen so far; the bridge's own thread does so every few seconds."""
+        if self._link is None:
+            return self._alignment
+        with self._lock:
+            vision, epoch = list(self._vision), self._epoch
+        fit = align(self._link.history(), vision)
+        with self._lock:
+            if epoch != self._epoch:
+                return self._alignment
+            before, self._alignment = self._alignment, fit
+        if fit.verdict is AlignVerdict.OK and before.verdict is not AlignVerdict.OK:
+            assert fit.pan is not None
+            assert fit.tilt is not None
+            self._raise_event(
+                "aligned",
+                vision[-1].capture_ns,
+                f"telemetry is aligned: pan sign {fit.pan.sign:+d}, lag {fit.lag_s * 1e3:.0f} ms",
+                {
+                    "pan_sign": fit.pan.sign,
+                    "pan_offset_deg": fit.pan.offset_deg,
+                    "tilt_sign": fit.tilt.sign,
+                    "tilt_offset_deg": fit.tilt.offset_deg,
+                    "lag_s": fit.lag_s,
+                    "lag_sigma_s": min(fit.lag_sigma_s, LAG_KNOWN_S),
+                },
+            )
+        return fit
+
+    def _raise_event(
+        self, kind: str, capture_ns: int, message: str, values: Mapping[str, float]
+    ) -> None:
+        _LOG.info("%s: %s", kind, message)
+        self._events.append(BridgeEvent(kind, capture_ns, message, values))
+
+
+def _status(registration: Registration, estimate: PoseEstimate) -> str:
+    """OpenTrackIO's free text on how the tracking does."""
+    return (
+        registration.state.value
+        if estimate.source == "vision"
+        else f"{registration.state.value}, {estimate.source}"
+    )
+
+
+def _between(before: Telemetry, after: Telemetry | None, at_ns: int) -> _Angles | None:
+    """Pan, tilt and zoom at a time between two reports, or of the first where there is no second."""
+    first = _values(before)
+    second = None if after is None else _values(after)
+    if first is None or second is None or after is None:
+        return first
+    share = (at_ns - before.received_ns) / max(after.received_ns - before.received_ns, 1)
+    pan = first[0] + share * wrap_deg(second[0] - first[0])
+    tilt = first[1] + share * (second[1] - first[1])
+    if first[2] is None or second[2] is None:
+        return pan, tilt, first[2]
+    return pan, tilt, first[2] + share * (second[2] - first[2])
+
+
+def _values(report: Telemetry) -> _Angles | None:
+    if report.pan_deg is None or report.tilt_deg is None:
+        return None
+    zoom = report.zoom if report.zoom is not None else report.focal_mm
+    return report.pan_deg, report.tilt_deg, zoom

@@ -1,0 +1,30 @@
+"""One thread a camera: it receives or polls, counts what is wrong, reconnects, and never blocks the box."""
+
+from __future__ import annotations
+
+from firmware_bridge.config import BridgeConfig
+from firmware_bridge.links.base import Link
+
+
+def open_link(config: BridgeConfig) -> Link | None:
+    """The link of a configuration, not yet started; None for `type: none`."""
+    if config.type == "freed":
+        from firmware_bridge.links.streams import FreeDLink  # noqa: PLC0415 - only what is used
+
+        return FreeDLink(config)
+    if config.type == "opentrackio":
+        from firmware_bridge.links.streams import OpenTrackIOLink  # noqa: PLC0415
+
+        return OpenTrackIOLink(config)
+    if config.type == "visca":
+        from firmware_bridge.links.visca import ViscaLink  # noqa: PLC0415
+
+        return ViscaLink(config)
+    if config.type == "onvif":
+        from firmware_bridge.links.onvif import OnvifLink  # noqa: PLC0415
+
+        return OnvifLink(config)
+    return None
+
+
+__all__ = ["Link", "open_link"]

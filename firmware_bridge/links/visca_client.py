@@ -1,0 +1,189 @@
+"""A VISCA controller: Sony's UDP framing, raw UDP, or raw TCP; one exchange at a time.
+
+Rules kept (Sony SRG-300H manual p. 31): the sequence number grows by one a message; a message without a
+reply is sent again with the same number; an "abnormal sequence" answer to such a repetition means that the
+first one had arrived.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from edge.errors import ProtocolError
+from firmware_bridge.codecs import visca
+
+TIMEOUT_S = 0.25
+RETRIES = 2
+
+
+class ViscaError(ProtocolError):
+    """The camera answered, and its answer is an error."""
+
+    def __init__(self, reply: visca.Reply) -> None:
+        super().__init__(f"VISCA: the camera refused: {reply.error_name}")
+        self.code = reply.error
+
+
+class ViscaClient:
+    """Ask and command one camera. Safe to call from several threads; a call takes at most a second or so."""
+
+    def __init__(
+        self, host: str, port: int, transport: str = "udp", *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._address = (host, port)
+        self._transport = transport
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._splitter = visca.Splitter()
+        self._pending: list[bytes] = []
+        self._sequence = 0
+        self.retransmitted = 0
+        self.strays = 0
+        """Valid messages that answered nothing we were waiting for."""
+        self.malformed = 0
+        kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
+        self._sock = socket.socket(socket.AF_INET, kind)
+        try:
+            self._sock.settimeout(max(timeout_s, 1.0))
+            # a connected UDP socket takes datagrams from this peer alone
+            self._sock.connect(self._address)
+        except OSError:
+            self._sock.close()
+            raise
+
+    def __enter__(self) -> ViscaClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the socket."""
+        self._sock.close()
+
+    def reset(self) -> bool:
+        """Set the sequence number back (Sony's framing only); whether the camera answered."""
+        if self._transport != "udp":
+            return True
+        with self._exchange():
+            self._sequence = 0
+            packet = visca.Packet(visca.PayloadType.CONTROL, 0, visca.RESET)
+            self._sock.send(visca.encode_packet(packet))
+            deadline = time.monotonic() + self._timeout_s
+            while (data := self._receive(deadline)) is not None:
+                if data.type is visca.PayloadType.CONTROL_REPLY:
+                    return True
+        return False
+
+    def inquire(self, body: bytes) -> bytes:
+        """The data of an inquiry's answer. Raises TimeoutError, ViscaError, or OSError for a dead link."""
+        reply = self._ask(visca.PayloadType.INQUIRY, body, {visca.ReplyKind.ANSWER})
+        if reply is None:
+            # our repetition was refused: the inquiry had arrived and its answer was lost, so ask anew
+            reply = self._ask(visca.PayloadType.INQUIRY, body, {visca.ReplyKind.ANSWER})
+        if reply is None:
+            raise TimeoutError("VISCA: the answer was lost twice")
+        return reply.data
+
+    def command(self, body: bytes) -> None:
+        """Send a command and wait until it is acknowledged. Raises as `inquire` does."""
+        self._ask(
+            visca.PayloadType.COMMAND, body, {visca.ReplyKind.ACK, visca.ReplyKind.COMPLETION}
+        )
+
+    @contextmanager
+    def _exchange(self) -> Iterator[None]:
+        with self._lock:
+            self._pending.clear()
+            yield
+
+    def _ask(
+        self, kind: visca.PayloadType, body: bytes, wanted: set[visca.ReplyKind]
+    ) -> visca.Reply | None:
+        """The wanted reply; None when the camera says that it already had this message."""
+        with self._exchange():
+            sequence = self._sequence
+            self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+            message = body
+            if self._transport == "udp":
+                message = visca.encode_packet(visca.Packet(kind, sequence, body))
+            # TCP repeats lost segments by itself: a second message would be a second command
+            tries = 1 if self._transport == "tcp" else 1 + RETRIES
+            for attempt in range(tries):
+                self.retransmitted += attempt > 0
+                self._sock.send(message)
+                answered, reply = self._await(sequence, wanted)
+                if answered:
+                    return reply
+        raise TimeoutError(f"VISCA: no reply from {self._address[0]}:{self._address[1]}")
+
+    def _await(
+        self, sequence: int, wanted: set[visca.ReplyKind]
+    ) -> tuple[bool, visca.Reply | None]:
+        deadline = time.monotonic() + self._timeout_s
+        while (packet := self._receive(deadline)) is not None:
+            framed = self._transport == "udp"
+            if framed and packet.sequence != sequence:
+                self.strays += 1
+                continue
+            if packet.type in {visca.PayloadType.CONTROL, visca.PayloadType.CONTROL_REPLY}:
+                if packet.payload == visca.SEQUENCE_ABNORMAL:
+                    return True, None
+                self.strays += 1
+                continue
+            try:
+                reply = visca.decode_reply(packet.payload)
+            except ProtocolError:
+                self.malformed += 1
+                continue
+            if reply.kind is visca.ReplyKind.ERROR:
+                raise ViscaError(reply)
+            if reply.kind in wanted:
+                return True, reply
+            # an ACK or completion of an earlier command
+            self.strays += 1
+        return False, None
+
+    def _receive(self, deadline: float) -> visca.Packet | None:
+        """The next message before the deadline, malformed ones counted; None when there is none."""
+        take: Callable[[], bytes | None] = (
+            self._next_body if self._transport == "tcp" else self._next_datagram
+        )
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self._sock.settimeout(left)
+            try:
+                data = take()
+            except TimeoutError:
+                return None
+            if data is None:
+                continue
+            if self._transport != "udp":
+                return visca.Packet(visca.PayloadType.REPLY, 0, data)
+            try:
+                return visca.decode_packet(data)
+            except ProtocolError:
+                self.malformed += 1
+
+    def _next_datagram(self) -> bytes | None:
+        return self._sock.recv(2048)
+
+    def _next_body(self) -> bytes | None:
+        if not self._pending:
+            data = self._sock.recv(2048)
+            if not data:
+                raise ConnectionResetError("the camera closed the connection")
+            self._pending.extend(self._splitter.feed(data))
+        return self._pending.pop(0) if self._pending else None

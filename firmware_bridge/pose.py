@@ -1,0 +1,355 @@
+"""Camera pose from a field homography and back: square pixels, principal point at the picture's centre.
+
+The closed form is the classical one for a plane at z = 0 (Zhang, "A flexible new technique for camera
+calibration", 2000, section 3.1, with one unknown intrinsic): the first two columns of K^-1 H are orthogonal
+and of equal length. A few Gauss-Newton steps on the reprojection of a grid of picture points then make it
+the least-squares pose, and the same normal equations give its uncertainty.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from firmware_bridge.model import CameraPose
+from firmware_bridge.rotation import angles_of, camera_axes
+
+_Matrix = NDArray[np.float64]
+
+FOCAL_LIMITS = (0.25, 20.0)
+"""Focal length over picture width that a PTZ camera can have."""
+HEIGHT_LIMITS_M = (0.5, 150.0)
+REACH_LIMIT_M = 500.0
+ROLL_LIMIT_DEG = 20.0
+RESIDUAL_LIMIT = 0.01
+"""RMS disagreement, over the picture's width, between a homography and the nearest real camera."""
+DEFAULT_SIGMA = 0.002
+"""Standard error of a keypoint over the picture's width where the registration gives none."""
+_STEPS = 6
+
+
+class PoseVerdict(str, Enum):
+    """Whether a pose makes sense, and if not, why."""
+
+    OK = "ok"
+    SINGULAR = "singular"
+    """The matrix has no inverse or holds a number that is not finite."""
+    DEGENERATE = "degenerate"
+    """The view fixes no focal length (straight down, or no perspective in it)."""
+    FOCAL = "focal"
+    BELOW = "below"
+    """The camera would stand under the field or too high: often a mirrored homography."""
+    FAR = "far"
+    ROLL = "roll"
+    RESIDUAL = "residual"
+    """No camera with square pixels takes this picture: squeezed, or simply wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoseSigma:
+    """Standard errors of a pose."""
+
+    x_m: float
+    y_m: float
+    z_m: float
+    pan_deg: float
+    tilt_deg: float
+    roll_deg: float
+    focal_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class PoseEstimate:
+    """A camera's pose in one picture, how sure it is, and where it comes from."""
+
+    pose: CameraPose | None
+    """None unless the verdict is OK."""
+    verdict: PoseVerdict
+    sigma: PoseSigma | None = None
+    residual_px: float = 0.0
+    """RMS distance in pixels between the homography and the pose's own."""
+    source: str = "vision"
+    """`vision`, or `telemetry` where the firmware's word, aligned, stands in for the picture."""
+    steady: bool = False
+    """Whether the camera's position is the one learnt over many pictures."""
+    capture_ns: int = 0
+    position_information: _Matrix | None = None
+    """(3, 3) inverse covariance of the free position; None where it was given."""
+
+
+def homography_from_pose(pose: CameraPose) -> _Matrix:
+    """`field_from_image` (3, 3) of a pose, distortion left out; pixel centres at integers."""
+    rotation = _rotation(pose)
+    h = np.linalg.inv(
+        _image_from_field(rotation, pose.focal_px, _position(pose), pose.width_px, pose.height_px)
+    )
+    return np.asarray(h / np.linalg.norm(h), float)
+
+
+def project(pose: CameraPose, points_m: ArrayLike) -> _Matrix:
+    """Project (n, 3) points in metres -> (n, 2) pixels; points behind the camera become nan."""
+    local = (np.asarray(points_m, float).reshape(-1, 3) - _position(pose)) @ _rotation(pose).T
+    depth = np.where(local[:, 2:3] > 1e-9, local[:, 2:3], np.nan)
+    ray = local[:, :2] / depth
+    ray = ray * (1 + pose.k1 * (ray**2).sum(axis=1, keepdims=True))
+    return np.asarray(pose.focal_px * ray + _centre(pose.width_px, pose.height_px))
+
+
+def estimate_pose(
+    field_from_image: ArrayLike,
+    width_px: int,
+    height_px: int,
+    *,
+    sigma_px: float | None = None,
+    points: int = 40,
+    position_m: ArrayLike | None = None,
+    capture_ns: int = 0,
+) -> PoseEstimate:
+    """The pose behind a homography, with a verdict and standard errors.
+
+    `sigma_px` is the standard error of each of the `points` image points from which the homography came.
+    With `position_m` (3,) given, only rotation and focal length are solved for. Raises nothing on any
+    numbers: a homography that belongs to no camera gets a verdict that says so.
+    """
+    sigma = (
+        sigma_px
+        if sigma_px and math.isfinite(sigma_px) and sigma_px > 0
+        else DEFAULT_SIGMA * width_px
+    )
+    given = None if position_m is None else np.asarray(position_m, float)
+    try:
+        with np.errstate(all="ignore"):
+            return _estimate(
+                np.asarray(field_from_image, float),
+                (width_px, height_px),
+                sigma,
+                points,
+                given,
+                capture_ns,
+            )
+    except np.linalg.LinAlgError:
+        return PoseEstimate(None, PoseVerdict.SINGULAR, capture_ns=capture_ns)
+
+
+def _estimate(
+    field_from_image: _Matrix,
+    size: tuple[int, int],
+    sigma_px: float,
+    points: int,
+    position: _Matrix | None,
+    capture_ns: int,
+) -> PoseEstimate:
+    if field_from_image.shape != (3, 3) or not np.isfinite(field_from_image).all():
+        return PoseEstimate(None, PoseVerdict.SINGULAR, capture_ns=capture_ns)
+    start = _closed_form(field_from_image, *size)
+    if start is None:
+        return PoseEstimate(None, PoseVerdict.DEGENERATE, capture_ns=capture_ns)
+    rotation, focal, centre = start
+    if position is not None:
+        centre = position
+    image, field = _grid(field_from_image, size)
+    if len(image) < 6:
+        return PoseEstimate(None, PoseVerdict.DEGENERATE, capture_ns=capture_ns)
+    solution = _solve(rotation, focal, centre, image, field, size, free_position=position is None)
+    if solution is None:
+        return PoseEstimate(None, PoseVerdict.DEGENERATE, capture_ns=capture_ns)
+    rotation, focal, centre, normal, residual = solution
+    pose = _pose(rotation, focal, centre, size)
+    verdict = _judge(pose, residual)
+    if verdict is not PoseVerdict.OK:
+        return PoseEstimate(None, verdict, residual_px=residual, capture_ns=capture_ns)
+    information = normal * (max(points, 4) / len(image)) / sigma_px**2
+    covariance = np.linalg.inv(information + np.eye(len(information)) * 1e-12)
+    return PoseEstimate(
+        pose=pose,
+        verdict=verdict,
+        sigma=_sigma(covariance, rotation, focal),
+        residual_px=residual,
+        capture_ns=capture_ns,
+        steady=position is not None,
+        position_information=None if position is not None else np.linalg.inv(covariance[4:, 4:]),
+    )
+
+
+def _closed_form(
+    field_from_image: _Matrix, width: int, height: int
+) -> tuple[_Matrix, float, _Matrix] | None:
+    """Rotation (rows right, down, forward), focal length in pixels and position; None when degenerate."""
+    h = np.linalg.inv(field_from_image)
+    cx, cy = _centre(width, height)
+    bottom = field_from_image @ np.array([cx, height - 1.0, 1.0])
+    if (h @ (bottom / bottom[2]))[2] < 0:
+        h = -h
+    a = np.array([[1, 0, -cx], [0, 1, -cy], [0, 0, 1]]) @ h
+    a = a / np.linalg.norm(a[:, :2])
+    # g = 1/f^2 from c1 g + d1 = 0 (orthogonal) and c2 g + d2 = 0 (equal length); the weights 4 and 1 make
+    # the answer independent of how the field's axes lie
+    c1, d1 = a[0, 0] * a[0, 1] + a[1, 0] * a[1, 1], a[2, 0] * a[2, 1]
+    c2 = (a[:2, 0] ** 2).sum() - (a[:2, 1] ** 2).sum()
+    d2 = a[2, 0] ** 2 - a[2, 1] ** 2
+    g = -(4 * c1 * d1 + c2 * d2) / (4 * c1 * c1 + c2 * c2)
+    if not math.isfinite(g) or g <= 0:
+        return None
+    focal = 1 / math.sqrt(g)
+    if not FOCAL_LIMITS[0] / 4 < focal / width < FOCAL_LIMITS[1] * 4:
+        return None
+    b = np.diag([1 / focal, 1 / focal, 1.0]) @ a
+    scale = 2 / (np.linalg.norm(b[:, 0]) + np.linalg.norm(b[:, 1]))
+    b = b * scale
+    u, _, vt = np.linalg.svd(np.column_stack([b[:, 0], b[:, 1], np.cross(b[:, 0], b[:, 1])]))
+    rotation = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+    return rotation, focal, -rotation.T @ b[:, 2]
+
+
+def _grid(field_from_image: _Matrix, size: tuple[int, int]) -> tuple[_Matrix, _Matrix]:
+    """Picture points, relative to the centre, and the field points (z = 0) that they show, below the horizon."""
+    width, height = size
+    xs, ys = np.meshgrid(np.linspace(0.05, 0.95, 6) * width, np.linspace(0.05, 0.95, 6) * height)
+    image = np.column_stack([xs.ravel(), ys.ravel()])
+    mapped = np.column_stack([image, np.ones(len(image))]) @ field_from_image.T
+    bottom = field_from_image @ np.array([(width - 1) / 2, height - 1.0, 1.0])
+    weight = mapped[:, 2] * np.sign(bottom[2])
+    field = mapped / mapped[:, 2:3]
+    field[:, 2] = 0.0
+    seen = (weight > 0) & (np.abs(field) < REACH_LIMIT_M).all(axis=1)
+    return image[seen] - _centre(width, height), field[seen]
+
+
+_Solution = tuple[_Matrix, float, _Matrix, _Matrix, float]
+
+
+def _solve(
+    rotation: _Matrix,
+    focal: float,
+    centre: _Matrix,
+    image: _Matrix,
+    field: _Matrix,
+    size: tuple[int, int],
+    *,
+    free_position: bool,
+) -> _Solution | None:
+    """Gauss-Newton on (small rotation, log focal length[, position]); None when it runs away."""
+    free = 7 if free_position else 4
+    normal = np.eye(free)
+    residual = math.inf
+    for step in range(_STEPS + 1):
+        difference, jacobian = _linearize(rotation, focal, centre, image, field)
+        jacobian = jacobian[:, :free]
+        if not np.isfinite(jacobian).all():
+            return None
+        normal = jacobian.T @ jacobian
+        residual = math.sqrt(float((difference**2).mean()) * 2)
+        if step == _STEPS:
+            break
+        # a little damping: with a narrow view, distance and focal length are nearly one parameter
+        damped = normal + np.diag(np.diag(normal) * 1e-6 + 1e-12)
+        update = np.linalg.solve(damped, jacobian.T @ difference)
+        update[:4] = np.clip(update[:4], -0.3, 0.3)
+        rotation = _small_rotation(update[:3]) @ rotation
+        focal *= math.exp(update[3])
+        if free_position:
+            centre = centre + np.clip(update[4:], -30, 30)
+        if np.abs(update[:4]).max() < 1e-9:
+            break
+    width = size[0]
+    return (
+        (rotation, focal, centre, normal, residual)
+        if FOCAL_LIMITS[0] / 4 < focal / width < 100
+        else None
+    )
+
+
+def _linearize(
+    rotation: _Matrix, focal: float, centre: _Matrix, image: _Matrix, field: _Matrix
+) -> tuple[_Matrix, _Matrix]:
+    """Residuals (2n,) image - projection, and the projection's (2n, 7) derivatives."""
+    local = (field - centre) @ rotation.T
+    x, y, z = local.T
+    u, v = focal * x / z, focal * y / z
+    zero = np.zeros_like(x)
+    # derivatives of the projection by the local coordinates
+    du = np.stack([focal / z, zero, -u / z], axis=1)
+    dv = np.stack([zero, focal / z, -v / z], axis=1)
+    # a small rotation w on the left moves local to local + w x local
+    cross = np.stack(
+        [np.stack([zero, z, -y], 1), np.stack([-z, zero, x], 1), np.stack([y, -x, zero], 1)], axis=1
+    )
+    ju = np.column_stack([np.einsum("ni,nij->nj", du, cross), u, -du @ rotation])
+    jv = np.column_stack([np.einsum("ni,nij->nj", dv, cross), v, -dv @ rotation])
+    difference = np.concatenate([image[:, 0] - u, image[:, 1] - v])
+    return difference, np.concatenate([ju, jv])
+
+
+def _small_rotation(w: _Matrix) -> _Matrix:
+    """Rotation matrix of a rotation vector (Rodrigues' formula)."""
+    angle = float(np.linalg.norm(w))
+    k = np.array([[0, -w[2], w[1]], [w[2], 0, -w[0]], [-w[1], w[0], 0]])
+    if angle < 1e-12:
+        return np.asarray(np.eye(3) + k)
+    return np.asarray(
+        np.eye(3) + math.sin(angle) / angle * k + (1 - math.cos(angle)) / angle**2 * (k @ k)
+    )
+
+
+def _judge(pose: CameraPose, residual: float) -> PoseVerdict:
+    if not FOCAL_LIMITS[0] <= pose.focal_px / pose.width_px <= FOCAL_LIMITS[1]:
+        return PoseVerdict.FOCAL
+    if not HEIGHT_LIMITS_M[0] <= pose.z_m <= HEIGHT_LIMITS_M[1]:
+        return PoseVerdict.BELOW
+    if math.hypot(pose.x_m, pose.y_m) > REACH_LIMIT_M:
+        return PoseVerdict.FAR
+    if abs(pose.roll_deg) > ROLL_LIMIT_DEG:
+        return PoseVerdict.ROLL
+    # written so that a residual that is no number fails
+    return PoseVerdict.OK if residual <= RESIDUAL_LIMIT * pose.width_px else PoseVerdict.RESIDUAL
+
+
+def _sigma(covariance: _Matrix, rotation: _Matrix, focal: float) -> PoseSigma:
+    base = np.array(angles_of(_axes(rotation)))
+    moved = [
+        np.array(angles_of(_axes(_small_rotation(step) @ rotation))) for step in np.eye(3) * 1e-6
+    ]
+    by_rotation = np.column_stack([(m - base) / 1e-6 for m in moved])
+    angles = np.sqrt(np.diag(by_rotation @ covariance[:3, :3] @ by_rotation.T).clip(0))
+    place = np.sqrt(np.diag(covariance)[4:].clip(0)) if len(covariance) == 7 else np.zeros(3)
+    log_focal = math.sqrt(max(0.0, covariance[3, 3]))
+    x, y, z, pan, tilt, roll = (float(v) for v in (*place, *angles))
+    return PoseSigma(x, y, z, pan, tilt, roll, focal * log_focal)
+
+
+def _pose(rotation: _Matrix, focal: float, centre: _Matrix, size: tuple[int, int]) -> CameraPose:
+    pan, tilt, roll = angles_of(_axes(rotation))
+    x, y, z = (float(v) for v in centre)
+    return CameraPose(x, y, z, pan, tilt, roll, float(focal), *size)
+
+
+def _axes(rotation: _Matrix) -> _Matrix:
+    """Columns right, forward, up from rows right, down, forward."""
+    return np.column_stack([rotation[0], rotation[2], -rotation[1]])
+
+
+def _rotation(pose: CameraPose) -> _Matrix:
+    right, forward, up = camera_axes(pose.pan_deg, pose.tilt_deg, pose.roll_deg).T
+    return np.stack([right, -up, forward])
+
+
+def _position(pose: CameraPose) -> _Matrix:
+    return np.array([pose.x_m, pose.y_m, pose.z_m])
+
+
+def _centre(width: int, height: int) -> _Matrix:
+    return np.array([(width - 1) / 2, (height - 1) / 2])
+
+
+def _image_from_field(
+    rotation: _Matrix, focal: float, centre: _Matrix, width: int, height: int
+) -> _Matrix:
+    cx, cy = _centre(width, height)
+    camera = np.array([[focal, 0, cx], [0, focal, cy], [0, 0, 1]])
+    return np.asarray(
+        camera @ np.column_stack([rotation[:, 0], rotation[:, 1], -rotation @ centre])
+    )
