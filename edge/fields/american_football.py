@@ -1,9 +1,10 @@
-"""American football fields: NFL, NCAA and NFHS (high school), which differ in hash marks and details.
+"""American football fields: NFL, NCAA and NFHS (high school), which differ in details.
 
-Sources: NFL Official Playing Rules, Rule 1; NCAA Football Rules, Rule 1 Section 2; NFHS Football Rules,
-Rule 1 Section 2, each with its field diagram. All give the length and width between the inner edges of the
-end lines and sidelines, so these lines are painted outside ±length/2 and ±width/2. Both end zones are part of
-the length. A goal line lies in its end zone: its front edge is 50 yards from the middle.
+Sources: NFL Official Playing Rules, Rule 1; NCAA Football Rules, Rule 1 Section 2; NFHS Football
+Rules, Rule 1 Section 2; each with its field diagram. All measure length and width between the inner
+edges of the end lines and sidelines, so these lines are painted outside ±length/2 and ±width/2.
+Both end zones are part of the length. A goal line lies in its end zone: its front edge is 50 yards
+from the middle.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class _Rules:
     """Where the three rule books differ; lengths in metres."""
 
     hash_from_sideline: float
-    """From the sideline to the inbounds line: the inner ends of hash marks, the inner edges of ticks."""
+    """From the sideline to the inbounds line: inner ends of hash marks, inner edges of ticks."""
     line_gap: float
     """From the sideline to the yard lines and to the marks along it."""
     numeral_bottom: float
@@ -44,7 +45,7 @@ class _Rules:
 
 
 _RULES = {
-    # NFL 1-2: inbounds lines 70 ft 9 in, lines stop 8 in short, bottoms of numerals 12 yd, goal lines 8 in
+    # NFL 1-2: inbounds lines 70 ft 9 in, lines stop 8 in short, numerals' bottoms 12 yd
     "nfl": _Rules(
         70 * FOOT + 9 * INCH,
         8 * INCH,
@@ -118,7 +119,7 @@ def _yard_lines(rules: _Rules) -> list[Marking]:
 
 
 def _marks(rules: _Rules) -> list[Marking]:
-    """Hash marks and sideline marks every yard, ticks where hash rows cross yard lines, and try lines."""
+    """Hash and sideline marks every yard, ticks where hash rows cross yard lines, try lines."""
     out: list[Marking] = []
     hash_y = WIDTH_M / 2 - rules.hash_from_sideline
     edge_y = WIDTH_M / 2 - rules.line_gap
@@ -156,7 +157,7 @@ def _painted_ends(rules: _Rules) -> list[Region]:
 
 
 def _numerals(rules: _Rules) -> list[Region]:
-    """The two digits of every tenth yard line, on both sides, with arrows to the nearer goal line."""
+    """Draw two digits at every tenth yard line, on both sides, with arrows to the nearer goal."""
     out: list[Region] = []
     bottom = -WIDTH_M / 2 + rules.numeral_bottom
     for yard in range(-40, 50, 10):
@@ -164,11 +165,9 @@ def _numerals(rules: _Rules) -> list[Region]:
         for side, turn in (("near", 1), ("far", -1)):
             # the far side's numerals are the near side's, turned by 180 degrees
             x = turn * yard * YARD
-            for digit, left in zip(
-                digits, (x - DIGIT_TO_LINE - DIGIT_WIDTH, x + DIGIT_TO_LINE), strict=True
-            ):
+            lefts = (x - DIGIT_TO_LINE - DIGIT_WIDTH, x + DIGIT_TO_LINE)
+            for place, digit, left in zip(("tens", "units"), digits, lefts, strict=True):
                 shape = BLOCK_DIGITS[digit] * (DIGIT_WIDTH, DIGIT_HEIGHT) + (left, bottom)
-                place = "tens" if digit is digits[0] and left < x else "units"
                 out.append(Region(f"{side} numeral {yard:+d} {place}", turn * shape, "white"))
             if rules.arrows and yard:
                 out.append(_arrow(f"{side} arrow {yard:+d}", x, bottom, turn))
@@ -176,7 +175,7 @@ def _numerals(rules: _Rules) -> list[Region]:
 
 
 def _arrow(name: str, x: float, bottom: float, turn: int) -> Region:
-    """The triangle beside the numeral at `x`, which points away from the middle of the field."""
+    """Draw the triangle beside the numeral at `x` that points away from the middle of the field."""
     away = 1 if x > 0 else -1
     base = x + away * (DIGIT_TO_LINE + DIGIT_WIDTH + 0.5 * FOOT)
     y = bottom + DIGIT_HEIGHT - ARROW_BELOW_TOP - ARROW_BASE / 2

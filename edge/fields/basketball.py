@@ -1,9 +1,10 @@
 """Basketball courts: NBA, FIBA and NCAA.
 
-Sources: NBA Official Rules, Rule 1 and its court diagram; FIBA Official Basketball Rules, Art. 2; NCAA
-Basketball Rules, Rule 1 and its court diagram. Length and width lie between the inner edges of the boundary
-lines, which are painted outside; arcs, circles and lanes are measured to their outer edges, the restricted
-(no-charge) area to the inner edge. All distances along x count from the end line's inner edge.
+Sources: NBA Official Rules, Rule 1 and its court diagram; FIBA Official Basketball Rules, Art. 2;
+NCAA Basketball Rules, Rule 1 and its court diagram. Length and width lie between the inner edges of
+the boundary lines, which are painted outside. Arcs, circles and lanes are measured to their outer
+edges, the no-charge (restricted) area to its inner edge. Distances along x count from the end
+line's inner edge.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ def _end(r: _Rules) -> list[Marking]:
 
 
 def _dashes(line_x: float, radius: float, r: _Rules) -> list[Marking]:
-    """The six dashes of 15.5 in that complete the NBA's free-throw circle (court diagram)."""
+    """Draw the six dashes of 15.5 in that complete the NBA's free-throw circle (court diagram)."""
     dash = float(np.degrees(15.5 * INCH / radius))
     out: list[Marking] = []
     for i in range(6):
@@ -173,7 +174,7 @@ def _dashes(line_x: float, radius: float, r: _Rules) -> list[Marking]:
 
 
 def _three(r: _Rules, inset: float) -> Points:
-    """The right three-point line from the end line round to the end line, `inset` from its outer edge."""
+    """Trace the right three-point line, `inset` from its outer edge, from end line to end line."""
     basket_x, radius, y = r.length / 2 - r.basket, r.three_radius - inset, r.three_y - inset
     angle = float(np.degrees(np.arcsin(y / radius)))
     front = arc((basket_x, 0), radius, 180 + angle, 180 - angle)
@@ -181,7 +182,7 @@ def _three(r: _Rules, inset: float) -> Points:
 
 
 def _no_charge(r: _Rules, outset: float) -> Points:
-    """The right no-charge arc with its straight ends below the backboard, `outset` from its inner edge."""
+    """Trace the right no-charge arc and its straight ends, `outset` from its inner edge."""
     basket_x, board_x = r.length / 2 - r.basket, r.length / 2 - r.board
     radius = r.no_charge_radius + outset
     front = arc((basket_x, 0), radius, 270, 90)
@@ -189,7 +190,7 @@ def _no_charge(r: _Rules, outset: float) -> Points:
 
 
 def _small_marks(r: _Rules) -> list[Marking]:
-    """Marks along the lane, and the NBA's lines 28 feet from the end lines."""
+    """Draw the marks along the lane, and those that only the NBA has."""
     out: list[Marking] = []
     half = r.lane_width / 2
     for i, (begin, wide) in enumerate(r.lane_marks):
@@ -201,7 +202,7 @@ def _small_marks(r: _Rules) -> list[Marking]:
 
 
 def _nba_marks(r: _Rules) -> list[Marking]:
-    """Marks 28 feet along the sidelines, and those of the lower defensive box (court diagram)."""
+    """Draw the sidelines' 28-foot marks and those of the lower defensive box (court diagram)."""
     x, y = r.length / 2, r.width / 2
     mark_x = x - 28 * FOOT - r.line / 2
     box_x, box_y = x - 13 * FOOT - r.line / 2, 11 * FOOT + r.line / 2

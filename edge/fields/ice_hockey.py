@@ -1,7 +1,7 @@
 """Ice hockey rinks: NHL Official Rules, Section 1 (Rule 1), and IIHF Official Rule Book, Rule 1.
 
-Length and width lie between the boards' faces. The width of a circle's line is part of its radius. The
-referee's crease is left out: on which side of the rink it lies differs from hall to hall.
+Length and width lie between the boards' faces. The width of a circle's line is part of its radius.
+The referee's crease is left out: on which side of the rink it lies differs from hall to hall.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ class _Rules:
     spot_y: float
     """From the long axis to the face-off spots off centre."""
     end_spot_to_goal_line: float
-    neutral_spot_x: float
-    """From the centre line to the neutral zone's spots."""
+    neutral_spot_to_blue_line: float
+    """From a neutral spot's middle to the blue line's edge."""
     spot_diameter: float
     centre_spot_diameter: float
     hash_gap: float
@@ -67,7 +67,7 @@ _NHL = _Rules(
     circle_radius=15 * FOOT,  # 1.9
     spot_y=22 * FOOT,  # 1.9
     end_spot_to_goal_line=20 * FOOT,  # 1.9
-    neutral_spot_x=19 * FOOT,  # 1.9: 5 ft from the blue line's edge
+    neutral_spot_to_blue_line=5 * FOOT,  # 1.9
     spot_diameter=2 * FOOT,  # 1.9
     centre_spot_diameter=1 * FOOT,  # 1.9
     hash_gap=5 * FOOT + 9 * INCH,  # 1.9: 5 ft 7 in between the edges
@@ -86,7 +86,7 @@ _IIHF = _Rules(
     circle_radius=4.5,
     spot_y=7.0,
     end_spot_to_goal_line=6.0,
-    neutral_spot_x=30.0 - 22.86 - 0.15 - 1.5,  # 1.5 m from the blue line
+    neutral_spot_to_blue_line=1.5,
     spot_diameter=0.6,
     centre_spot_diameter=0.3,
     hash_gap=1.75,
@@ -111,6 +111,7 @@ def iihf(length_m: float = IIHF_LENGTH_M, width_m: float = IIHF_WIDTH_M) -> Fiel
 def _rink(name: str, length: float, width: float, r: _Rules) -> Field:
     goal_x = length / 2 - r.goal_line_to_boards
     spot_x = goal_x - r.end_spot_to_goal_line
+    neutral_x = length / 2 - r.blue_line_to_boards - r.zone_line / 2 - r.neutral_spot_to_blue_line
     boards = closed(rounded_rectangle(length, width, r.corner_radius))
     markings = [
         *_zone_lines(length, width, r),
@@ -122,7 +123,7 @@ def _rink(name: str, length: float, width: float, r: _Rules) -> Field:
     ]
     for x, y in ((-1, -1), (-1, 1), (1, -1), (1, 1)):
         where = f"{'left' if x < 0 else 'right'} {'near' if y < 0 else 'far'}"
-        neutral = (x * r.neutral_spot_x, y * r.spot_y)
+        neutral = (x * neutral_x, y * r.spot_y)
         markings.append(spot(f"{where} neutral spot", neutral, r.spot_diameter, "red"))
         markings += _end_circle(where, (x * spot_x, y * r.spot_y), r)
     markings.append(Marking("boards", boards, 0.1, "boards", "boundary"))
@@ -170,7 +171,7 @@ def _goal_end(length: float, goal_x: float, r: _Rules) -> list[Marking]:
 
 
 def _crease(goal_x: float, r: _Rules, inset: float) -> Points:
-    """The right crease's outline from the goal line round to the goal line, `inset` from its edge."""
+    """Trace the right crease, `inset` from its edge, from goal line to goal line."""
     half, radius = r.crease_half_width - inset, r.crease_radius - inset
     angle = float(np.degrees(np.arcsin(half / radius)))
     front = arc((goal_x, 0), radius, 180 + angle, 180 - angle)

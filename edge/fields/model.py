@@ -59,8 +59,8 @@ class Field:
     name: str
     sport: str
     length_m: float
-    """Extent along x. At ±length/2 lie the middles of the outermost lines (soccer, tennis), the inner
-    edges of the boundary lines (American football, basketball) or the boards (ice hockey)."""
+    """Extent along x. At ±length/2 lie the middles of the outermost lines (soccer, tennis), the
+    inner edges of the boundary lines (American football, basketball) or the boards (hockey)."""
     width_m: float
     """Extent along y."""
     runoff_m: float
@@ -74,7 +74,7 @@ class Field:
     """Radius of the boundary's corners (ice hockey), else 0."""
 
     def keypoints_m(self) -> Points:
-        """List the grid's keypoints, (columns * rows, 2) metres, row-major from the corner (-x, -y)."""
+        """List the grid's keypoints, (columns * rows, 2) metres, row-major from (-x, -y)."""
         x = np.linspace(-self.length_m / 2, self.length_m / 2, self.grid.columns)
         y = np.linspace(-self.width_m / 2, self.width_m / 2, self.grid.rows)
         return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)

@@ -12,7 +12,7 @@ S, T = 0.28, 0.19
 """Width of upright and level strokes, as shares of the digit's width and height."""
 _M0, _M1 = 0.5 - T / 2, 0.5 + T / 2
 
-# Each outline is one polygon in the unit square, y up; the hole of the 0 is joined to the outside by a cut.
+# Each outline is one polygon in the unit square, y up; a cut joins the 0's hole to the outside.
 BLOCK_DIGITS: Mapping[str, Points] = MappingProxyType(
     {
         "0": path(

@@ -1,4 +1,4 @@
-"""How much of each pixel a painted line or an area covers, and blending by that share. NumPy only."""
+"""How much of each pixel a painted line or an area covers, and blending by that share."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def area(canvas: Canvas, raster: Raster, polygon: Points, bgr: Bgr) -> None:
     for dx in offsets:
         for dy in offsets:
             cover += inside(x + dx, y + dy, polygon)
-    _blend(canvas[window], cover / _SAMPLES**2, bgr)
+    _blend(canvas[window], cover / np.float32(_SAMPLES**2), bgr)
 
 
 def inside(x: Points, y: Points, polygon: Points) -> NDArray[np.bool_]:

@@ -1,7 +1,7 @@
 """Pictures of a field from above, with their place on the field.
 
-A raster shows the field as the main camera's side sees it: x to the right, y upwards, so that the near
-side lies at the bottom and nothing is mirrored.
+A raster shows the field as the main camera's side sees it: x to the right, y upwards, so that the
+near side lies at the bottom and nothing is mirrored.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Raster:
     @property
     def columns_m(self) -> Points:
         """Field x of each column's centre, (width,), ascending."""
-        return self.origin_m[0] + self.metres_per_px * np.arange(self.data.shape[1])
+        return self.origin_m[0] + self.metres_per_px * np.arange(self.data.shape[1], dtype=float)
 
     @property
     def rows_m(self) -> Points:
         """Field y of each row's centre, (height,), descending."""
-        return self.origin_m[1] - self.metres_per_px * np.arange(self.data.shape[0])
+        return self.origin_m[1] - self.metres_per_px * np.arange(self.data.shape[0], dtype=float)
 
     def sample(self, points_m: ArrayLike) -> NDArray[np.float32]:
         """Interpolate linearly at (n, 2) field points, (n,) or (n, channels) float32.
@@ -74,8 +74,8 @@ class Raster:
 def blank(field: Field, metres_per_px: float, margin_m: float | None) -> Raster:
     """Make an empty (height, width) float32 raster whose middle is the field's centre.
 
-    `margin_m` beyond ±length/2 and ±width/2 defaults to the field's run-off. Raises UsageError for a
-    scale or a margin that makes no sensible picture.
+    `margin_m` beyond ±length/2 and ±width/2 defaults to the field's run-off. Raises UsageError for
+    a scale or a margin that makes no sensible picture.
     """
     margin = field.runoff_m if margin_m is None else margin_m
     if not 0.002 <= metres_per_px <= 10:
@@ -89,7 +89,7 @@ def blank(field: Field, metres_per_px: float, margin_m: float | None) -> Raster:
 
 
 def _corner_and_share(at: Points, size: int) -> tuple[NDArray[np.intp], Points]:
-    """Split pixel coordinates, clamped to the picture, into a lower index and the way to the next."""
+    """Split pixel coordinates, clamped to the picture, into a lower index and a rest in 0..1."""
     clamped = np.clip(at, 0, size - 1)
     low = np.floor(clamped).astype(np.intp)
     return low, clamped - low

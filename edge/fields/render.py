@@ -1,4 +1,4 @@
-"""The one renderer of all fields: textures, distance maps, region masks, polylines and mini-maps."""
+"""The one renderer of all fields: textures, distances, region masks, polylines and mini-maps."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def texture(
     """Draw the painted field from above, (height, width, 3) uint8 BGR, anti-aliased.
 
     `margin_m` beyond the field defaults to its run-off. `palette` replaces colours of the sport's
-    default palette by name (BGR). Raises UsageError for a scale, margin or colour that cannot be drawn.
+    default palette by name (BGR). Raises UsageError for a scale, margin or colour that cannot be
+    drawn.
     """
     return _draw(field, metres_per_px, margin_m, palette or {}, min_line_m=0.0)
 
@@ -52,11 +53,12 @@ def distance_map(
     metres_per_px: float = 0.1,
     margin_m: float | None = None,
 ) -> Raster:
-    """Distance of each pixel's centre to the nearest marking or region, (height, width) float32 metres.
+    """Measure from each pixel's centre to the nearest marking or region, (height, width) float32.
 
-    `line`: to the middle of the nearest marking's paint. `region`: to the nearest key region, and 0
-    inside it. Both are exact for the polylines that the field is made of. `margin_m` defaults to the
-    field's run-off. Raises UsageError for another kind, or a scale or margin that cannot be drawn.
+    Metres. `line`: to the middle of the nearest marking's paint. `region`: to the nearest key
+    region, and 0 inside it. Both are exact for the polylines that the field is made of. `margin_m`
+    defaults to the field's run-off. Raises UsageError for another kind, or a scale or margin that
+    cannot be drawn.
     """
     if kind not in ("line", "region"):
         raise UsageError(f"no distance map of kind {kind!r}: use 'line' or 'region'")
@@ -93,9 +95,9 @@ def region_mask(
 def polylines(field: Field, step_m: float = 0.5) -> list[Points]:
     """Resample each marking's middle to steps of at most `step_m`: a list of (n, 2) metres.
 
-    They come in the order of `field.markings`. A camera keeps straight lines straight, but only densely
-    sampled ones can be cut at the horizon or bent by a lens. Raises UsageError for a step that is not
-    positive.
+    They come in the order of `field.markings`. A camera keeps straight lines straight, but only
+    densely sampled ones can be cut at the horizon or bent by a lens. Raises UsageError for a step
+    that is not positive.
     """
     if not step_m > 0:
         raise UsageError(f"step_m is {step_m}: use a positive length in metres")

@@ -21,9 +21,9 @@ def nearest_distance(
 ) -> NDArray[np.float32]:
     """Distance of points (x[j], y[i]) to the nearest segment, (len(y), len(x)) float32.
 
-    `segments` is (m, 2, 2). With `tile_px` the work goes by square tiles, and each one looks only at
-    the segments that can be nearest to any of its points; the result is the same. Without segments it
-    is infinite.
+    `segments` is (m, 2, 2). With `tile_px` the work goes by square tiles, and each one looks only
+    at the segments that can be nearest to any of its points; the result is the same. Without
+    segments it is infinite.
     """
     out = np.full((len(y), len(x)), np.inf, np.float32)
     if len(segments) == 0:
@@ -43,8 +43,8 @@ def _candidates(segments: Points, x: Points, y: Points) -> Points:
     cx, cy = (x[0] + x[-1]) / 2, (y[0] + y[-1]) / 2
     reach = np.hypot(x[-1] - cx, y[-1] - cy)
     d = _distance(segments, np.full((1, 1, 1), cx), np.full((1, 1, 1), cy)).ravel()
-    # no point of the tile is further than `reach` from its centre, so the centre's nearest segment is
-    # within d.min() + reach of the point, and the point's own nearest one within d.min() + 2 reach
+    # no point of the tile is further than `reach` from its centre: its nearest segment is within
+    # d.min() + reach of the point, and so within d.min() + 2 reach of the centre
     kept: Points = segments[d <= d.min() + 2 * reach + 1e-9]
     return kept
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from edge.fields.model import Marking, MarkingKind, Points
 
-ARC_STEP_M = 0.25
-"""Longest chord by which a curve is replaced: 0.9 mm off a circle of 9.15 m."""
+SAGITTA_M = 0.001
+"""How far the chords that replace a curve may stray from it."""
 
 YARD = 0.9144
 FOOT = 0.3048
@@ -34,9 +34,10 @@ def closed(points: Points) -> Points:
 def arc(
     centre: Sequence[float], radius: float, start_deg: float = 0.0, stop_deg: float = 360.0
 ) -> Points:
-    """Sample an arc from `start_deg` to `stop_deg` (counter-clockwise from +x), ends included, (n, 2)."""
+    """Sample an arc, (n, 2), ends included; angles count counter-clockwise from +x."""
     sweep = np.radians(stop_deg - start_deg)
-    chords = max(int(np.ceil(abs(sweep) * radius / ARC_STEP_M)), int(np.ceil(abs(sweep) / 0.27)))
+    quarters = np.ceil(abs(sweep) / (8 * np.arccos(1 - SAGITTA_M / radius)))
+    chords = 4 * int(quarters)  # a multiple of four keeps whole circles symmetric in both axes
     angle = np.linspace(np.radians(start_deg), np.radians(stop_deg), chords + 1)
     return np.asarray(centre, float) + radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
 

@@ -1,9 +1,9 @@
 """The soccer field, of any size: IFAB Laws of the Game, Law 1 "The Field of Play".
 
 Lines belong to the areas they bound, so the Law measures to their outer edges. Here the middles of
-the goal lines and touchlines lie at exactly ±length/2 and ±width/2, as annotation data sets have it;
-all other markings are laid out from the outer edges of these lines, and then given by the middle of
-their paint.
+the goal lines and touchlines lie at exactly ±length/2 and ±width/2, as annotation data sets have
+it; all other markings are laid out from the outer edges of these lines, and then given by the
+middle of their paint.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _area_line(x: float, size: float) -> Points:
 
 
 def _penalty_arc(x: float, mark_x: float) -> Points:
-    """Trace the part of the circle about the right penalty mark that lies outside the penalty area."""
+    """Trace the circle about the right penalty mark where it leaves the penalty area."""
     radius = RADIUS - LINE / 2
     angle = np.degrees(np.arccos((mark_x - (x + LINE - PENALTY_AREA)) / radius))
     return arc((mark_x, 0), radius, 180 - angle, 180 + angle)

@@ -1,7 +1,8 @@
 """Tennis courts: ITF Rules of Tennis, Rule 1 "The Court".
 
-The Rule measures to the outer edges of the lines. Annotation data sets put the middles of the lines there, and so
-does this module: a homography then reads 0.4 % longer than the tape, evenly in both directions.
+The Rule measures to the outer edges of the lines. Annotation data sets put the middles of the lines
+there, and so does this module: lengths then read about 0.4 % longer than the tape, in both
+directions.
 """
 
 from __future__ import annotations
@@ -29,13 +30,15 @@ def _court(name: str, width: float) -> Field:
     x, y = LENGTH_M / 2, width / 2
     single, y_end = SINGLES_WIDTH_M / 2, y + LINE / 2
     mark = path((x - BASELINE / 2, 0), (x - BASELINE / 2 - CENTRE_MARK, 0))
-    markings = both_ends("baseline", path((x, -y_end), (x, y_end)), BASELINE, "white", "boundary")
-    for name_, at, kind in (("sideline", y, "boundary"), ("singles sideline", single, "line")):
-        if name_ == "singles sideline" and width == SINGLES_WIDTH_M:
-            continue
-        near, far = path((-x, -at), (x, -at)), path((-x, at), (x, at))
-        markings.append(Marking(f"near {name_}", near, LINE, "white", kind))
-        markings.append(Marking(f"far {name_}", far, LINE, "white", kind))
+    markings = [
+        *both_ends("baseline", path((x, -y_end), (x, y_end)), BASELINE, "white", "boundary"),
+        Marking("near sideline", path((-x, -y), (x, -y)), LINE, "white", "boundary"),
+        Marking("far sideline", path((-x, y), (x, y)), LINE, "white", "boundary"),
+    ]
+    if width > SINGLES_WIDTH_M:
+        near, far = path((-x, -single), (x, -single)), path((-x, single), (x, single))
+        markings.append(Marking("near singles sideline", near, LINE, "white", "line"))
+        markings.append(Marking("far singles sideline", far, LINE, "white", "line"))
     line = path((SERVICE, -single), (SERVICE, single))
     markings += both_ends("service line", line, LINE, "white")
     centre = path((-SERVICE, 0), (SERVICE, 0))
