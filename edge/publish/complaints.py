@@ -1,0 +1,87 @@
+"""Why a broker cannot be used, in one line: what was wrong, where, what to do. Pure."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge.publish.endpoint import Endpoint
+
+_REFUSALS = {
+    "Bad user name or password": "wrong user name or password",
+    "Not authorized": "wrong user name or password, or this user may not connect",
+    "Unsupported protocol version": "it speaks another MQTT version; set broker.mqtt_version",
+    "Client identifier not valid": "it does not take this client's id; change site or device",
+    "Server unavailable": "it is not available now",
+    "Server busy": "it is busy now",
+    "Banned": "this client is banned there",
+    "Quota exceeded": "its quota is exceeded",
+}
+
+
+def unreachable(endpoint: Endpoint, error: Exception) -> str:
+    """Say why no connection could be opened."""
+    return f"{endpoint.url}: {_cause(error)}"
+
+
+def refused(endpoint: Endpoint, code: ReasonCode) -> str:
+    """Say why the broker refused the connection."""
+    reason = _REFUSALS.get(code.getName(), code.getName().lower())
+    hint = "" if endpoint.username else " (none was given)" if "user name" in reason else ""
+    return f"{endpoint.url}: the broker refused: {reason}{hint}"
+
+
+def closed(endpoint: Endpoint) -> str:
+    """Say that the broker closed before it answered."""
+    tls = "without TLS?" if endpoint.secure else "with TLS (mqtts://)?"
+    return (
+        f"{endpoint.url}: closed without an answer: wrong user name or password, "
+        f"no MQTT {endpoint.mqtt_version} there, or a port {tls}"
+    )
+
+
+def lost(endpoint: Endpoint, code: ReasonCode) -> str:
+    """Say that an accepted connection broke."""
+    if code.getName() == "Session taken over":
+        return (
+            f"{endpoint.url}: another client came with the same id: "
+            "do two boxes share site and device?"
+        )
+    return f"{endpoint.url}: the connection is lost ({code.getName().lower()}); trying again"
+
+
+def no_answer(endpoint: Endpoint, timeout_s: float) -> str:
+    """Say that nothing came back in time."""
+    return f"{endpoint.url}: no answer within {timeout_s:g} s: check address, network and firewall"
+
+
+def subscription_refused(endpoint: Endpoint, topic: str, code: ReasonCode) -> str:
+    """Say that the broker does not let this client read a topic."""
+    reason = code.getName().lower()
+    return f"{endpoint.url}: the broker refused the subscription to {topic}: {reason}"
+
+
+def publication_refused(endpoint: Endpoint, topic: str, reason: str) -> str:
+    """Say that the broker does not let this client write a topic."""
+    return (
+        f"{endpoint.url}: the broker refused a message on {topic}: {reason.lower()}; "
+        "check the access rules of this user"
+    )
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        why = error.verify_message
+        return f"its certificate is not trusted ({why}): give its authority in broker.tls.ca"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS connection ({error.reason or error}): is this the broker's TLS port?"
+    if isinstance(error, (socket.gaierror, ValueError)):
+        return "no such host: check the name"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there: is the broker running, and is it this port?"
+    if isinstance(error, TimeoutError):
+        return "no answer: check address, network and firewall"
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"no connection: {reason}"

@@ -1,0 +1,105 @@
+"""From the pipeline's types to messages. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.publish.messages import Capture, FieldRef, Homography, HomographyQuality, finite
+from edge.types import Frame, Quality, Reason, Registration, State
+
+_HALF_TURN = np.diag([-1.0, -1.0, 1.0])
+"""Field metres seen from the other side: (x, y) -> (-x, -y)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a message says of its frame, without the picture."""
+
+    frame_id: int
+    pts_s: float | None
+    capture_ns: int
+    clock: str
+    uncertainty_ns: int | None
+    width_px: int
+    height_px: int
+
+    @staticmethod
+    def of(frame: Frame) -> Stamp:
+        """Take the stamp of a frame."""
+        height, width = frame.image.shape[:2]
+        return Stamp(
+            frame.index,
+            finite(frame.pts_s),
+            frame.capture_ns,
+            frame.clock_source,
+            frame.uncertainty_ns,
+            width,
+            height,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all homographies of a camera's run share."""
+
+    session: str
+    camera: str
+    field: FieldRef
+    half_turn: bool = False
+    """Whether the camera stands on the far side, and the field is to be turned by half a turn."""
+    bundle: str | None = None
+    calibration: str | None = None
+    """What the score was calibrated on."""
+    config_revision: str | None = None
+
+
+def homography_message(
+    context: Context, seq: int, stamp: Stamp, registration: Registration
+) -> Homography:
+    """Make the message of one frame; a homography that is not finite counts as lost."""
+    matrix = _published(registration.field_from_image, half_turn=context.half_turn)
+    state, reason = registration.state, registration.reason
+    if matrix is None and state is not State.LOST:
+        state, reason = State.LOST, Reason.IMPLAUSIBLE
+    return Homography(
+        session=context.session,
+        seq=seq,
+        camera=context.camera,
+        frame_id=stamp.frame_id,
+        pts_s=stamp.pts_s,
+        capture=Capture(
+            time_ns=stamp.capture_ns, clock=stamp.clock, uncertainty_ns=stamp.uncertainty_ns
+        ),
+        image_size=(stamp.width_px, stamp.height_px),
+        field=context.field,
+        state=state,
+        reason=reason,
+        field_from_image=None if matrix is None else [float(v) for v in matrix.ravel()],
+        quality=_quality(registration.quality, context.calibration),
+        latency_ms={k: round(float(v), 3) for k, v in registration.latency_ms.items()},
+        bundle=context.bundle,
+        config_revision=context.config_revision,
+    )
+
+
+def _published(
+    field_from_image: NDArray[np.floating] | None, *, half_turn: bool
+) -> NDArray[np.float64] | None:
+    if field_from_image is None or not np.all(np.isfinite(field_from_image)):
+        return None
+    h = np.asarray(field_from_image, float)
+    return _HALF_TURN @ h if half_turn else h
+
+
+def _quality(quality: Quality, calibration: str | None) -> HomographyQuality:
+    return HomographyQuality(
+        score=min(max(finite(float(quality.score)) or 0.0, 0.0), 1.0),
+        calibration=calibration,
+        inliers=int(quality.inliers),
+        rms_px=finite(quality.rms_px),
+        expected_error_m=finite(quality.expected_error_m),
+        line_support=finite(quality.line_support),
+    )

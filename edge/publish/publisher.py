@@ -1,0 +1,266 @@
+"""Publishes what a box finds: homographies, events, its state. Never blocks the pipeline."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from edge.config import PublishConfig
+from edge.errors import BrokerError
+from edge.publish.compose import Stamp, homography_message
+from edge.publish.connection import Backoff, Connection, Hooks, Outgoing, Session
+from edge.publish.endpoint import Endpoint
+from edge.publish.events import EventDetector, EventDraft
+from edge.publish.info import BoxInfo
+from edge.publish.messages import Event, Homography, Message, StateMessage, Status
+from edge.publish.outbox import EventItem, FrameItem, Outbox
+from edge.publish.slots import FrameCounts
+from edge.publish.spool import Spool
+from edge.publish.topics import Topics
+from edge.types import Frame, Registration
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # typing.Self from Python 3.11 on
+
+_SESSION_EXPIRY_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class EventCounts:
+    """What became of the events of this run and of those that still waited from the last one."""
+
+    delivered: int = 0
+    waiting: int = 0
+    dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """By cause: `overflow` (the disk is stuck), `size`, `age`, `refused`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was published and what was not, by cause."""
+
+    frames: FrameCounts
+    events: EventCounts
+
+
+class Publisher:
+    """Takes the pipeline's answers and brings them to the broker on threads of its own.
+
+        with Publisher(endpoint, topics, info) as publisher:
+            publisher.wait_connected(5.0)
+            publisher.publish(frame, registration)
+
+    `publish` and `event` return at once, whatever the broker or the disk do.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        topics: Topics,
+        info: BoxInfo,
+        *,
+        settings: PublishConfig | None = None,
+        spool_path: Path | None = None,
+        half_turn: bool = False,
+        calibration: str | None = None,
+        backoff: Backoff | None = None,
+        wall_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Prepare; `spool_path` None keeps events in memory.
+
+        `half_turn` turns the field for a camera on its far side; `calibration` names what the
+        scores were calibrated on. Raises BrokerError for certificates that cannot be used.
+        """
+        self.session = secrets.token_hex(8)
+        """Names this run in every message."""
+        self._settings = settings or PublishConfig()
+        self._topics = topics
+        self._info = info
+        self._wall_ns = wall_ns
+        self._context = info.context(self.session, half_turn=half_turn, calibration=calibration)
+        self._camera = self._context.camera
+        self._seq: dict[str, int] = {}
+        events = self._settings.events
+        self._detector = EventDetector(events.locked_after_frames, events.lost_after_frames)
+        self._latest: Homography | None = None
+        self._latest_made_s = self._latest_sent_s = float("-inf")
+        self._started = False
+        self._spool = Spool(
+            spool_path,
+            max_bytes=int(self._settings.spool.max_mb * 1e6),
+            max_age_ns=int(self._settings.spool.max_age_h * 3.6e12),
+        )
+        self._outbox = Outbox(
+            self._send,
+            self._spool,
+            frame_expiry_s=self._settings.frame_expiry_s,
+            wall_ns=wall_ns,
+        )
+        try:
+            self._connection = self._connect(endpoint, backoff)
+        except BrokerError:
+            self._spool.close()
+            raise
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start connecting and sending; returns at once."""
+        self._started = True
+        self._set_state(Status.ONLINE)
+        self._outbox.set_document(self._topics.info, self._info_message)
+        self._outbox.start()
+        self._connection.start()
+
+    def wait_connected(self, timeout_s: float = 5.0) -> None:
+        """Wait for the first attempt to connect; raises BrokerError, one line, when it fails.
+
+        The publisher goes on trying all the same: a box at a venue may ignore the error.
+        """
+        self._connection.wait_connected(timeout_s)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._connection.connected
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps messages from the broker or the disk, one line; None when all is well."""
+        return self._connection.problem or self._outbox.problem or self._spool.problem
+
+    def publish(self, frame: Frame, registration: Registration) -> None:
+        """Publish one frame's answer, and the events that come of it. Returns at once."""
+        stamp = Stamp.of(frame)
+        seq = self._next("homography")
+        self._outbox.offer_frame(
+            self._camera,
+            FrameItem(lambda: self._homography(seq, stamp, registration), time.monotonic()),
+        )
+        for draft in self._detector.feed(stamp, registration):
+            self.event(draft)
+
+    def event(self, draft: EventDraft) -> None:
+        """Publish an event; it is kept on disk until the broker has it. Returns at once."""
+        topic = self._topics.event(self._camera)
+        self._outbox.offer_event(EventItem(topic, lambda n: self._event(n, draft).payload()))
+
+    def counts(self) -> Counts:
+        """Return what was published and dropped so far."""
+        dropped = {**self._outbox.event_drops, **self._spool.dropped}
+        events = EventCounts(self._outbox.delivered_events, self._outbox.waiting_events(), dropped)
+        return Counts(self._outbox.frames.counts(), events)
+
+    def stop(self, timeout_s: float = 3.0) -> bool:
+        """Send what waits, say `stopping` and `offline`, and end; whether all was sent in time.
+
+        Events that were not sent stay in the spool for the next run.
+        """
+        if not self._started:
+            self._spool.close()
+            return True
+        self._started = False
+        deadline = time.monotonic() + timeout_s
+        self._set_state(Status.STOPPING)
+        if self._latest is not None:
+            self._outbox.set_document(self._topics.latest(self._camera), self._latest_copy)
+        flushed = self._outbox.flush(timeout_s)
+        self._set_state(Status.OFFLINE)
+        said = self._outbox.flush(max(deadline - time.monotonic(), 0.5))
+        self._connection.stop()
+        self._outbox.stop()
+        self._spool.close()
+        return flushed and said
+
+    # -- messages
+
+    def _homography(self, seq: int, stamp: Stamp, registration: Registration) -> Outgoing:
+        message = homography_message(self._context, seq, stamp, registration)
+        self._latest, self._latest_made_s = message, time.monotonic()
+        wait = self._latest_sent_s + self._settings.latest_interval_s - self._latest_made_s
+        topic = self._topics.latest(self._camera)
+        self._outbox.set_document(topic, self._latest_copy, delay_s=max(wait, 0.0))
+        return _outgoing(
+            self._topics.homography(self._camera), message, expiry_s=self._settings.frame_expiry_s
+        )
+
+    def _latest_copy(self) -> Outgoing | None:
+        message, expiry_s, now = self._latest, self._settings.latest_expiry_s, time.monotonic()
+        if message is None or now - self._latest_made_s > expiry_s:
+            return None
+        self._latest_sent_s = now
+        topic = self._topics.latest(self._camera)
+        return _outgoing(topic, message, qos=1, retain=True, expiry_s=expiry_s)
+
+    def _set_state(self, status: Status) -> None:
+        self._outbox.set_document(self._topics.state, lambda: self._state(status, clean=True))
+
+    def _state(self, status: Status, *, clean: bool) -> Outgoing:
+        message = StateMessage(
+            session=self.session,
+            seq=self._next("state") if clean else 0,
+            status=status,
+            time_ns=self._wall_ns(),
+            clean=clean,
+        )
+        return _outgoing(self._topics.state, message, qos=1, retain=True)
+
+    def _info_message(self) -> Outgoing:
+        message = self._info.message(self.session, self._next("info"), self._wall_ns())
+        return _outgoing(self._topics.info, message, qos=1, retain=True)
+
+    def _event(self, number: int, draft: EventDraft) -> Event:
+        return Event(
+            session=self.session,
+            seq=number,
+            id=f"{self.session}-{number}",
+            kind=draft.kind,
+            camera=self._camera,
+            time_ns=draft.stamp.capture_ns,
+            frame_id=draft.stamp.frame_id,
+            pts_s=draft.stamp.pts_s,
+            reason=draft.reason,
+            detail=draft.detail,
+        )
+
+    def _next(self, topic: str) -> int:
+        self._seq[topic] = self._seq.get(topic, 0) + 1
+        return self._seq[topic]
+
+    def _send(self, message: Outgoing) -> int | None:
+        return self._connection.send(message)
+
+    def _connect(self, endpoint: Endpoint, backoff: Backoff | None) -> Connection:
+        session = Session(
+            client_id=f"touchline-{self._topics.site}-{self._topics.device}",
+            clean_start=False,
+            expiry_s=_SESSION_EXPIRY_S,
+            will=self._state(Status.OFFLINE, clean=False),
+            will_delay_s=self._settings.will_delay_s,
+        )
+        outbox = self._outbox
+        hooks = Hooks(up=outbox.note_up, down=outbox.note_down, sent=outbox.note_sent)
+        return Connection(endpoint, session, hooks, backoff)
+
+
+def _outgoing(
+    topic: str, message: Message, *, qos: int = 0, retain: bool = False, expiry_s: int | None = None
+) -> Outgoing:
+    properties = (
+        ("schema", message.SCHEMA),
+        ("session", message.session),
+        ("seq", str(message.seq)),
+    )
+    return Outgoing(topic, message.payload(), qos, retain, expiry_s, properties)

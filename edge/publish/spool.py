@@ -1,0 +1,187 @@
+"""Events on disk until the broker has them: in order, bounded in size and age, each numbered once.
+
+SQLite in WAL mode: what was appended survives a crash of the process, and a power cut can take the
+last moments but never the file. Not thread-safe: one thread owns a spool.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS event (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    created_ns INTEGER NOT NULL
+)
+"""
+_MB = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """An event that waits."""
+
+    number: int
+    topic: str
+    payload: bytes
+
+
+class Spool:
+    """A queue of events in one SQLite file, held by one process at a time.
+
+    Where the file cannot be used (disk full, read-only, held by another process, damaged) events
+    wait in memory instead, and `problem` says why.
+    """
+
+    def __init__(
+        self, path: Path | None, *, max_bytes: int = 16 * _MB, max_age_ns: int = 72 * 3600 * 10**9
+    ) -> None:
+        """Open or make the file; `path` None keeps events in memory by intent."""
+        self._max_bytes = max_bytes
+        self._max_age_ns = max_age_ns
+        self._dropped: Counter[str] = Counter()
+        self.problem: str | None = None
+        """Why events wait in memory instead of on disk; None when they need not."""
+        self._db = _memory() if path is None else self._open(path)
+        self._bytes = self._sum_bytes()
+
+    def append(self, topic: str, payload: Callable[[int], bytes], now_ns: int) -> int:
+        """Add an event, its payload made from its number; drop the oldest beyond size and age."""
+        try:
+            number = self._insert(topic, payload, now_ns)
+        except sqlite3.Error as error:
+            self._fall_back(error)
+            number = self._insert(topic, payload, now_ns)
+        self._trim(now_ns)
+        return number
+
+    def waiting(self, limit: int, after: int = 0) -> list[Spooled]:
+        """Return the oldest events with numbers beyond `after`, at most `limit`."""
+        rows = self._db.execute(
+            "SELECT number, topic, payload FROM event WHERE number > ? ORDER BY number LIMIT ?",
+            (after, limit),
+        )
+        return [Spooled(*row) for row in rows]
+
+    def remove(self, number: int) -> None:
+        """Forget an event that the broker has taken."""
+        try:
+            self._delete(number)
+        except sqlite3.Error as error:
+            self._fall_back(error)
+            self._delete(number)
+
+    def drop(self, number: int, cause: str) -> None:
+        """Forget an event that the broker will never take, and count it under `cause`."""
+        self.remove(number)
+        self._dropped[cause] += 1
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Events that were not delivered, by cause: `size`, `age`, `refused`."""
+        return dict(self._dropped)
+
+    def __len__(self) -> int:
+        """Count the events that wait."""
+        count: int = self._db.execute("SELECT count(*) FROM event").fetchone()[0]
+        return count
+
+    def close(self) -> None:
+        """Close the file; what waits stays in it."""
+        self._db.close()
+
+    def _open(self, path: Path) -> sqlite3.Connection:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return _file(path)
+        except (OSError, sqlite3.Error) as error:
+            self._complain(f"{path}: {error}")
+            return _memory()
+
+    def _complain(self, why: str) -> None:
+        self.problem = f"events wait in memory, not on disk: {why}"
+        log.warning("%s", self.problem)
+
+    def _insert(self, topic: str, payload: Callable[[int], bytes], now_ns: int) -> int:
+        with self._db:
+            cursor = self._db.execute(
+                "INSERT INTO event (topic, payload, created_ns) VALUES (?, x'', ?)", (topic, now_ns)
+            )
+            number = cursor.lastrowid
+            assert number is not None
+            data = payload(number)
+            self._db.execute("UPDATE event SET payload = ? WHERE number = ?", (data, number))
+        self._bytes += len(data)
+        return number
+
+    def _delete(self, number: int) -> None:
+        row = self._db.execute(
+            "SELECT length(payload) FROM event WHERE number = ?", (number,)
+        ).fetchone()
+        if row is not None:
+            with self._db:
+                self._db.execute("DELETE FROM event WHERE number = ?", (number,))
+            self._bytes -= row[0]
+
+    def _trim(self, now_ns: int) -> None:
+        while self._bytes > self._max_bytes and len(self) > 1:
+            self.drop(self.waiting(1)[0].number, "size")
+        old = self._db.execute(
+            "SELECT number FROM event WHERE created_ns < ?", (now_ns - self._max_age_ns,)
+        ).fetchall()
+        for (number,) in old:
+            self.drop(number, "age")
+
+    def _sum_bytes(self) -> int:
+        total: int = self._db.execute(
+            "SELECT coalesce(sum(length(payload)), 0) FROM event"
+        ).fetchone()[0]
+        return total
+
+    def _fall_back(self, error: sqlite3.Error) -> None:
+        """Go on in memory with what can still be read, numbers going on where they were."""
+        self._complain(str(error))
+        memory = _memory()
+        try:
+            memory.executemany(
+                "INSERT INTO event VALUES (?, ?, ?, ?)", self._db.execute("SELECT * FROM event")
+            )
+            last = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'")
+            memory.execute("DELETE FROM sqlite_sequence")
+            memory.executemany("INSERT INTO sqlite_sequence VALUES ('event', ?)", last.fetchall())
+            memory.commit()
+        except sqlite3.Error as lost:
+            log.warning("events that waited on disk cannot be read: %s", lost)
+        self._db.close()
+        self._db = memory
+        self._bytes = self._sum_bytes()
+
+
+def _file(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, timeout=1.0, check_same_thread=False)
+    try:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two boxes must not send each other's events
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+        with db:
+            db.execute(_SCHEMA)
+            db.execute("DELETE FROM event WHERE number < 0")  # takes the write lock now, not later
+    except sqlite3.Error:
+        db.close()
+        raise
+    return db
+
+
+def _memory() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", check_same_thread=False)
+    db.execute(_SCHEMA)
+    return db
