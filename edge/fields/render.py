@@ -16,8 +16,8 @@ from edge.fields.raster import Raster, blank
 from edge.fields.segments import nearest_distance, segments_of
 from edge.fields.shapes import closed, rectangle, rounded_rectangle
 
-_TILE_PX = 16
-"""Side of the squares by which distances are searched; 16 was the fastest of 8, 16, 32 and 64."""
+_TILE_PX = 32
+"""Side of the squares by which distances are searched; 32 was the fastest of 8, 16, 32 and 64."""
 
 
 def texture(
