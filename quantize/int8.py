@@ -36,6 +36,8 @@ METHODS: dict[str, CalibrationMethod] = {
 OPERATORS = ("Conv", "Add", "Concat", "Resize", "MaxPool", "AveragePool", "Relu", "Clip", "Mul")
 """Operators that run in integers on every engine."""
 
+_CLIPS = ("Clip", "Relu")
+
 
 @dataclass(frozen=True, slots=True)
 class Int8Options:
@@ -62,9 +64,19 @@ class Prepared:
     zero_point: int | None
     """Grey level of a folded picture input (see `fold_input`)."""
 
-    def layers(self) -> list[str]:
-        """Name the convolutions, in the order they run."""
-        return [node.name for node in self.model.graph.node if node.op_type == "Conv"]
+    def layers(self) -> list[tuple[str, ...]]:
+        """Name each convolution with the activation that follows it, in the order they run.
+
+        The two are one layer in integers: the activation's range is the convolution's.
+        """
+        after = {
+            node.input[0]: node.name for node in self.model.graph.node if node.op_type in _CLIPS
+        }
+        return [
+            (node.name, *([after[node.output[0]]] if node.output[0] in after else []))
+            for node in self.model.graph.node
+            if node.op_type == "Conv"
+        ]
 
 
 def prepare(

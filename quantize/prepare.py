@@ -88,14 +88,17 @@ def read_bytes_directly(model: onnx.ModelProto) -> bool:
     """Drop Cast, Sub and QuantizeLinear of a folded input from a QDQ graph, in place.
 
     QuantizeLinear(x - z, scale 1, zero point z) of whole numbers 0..255 is x itself. Returns
-    whether there was a folded input.
+    whether there was a folded input that is quantized.
     """
     nodes = {node.name: node for node in model.graph.node}
     if f"{FOLDED}_sub" not in nodes:
         return False
-    quantize = next(
+    quantizers = [
         n for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] == FOLDED
-    )
+    ]
+    if not quantizers:  # the first convolution stays in float
+        return False
+    quantize = quantizers[0]
     for node in model.graph.node:
         for i, name in enumerate(node.input):
             if name == quantize.output[0]:

@@ -51,23 +51,27 @@ def open_graphs(
     """
     settings = options or EngineOptions()
     if engine != "auto":
-        kind, _ = split_name(engine)
-        chosen = _precision(bundle, kind.name, precision)
-        encoder = load_named(bundle.file("encoder", chosen, kind.name), engine, settings)
+        reader = reader_of(engine)
+        chosen = _precision(bundle, reader, precision)
+        encoder = load_named(bundle.file("encoder", chosen, reader), engine, settings)
         choice = None
     else:
         encoder, choice = choose_engine(_candidates(bundle, precision), options=settings)
-        kind, chosen = (
-            split_name(encoder.name)[0],
-            "int8" if encoder.precision == "int8" else "fp32",
-        )
+        reader = reader_of(encoder.name)
+        chosen = "int8" if encoder.precision == "int8" else "fp32"
         log.info("%s", choice.reason)
     try:
-        dense = load_named(bundle.file("dense", chosen, kind.name), encoder.name, settings)
+        dense = load_named(bundle.file("dense", chosen, reader), encoder.name, settings)
     except Exception:
         encoder.close()
         raise
     return Graphs(encoder, dense, choice)
+
+
+def reader_of(engine: str) -> str:
+    """Return the name under which a bundle's files list an engine: `tensorrt`, or its kind's."""
+    kind, device = split_name(engine)
+    return "tensorrt" if device == "tensorrt" else kind.name
 
 
 def _precision(bundle: Bundle, engine: str, wanted: str) -> str:

@@ -77,8 +77,17 @@ def existing_files(bundle: Bundle) -> list[NewFile]:
     ]
 
 
+def _readers(file: NewFile) -> tuple[str, ...]:
+    """Return the engines that read a file, as far as its suffix and precision tell."""
+    suffix = Path(file.name).suffix
+    if suffix == ".onnx" and file.precision == "fp32":
+        # TensorRT reads INT8 only where it is symmetric: such a file names its engines itself
+        return (*_READERS[suffix], "tensorrt")
+    return _READERS.get(suffix, ())
+
+
 def _copy(file: NewFile, folder: Path) -> ModelFile:
-    engines = file.engines or _READERS.get(Path(file.name).suffix, ())
+    engines = file.engines or _readers(file)
     path = folder / file.name
     if path.parent != folder:
         raise BundleError(f"{file.name}: a bundle's file needs a plain name, without a folder")

@@ -1,0 +1,94 @@
+"""INT8 graphs for a whole bundle."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.bundles import Bundle, NewFile, Quantization, write_bundle
+from edge.bundles.write import existing_files
+from edge.engines import EngineOptions, load_named
+from edge.errors import UsageError
+from quantize.int8 import Feed, Int8Options, prepare, quantize
+
+GRAPHS = {"encoder": "model", "dense": "dense"}
+"""Graph -> stem of its file names."""
+
+Image = NDArray[np.uint8]
+
+
+def quantize_bundle(
+    bundle: Bundle,
+    frames: Sequence[Image],
+    options: Int8Options,
+    *,
+    seed: int,
+    target: Path,
+    tensorrt: bool = False,
+) -> Bundle:
+    """Write `target`, a copy of the bundle with INT8 graphs made from its FP32 ones.
+
+    `frames` are (height, width, 3) uint8 pictures in the bundle's colour order, resized when they
+    are of another size; `seed` is only recorded. `tensorrt` adds symmetric graphs for TensorRT. The
+    gate has not run yet: see `quantize.gate`. Raises UsageError without frames, BundleError without
+    FP32 graphs.
+    """
+    if not frames:
+        raise UsageError("calibration needs at least one frame, but was given none")
+    kept: list[str] = []
+    with TemporaryDirectory(prefix="quantize-") as folder:
+        fresh = [f for f in existing_files(bundle) if f.precision != "int8"]
+        for graph, stem in GRAPHS.items():
+            source = bundle.file(graph)
+            prepared = prepare(source, feeds_for(bundle, graph, frames), options)
+            out = Path(folder) / f"{stem}.int8.onnx"
+            kept += [f"{graph}:{name}" for name in quantize(prepared, out, options)]
+            fresh.append(NewFile(out, out.name, graph, "int8"))
+            if tensorrt:
+                out = Path(folder) / f"{stem}.tensorrt.int8.onnx"
+                quantize(prepared, out, replace(options, symmetric=True))
+                fresh.append(NewFile(out, out.name, graph, "int8", ("tensorrt",)))
+        record = Quantization(
+            calibration_frames=len(frames),
+            calibration_seed=seed,
+            method=options.method,
+            float_nodes=tuple(kept),
+            versions={name: importlib.metadata.version(name) for name in ("onnx", "onnxruntime")},
+        )
+        # figures of other INT8 files would be untrue for these
+        measured = tuple(m for m in bundle.manifest.measured if m.precision != "int8")
+        changes = {"quantization": record, "measured": measured}
+        return write_bundle(target, bundle.manifest.model_copy(update=changes), fresh)
+
+
+def feeds_for(bundle: Bundle, graph: str, frames: Sequence[Image]) -> Callable[[], Iterable[Feed]]:
+    """Return a source of feeds for a graph: the frames, or what the FP32 encoder makes of them."""
+    if graph == "encoder":
+        return lambda: (
+            {"image": fit(frame, bundle.manifest.input.height, bundle.manifest.input.width)}
+            for frame in frames
+        )
+    return lambda: _features(bundle, frames)
+
+
+def fit(frame: Image, height: int, width: int) -> Image:
+    """Return a (h, w, 3) picture as (1, height, width, 3), resized when its size differs."""
+    if frame.shape[:2] != (height, width):
+        frame = np.asarray(cv2.resize(frame, (width, height)), np.uint8)
+    return frame[None]
+
+
+def _features(bundle: Bundle, frames: Sequence[Image]) -> Iterator[Feed]:
+    engine = load_named(bundle.file("encoder"), "onnxruntime", EngineOptions())
+    try:
+        for feed in feeds_for(bundle, "encoder", frames)():
+            yield {"features": engine.run(feed)["features"].copy()}
+    finally:
+        engine.close()
