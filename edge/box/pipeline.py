@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 from collections.abc import Callable
@@ -41,7 +42,7 @@ def run_loop(
     """Process frames until the source ends; returns why it stopped: `end`, `signal`, `max_frames`.
 
     Stage `queue` is the time from the decoded picture (`Frame.monotonic_ns`) to the start of its
-    registration, `total` to the hand-over for publication.
+    registration, `total` to its end, when it is handed over for publication.
     """
     while not stop.is_set():
         if max_frames is not None and tally.ledger.processed >= max_frames:
@@ -54,7 +55,6 @@ def run_loop(
         registration = _register(frame, registrar, tally)
         if outlet is not None:
             outlet.publish(frame, registration)
-        tally.times.add("total", _ms_since(frame.monotonic_ns))
         if sinks is not None:
             sinks.put(frame, registration)
         if on_frame is not None:
@@ -63,11 +63,12 @@ def run_loop(
 
 
 def _register(frame: Frame, registrar: Registrar, tally: Tally) -> Registration:
-    tally.times.add("queue", _ms_since(frame.monotonic_ns))
-    registration = registrar.register(frame.image, pts_s=frame.pts_s)
-    tally.times.add_all(registration.latency_ms)
-    tally.ledger.add(registration)
-    return registration
+    queue_ms = _ms_since(frame.monotonic_ns)
+    answer = registrar.register(frame.image, pts_s=frame.pts_s)
+    stages = {"queue": queue_ms, **answer.latency_ms, "total": _ms_since(frame.monotonic_ns)}
+    tally.times.add_all(stages)
+    tally.ledger.add(answer)
+    return dataclasses.replace(answer, latency_ms=stages)
 
 
 def _ms_since(monotonic_ns: int) -> float:

@@ -33,6 +33,7 @@ class SinkThread:
         self._wait = wait
         self._queue: queue.Queue[_Item | None] = queue.Queue(depth)
         self._failures: list[SinkFailure] = []
+        self._written: list[str] = []
         self._thread = threading.Thread(target=self._work, name="outputs", daemon=True)
         self.dropped = 0
         self._thread.start()
@@ -41,6 +42,11 @@ class SinkThread:
     def failures(self) -> list[SinkFailure]:
         """Return the outputs that failed so far."""
         return list(self._failures)
+
+    @property
+    def written(self) -> list[str]:
+        """Return the outputs that are whole: after `close`, those that did not fail."""
+        return list(self._written)
 
     def put(self, frame: Frame, registration: Registration) -> None:
         """Hand one frame to the sinks."""
@@ -85,6 +91,7 @@ class SinkThread:
     def _try_close(self, sink: Sink) -> None:
         try:
             sink.close()
+            self._written.append(str(sink.path))
         except Exception as error:  # noqa: BLE001 - the other outputs are still to be closed
             self._fail(sink, error)
 

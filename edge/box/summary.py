@@ -34,6 +34,9 @@ class Summary:
     outputs: tuple[str, ...] = ()
     output_frames_dropped: int = 0
     failures: tuple[str, ...] = ()
+    """Outputs that could not be written, one line each."""
+    note: str | None = None
+    """Something odd about the source that a person should know."""
 
     @property
     def fps(self) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
-from edge.box import Summary
+from edge.box.summary import Summary
 
 _STAGE_ORDER = ("queue", "preprocess", "infer", "keypoints", "verify", "dense", "refine", "total")
 

@@ -1,0 +1,155 @@
+"""One run of the box: everything is built in order, run, and taken down in the reverse order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edge.box.interfaces import FrameReader
+from edge.box.ledger import Balance
+from edge.box.network import Network, NetworkFactory, load_network
+from edge.box.outputs import OutputPaths, open_outputs
+from edge.box.pipeline import Tally, run_loop
+from edge.box.publication import Publication
+from edge.box.readers import reader_for
+from edge.box.sink_thread import SinkThread
+from edge.box.sources import plan_source
+from edge.box.summary import Summary
+from edge.capture import SourceInfo
+from edge.config import Config
+from edge.publish import open_broker
+from edge.types import Frame, Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is asked for beside the configuration."""
+
+    source: str | None = None
+    """A source as a person writes it; None: the configuration's."""
+    realtime: bool = False
+    """Whether to play a file at its own pace, as a camera would."""
+    max_frames: int | None = None
+    outputs: OutputPaths = field(default_factory=OutputPaths)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What runs where, once everything is open."""
+
+    source: SourceInfo
+    network: Network
+    broker: str
+
+
+class Observer(Protocol):
+    """Is told how a run goes."""
+
+    def started(self, started: Started) -> None:
+        """Everything is open, the first frame comes next."""
+
+    def frame(self, frame: Frame, registration: Registration) -> None:
+        """One frame is done."""
+
+
+class Silent:
+    """An observer that does nothing."""
+
+    def started(self, started: Started) -> None:
+        """Ignore the start."""
+
+    def frame(self, frame: Frame, registration: Registration) -> None:
+        """Ignore a frame."""
+
+
+def run_box(
+    config: Config,
+    options: Options,
+    *,
+    stop: threading.Event,
+    observer: Observer | None = None,
+    make_network: NetworkFactory = load_network,
+) -> Summary:
+    """Process a source to its end, to `stop`, or to `max_frames`; returns the account of it.
+
+    Raises UsageError for wishes that cannot be met, and SourceError, BundleError, EngineError or
+    BrokerError for what cannot be opened; no output file is left behind then.
+    """
+    observer = observer or Silent()
+    plan = plan_source(config, options.source, realtime=options.realtime)
+    paths = options.outputs.or_configured(config)
+    paths.check()
+    tally = Tally()
+    with ExitStack() as stack:
+        # a file is opened first, so that a wrong one fails at once; a camera last, so that no
+        # picture grows stale in it while the network loads
+        early = None if plan.live else stack.enter_context(closing(plan.open()))
+        broker = stack.enter_context(open_broker(config.broker))
+        network = make_network(config)
+        stack.callback(network.registrar.close)
+        source = early or stack.enter_context(closing(plan.open()))
+        publication = Publication(config, broker, network, source.info)
+        stack.callback(publication.stop)
+        publication.start()
+        observer.started(Started(source.info, network, publication.address))
+        begun_s = time.monotonic()
+        outputs = open_outputs(paths, config, network.field, source.info)
+        with outputs as sinks, closing(reader_for(source, plan.open)) as reader:
+            why = run_loop(
+                reader,
+                network.registrar,
+                tally,
+                stop=stop,
+                outlet=publication,
+                sinks=sinks,
+                max_frames=options.max_frames,
+                on_frame=observer.frame,
+            )
+        seconds = time.monotonic() - begun_s
+        info = source.info
+    return _summary(config, network, info, tally, reader, publication, sinks, why, seconds)
+
+
+def _summary(
+    config: Config,
+    network: Network,
+    source: SourceInfo,
+    tally: Tally,
+    reader: FrameReader,
+    publication: Publication,
+    sinks: SinkThread | None,
+    why: str,
+    seconds: float,
+) -> Summary:
+    ledger = tally.ledger
+    dropped = {cause: n for cause, n in reader.dropped.items() if n}
+    balance = Balance(reader.captured, ledger.processed, dropped)
+    if balance.unaccounted:
+        dropped["unaccounted"] = balance.unaccounted
+    failures = sinks.failures if sinks is not None else []
+    return Summary(
+        source=source.uri,
+        sport=config.sport,
+        field_name=network.field.name,
+        bundle=network.label,
+        engine=network.engine,
+        precision=network.precision,
+        stopped_by=why,
+        seconds=seconds,
+        captured=balance.captured,
+        processed=balance.processed,
+        dropped=dropped,
+        states=ledger.states(),
+        reasons=ledger.reasons(),
+        cuts=ledger.cuts,
+        dense_share=ledger.dense_share,
+        latency=tally.times.percentiles(),
+        publication=publication.counts(),
+        outputs=tuple(sinks.written) if sinks is not None else (),
+        output_frames_dropped=sinks.dropped if sinks is not None else 0,
+        failures=tuple(f"{f.path}: {f.message}" for f in failures),
+        note=reader.note,
+    )

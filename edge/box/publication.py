@@ -1,0 +1,102 @@
+"""The publisher as the box uses it: embedded broker beside it, counts as one flat account."""
+
+from __future__ import annotations
+
+import logging
+
+from edge.box.network import Network
+from edge.bundles import Bundle
+from edge.capture import SourceInfo
+from edge.config import Config
+from edge.errors import BrokerError
+from edge.publish import (
+    BoxInfo,
+    BundleInfo,
+    Endpoint,
+    Publisher,
+    Topics,
+    spool_path,
+)
+from edge.types import Frame, Registration
+
+log = logging.getLogger(__name__)
+
+_CAMERAS = {"rtsp", "v4l2"}
+"""Sources whose events are kept on disk until delivered; a film's belong to its run alone."""
+_CONNECT_S = 6.0
+_GOODBYE_S = 3.0
+
+
+class Publication:
+    """Publishes the answers of one run; never blocks the loop and never raises in it."""
+
+    def __init__(
+        self, config: Config, endpoint: Endpoint, network: Network, source: SourceInfo
+    ) -> None:
+        info = BoxInfo(
+            camera=config.camera.id,
+            field=network.field,
+            source_kind=source.kind,
+            bundles=[_bundle_info(network.bundle, network)] if network.bundle else [],
+        )
+        self.address = endpoint.url
+        self._live = source.live
+        self._publisher = Publisher(
+            endpoint,
+            Topics(config.publish.prefix, config.site, config.device),
+            info,
+            settings=config.publish,
+            spool_path=spool_path(config) if source.kind in _CAMERAS else None,
+            half_turn=config.field.camera_side == "far",
+            calibration=_calibration(network.bundle),
+        )
+
+    def start(self) -> None:
+        """Connect; for a file a broker that is away raises BrokerError, a camera goes on.
+
+        Whoever processes a file can mend the address and start again; a box at a venue must come up
+        with its broker down, and publishes when that is back.
+        """
+        self._publisher.start()
+        try:
+            self._publisher.wait_connected(_CONNECT_S)
+        except BrokerError as error:
+            if not self._live:
+                raise
+            log.warning("%s; going on without, and trying again", error)
+
+    def publish(self, frame: Frame, registration: Registration) -> None:
+        """Hand one answer over."""
+        self._publisher.publish(frame, registration)
+
+    def stop(self) -> None:
+        """Send what waits, say goodbye, and end; harmless when done before."""
+        if not self._publisher.stop(_GOODBYE_S):
+            log.warning("%s: not everything could be sent before the end", self.address)
+
+    def counts(self) -> dict[str, int]:
+        """Return what was published and what was not, by cause."""
+        counts = self._publisher.counts()
+        account = {"offered": counts.frames.offered, "published": counts.frames.published}
+        account |= {f"dropped_{cause}": n for cause, n in counts.frames.dropped.items()}
+        account["events"] = counts.events.delivered
+        if counts.events.waiting:
+            account["events_waiting"] = counts.events.waiting
+        return account | {f"events_dropped_{c}": n for c, n in counts.events.dropped.items()}
+
+
+def _bundle_info(bundle: Bundle, network: Network) -> BundleInfo:
+    m = bundle.manifest
+    return BundleInfo(
+        name=m.name,
+        version=m.version,
+        sport=m.sport,
+        engine=network.engine,
+        precision=network.precision,
+        sha256={file.name: file.sha256 for file in m.files},
+    )
+
+
+def _calibration(bundle: Bundle | None) -> str | None:
+    named = bundle.manifest.training.get("calibration") if bundle is not None else None
+    return named if isinstance(named, str) else None

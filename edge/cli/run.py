@@ -1,0 +1,112 @@
+"""`touchline run`: a video in, homographies out over MQTT."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from rich.progress import Progress, TaskID
+
+from edge.box.box import Options, Started, run_box
+from edge.box.outputs import OutputPaths
+from edge.box.stopping import stop_on_signals
+from edge.box.summary import Summary
+from edge.cli.arguments import add_engine_options, add_field_options, config_of, positive_int
+from edge.cli.output import log_to_stderr, note, print_json, progress, stdout
+from edge.cli.parser import Subparsers
+from edge.cli.summary import print_summary
+from edge.types import Frame, Registration
+
+
+def add_parser(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "run", help="register the field in a video, live or from a file, and publish over MQTT"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML; options go over it")
+    parser.add_argument(
+        "--source",
+        metavar="URI",
+        help="video file, folder of pictures, rtsp://…, /dev/video0, or rendered:soccer?seconds=20",
+    )
+    parser.add_argument(
+        "--realtime", action="store_true", help="play a file at its own pace, as a camera would"
+    )
+    parser.add_argument("--max-frames", type=positive_int, metavar="N", help="stop after N frames")
+    add_field_options(parser)
+    add_engine_options(parser)
+    _add_publication_options(parser)
+    _add_output_options(parser)
+    parser.set_defaults(func=run)
+
+
+def _add_publication_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("publication")
+    group.add_argument(
+        "--broker", metavar="URL", help="embedded[:PORT] (default), mqtt://host[:port], mqtts://…"
+    )
+    group.add_argument("--site", metavar="ID", help="names the venue in topics")
+    group.add_argument("--device", metavar="ID", help="names this box in topics")
+    group.add_argument("--camera", metavar="ID", help="names the camera in topics")
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("outputs")
+    group.add_argument("--out", type=Path, metavar="FILE.jsonl", help="one JSON object a frame")
+    group.add_argument(
+        "--overlay", type=Path, metavar="OUT.mp4", help="video with the field drawn in"
+    )
+    group.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="a drawn picture each second, a contact sheet"
+    )
+    group.add_argument("--json", action="store_true", help="the summary as one JSON object")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Process the source to its end or to a signal; 1 when an output could not be written."""
+    log_to_stderr()
+    config = config_of(options)
+    wishes = Options(
+        source=options.source,
+        realtime=options.realtime,
+        max_frames=options.max_frames,
+        outputs=OutputPaths(options.out, options.overlay, options.pictures),
+    )
+    with stop_on_signals() as stop, progress() as bar:
+        watcher = _Watcher(bar, options.max_frames)
+        summary = run_box(config, wishes, stop=stop, observer=watcher)
+    _show(summary, as_json=options.json)
+    for line in filter(None, (summary.note, *summary.failures)):
+        note(line)
+    return 1 if summary.failures else 0
+
+
+def _show(summary: Summary, *, as_json: bool) -> None:
+    if as_json:
+        print_json(summary.as_json(), indent=2)
+    else:
+        print_summary(stdout(), summary)
+
+
+class _Watcher:
+    """Shows how far the run is."""
+
+    def __init__(self, bar: Progress, most: int | None) -> None:
+        self._bar = bar
+        self._most = most
+        self._task: TaskID | None = None
+
+    def started(self, started: Started) -> None:
+        """Say what runs where, and show the bar."""
+        source, network = started.source, started.network
+        note(
+            f"{source.uri}: {source.width}x{source.height}; {network.label} on {network.engine} "
+            f"{network.precision}; publishing to {started.broker}"
+        )
+        total = self._most or source.frames
+        self._task = self._bar.add_task("frames", total=total, detail="")
+
+    def frame(self, frame: Frame, registration: Registration) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bar.update(self._task, completed=frame.index + 1, detail=registration.state.value)
