@@ -1,0 +1,298 @@
+"""For subscribers: typed messages, reconnection, the latest homography, pixels to metres and back.
+
+from edge.publish.client import TouchlineClient
+
+with TouchlineClient("mqtt://192.168.1.20", site="venue") as client:
+for received in client.messages():
+if received.kind == "homography" and received.message.matrix is not None:
+ball = field_from_pixels(received.message, [[640, 360]])
+print(received.address.device, ball.points_m[0], "±", ball.error_m[0], "m")
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from pydantic import ValidationError
+
+from edge.config import BrokerConfig, EmbeddedBrokerConfig, parse_broker
+from edge.publish.connection import Backoff, Connection, Hooks, Incoming, Session
+from edge.publish.endpoint import Endpoint, endpoint_of
+from edge.publish.messages import Event, Homography, Info, StateMessage
+from edge.publish.projection import FieldPoints, field_from_pixels, pixels_from_field
+from edge.publish.topics import Address, Topics, parse_topic, topic_filter
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # typing.Self from Python 3.11 on
+
+__all__ = [
+    "AnyMessage",
+    "Event",
+    "FieldPoints",
+    "Homography",
+    "Info",
+    "Received",
+    "StateMessage",
+    "TouchlineClient",
+    "client_endpoint",
+    "field_from_pixels",
+    "pixels_from_field",
+]
+
+AnyMessage: TypeAlias = "Homography | StateMessage | Info | Event"
+
+_MODELS: dict[str, type[AnyMessage]] = {
+    "homography": Homography,
+    "latest": Homography,
+    "state": StateMessage,
+    "info": Info,
+    "event": Event,
+}
+_REMEMBERED_EVENTS = 4096
+_MAX_FRAMES, _MAX_OTHERS = 256, 4096
+_SESSION_EXPIRY_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message and how it came."""
+
+    address: Address
+    """Site, device, camera and kind, from the topic."""
+    message: AnyMessage
+    retained: bool
+    """Whether the broker had kept it from before this client subscribed."""
+    received_ns: int
+    """UTC nanoseconds at which it arrived here."""
+
+    @property
+    def kind(self) -> str:
+        """`homography`, `latest`, `event`, `state` or `info`."""
+        return self.address.kind
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    message: Homography
+    at_s: float
+
+
+class TouchlineClient:
+    """Listens to one box, or to many; reconnects by itself.
+
+    With a `client_id` of its own the broker keeps events for this client while it is away (up to an
+    hour); an event that is sent twice is given once. Thread-safe.
+    """
+
+    def __init__(
+        self,
+        broker: str | Endpoint = "mqtt://127.0.0.1",
+        *,
+        site: str | None = None,
+        device: str | None = None,
+        camera: str | None = None,
+        prefix: str = "touchline",
+        client_id: str | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        """Prepare; None for site, device or camera means all of them.
+
+        `broker` is an address (`mqtt://[user[:password]@]host[:port]`, `mqtts://…`, `embedded`) or an
+        endpoint. Raises UsageError for a malformed name or address.
+        """
+        Topics(prefix, site or "x", device or "x")  # refuses what is no name
+        endpoint = broker if isinstance(broker, Endpoint) else client_endpoint(parse_broker(broker))
+        self._prefix = prefix
+        self._camera = camera
+        self._changed = threading.Condition()
+        self._frames: deque[tuple[int, Received]] = deque()
+        self._others: deque[tuple[int, Received]] = deque()
+        self._arrivals = 0
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._states: dict[tuple[str, str], StateMessage] = {}
+        self._closed = False
+        self.invalid = 0
+        """Messages that did not validate or are of no known kind."""
+        self.dropped = 0
+        """Messages dropped because `messages()` was not read fast enough; frames go first."""
+        self.repeated = 0
+        """Events that came a second time and were not given again."""
+        session = Session(
+            client_id=client_id or f"touchline-listen-{secrets.token_hex(6)}",
+            clean_start=client_id is None,
+            expiry_s=_SESSION_EXPIRY_S if client_id else 0,
+            subscriptions=_subscriptions(prefix, site, device, camera),
+        )
+        hooks = Hooks(message=self._take)
+        self._connection = Connection(endpoint, session, hooks, backoff)
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+    def start(self) -> None:
+        """Start connecting; returns at once."""
+        self._connection.start()
+
+    def wait_connected(self, timeout_s: float = 5.0) -> None:
+        """Wait for the first attempt to connect; raises BrokerError, one line, when it fails."""
+        self._connection.wait_connected(timeout_s)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._connection.connected
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing comes, one line; None when all is well."""
+        return self._connection.problem
+
+    def messages(self, timeout_s: float | None = None) -> Iterator[Received]:
+        """Yield messages as they come, until `close`; or until none came for `timeout_s`."""
+        while True:
+            received = self.next(timeout_s)
+            if received is None:
+                return
+            yield received
+
+    def next(self, timeout_s: float | None = None) -> Received | None:
+        """Return the next message; None when none came in time, or after `close`."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._frames or self._others or self._closed, timeout_s)
+            first = min((q for q in (self._frames, self._others) if q), default=None, key=_oldest)
+            return first.popleft()[1] if first else None
+
+    def latest(self, max_age_s: float | None = None) -> Homography | None:
+        """Return the newest homography message, lost or not; None if none came within `max_age_s`."""
+        with self._changed:
+            newest = max(self._kept.values(), key=lambda kept: kept.at_s, default=None)
+        if newest is None:
+            return None
+        too_old = max_age_s is not None and time.monotonic() - newest.at_s > max_age_s
+        return None if too_old else newest.message
+
+    def state_of(self, site: str, device: str) -> StateMessage | None:
+        """Return the last state of a box; None while none came."""
+        with self._changed:
+            return self._states.get((site, device))
+
+    def close(self) -> None:
+        """Disconnect and end `messages()`."""
+        self._connection.stop()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    # -- on the network's thread
+
+    def _take(self, incoming: Incoming) -> None:
+        address = parse_topic(self._prefix, incoming.topic)
+        model = None if address is None else _MODELS.get(address.kind)
+        if address is None or model is None or not incoming.payload:
+            self.invalid += bool(incoming.payload)  # an empty one clears a retained topic
+            return
+        if self._camera is not None and address.camera not in {None, self._camera}:
+            return
+        try:
+            message = model.model_validate_json(incoming.payload)
+        except ValidationError:
+            self.invalid += 1
+            return
+        received = Received(address, message, incoming.retained, time.time_ns())
+        with self._changed:
+            if self._is_news(received):
+                self._queue(received)
+                self._changed.notify_all()
+
+    def _is_news(self, received: Received) -> bool:
+        message, address = received.message, received.address
+        if isinstance(message, Event):
+            return self._first_time(message.id)
+        if isinstance(message, Homography):
+            return self._keep(
+                (address.site, address.device, message.camera), received.kind, message
+            )
+        if isinstance(message, StateMessage):
+            return self._new_state((address.site, address.device), message)
+        return True
+
+    def _first_time(self, event_id: str) -> bool:
+        if event_id in self._seen:
+            self.repeated += 1
+            return False
+        self._seen[event_id] = None
+        if len(self._seen) > _REMEMBERED_EVENTS:
+            self._seen.popitem(last=False)
+        return True
+
+    def _keep(self, key: tuple[str, str, str], kind: str, message: Homography) -> bool:
+        """Remember the newest frame; a retained copy of one that is known already is no news."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.message.session == message.session:
+            known = message.seq <= kept.message.seq
+            if known:
+                return False
+        elif kept is not None and kind == "latest":
+            if message.capture.time_ns < kept.message.capture.time_ns:
+                return False
+        self._kept[key] = _Kept(message, time.monotonic())
+        return True
+
+    def _new_state(self, key: tuple[str, str], message: StateMessage) -> bool:
+        """Take a state, but not the will of a session that a newer one has followed."""
+        known = self._states.get(key)
+        if known is not None and not message.clean and known.session != message.session:
+            return False
+        self._states[key] = message
+        return True
+
+    def _queue(self, received: Received) -> None:
+        queue, most = (
+            (self._frames, _MAX_FRAMES)
+            if isinstance(received.message, Homography)
+            else (self._others, _MAX_OTHERS)
+        )
+        if len(queue) >= most:
+            queue.popleft()
+            self.dropped += 1
+        self._arrivals += 1
+        queue.append((self._arrivals, received))
+
+
+def client_endpoint(config: BrokerConfig) -> Endpoint:
+    """Return where a client finds a configured broker; `embedded` is looked for on this box.
+
+    Raises ConfigError for a password that cannot be read.
+    """
+    if isinstance(config, EmbeddedBrokerConfig):
+        from edge.publish.broker import EmbeddedBroker  # noqa: PLC0415 - only to know its address
+
+        return EmbeddedBroker(config).endpoint
+    return endpoint_of(config)
+
+
+def _subscriptions(
+    prefix: str, site: str | None, device: str | None, camera: str | None
+) -> list[tuple[str, int]]:
+    cam = camera or "+"
+    kinds = {"state": 1, "info": 1, f"cam/{cam}/event": 1}
+    frames = {f"cam/{cam}/homography": 0, f"cam/{cam}/homography/latest": 0}
+    wanted = kinds | frames
+    return [(topic_filter(prefix, site, device, rest), qos) for rest, qos in wanted.items()]
+
+
+def _oldest(queue: deque[tuple[int, Received]]) -> int:
+    return queue[0][0]
