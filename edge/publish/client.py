@@ -103,8 +103,8 @@ class TouchlineClient:
     ) -> None:
         """Prepare; None for site, device or camera means all of them.
 
-        `broker` is an address (`mqtt://[user[:password]@]host[:port]`, `mqtts://…`, `embedded`) or an
-        endpoint. Raises UsageError for a malformed name or address.
+        `broker` is an address (`mqtt://[user[:password]@]host[:port]`, `mqtts://…`, `embedded`)
+        or an endpoint. Raises UsageError for a malformed name or address.
         """
         Topics(prefix, site or "x", device or "x")  # refuses what is no name
         endpoint = broker if isinstance(broker, Endpoint) else client_endpoint(parse_broker(broker))
@@ -176,7 +176,7 @@ class TouchlineClient:
             return first.popleft()[1] if first else None
 
     def latest(self, max_age_s: float | None = None) -> Homography | None:
-        """Return the newest homography message, lost or not; None if none came within `max_age_s`."""
+        """Return the newest frame's message, lost or not; None if none within `max_age_s`."""
         with self._changed:
             newest = max(self._kept.values(), key=lambda kept: kept.at_s, default=None)
         if newest is None:
@@ -241,13 +241,8 @@ class TouchlineClient:
     def _keep(self, key: tuple[str, str, str], kind: str, message: Homography) -> bool:
         """Remember the newest frame; a retained copy of one that is known already is no news."""
         kept = self._kept.get(key)
-        if kept is not None and kept.message.session == message.session:
-            known = message.seq <= kept.message.seq
-            if known:
-                return False
-        elif kept is not None and kind == "latest":
-            if message.capture.time_ns < kept.message.capture.time_ns:
-                return False
+        if kept is not None and _is_older(message, kept.message, retained_copy=kind == "latest"):
+            return False
         self._kept[key] = _Kept(message, time.monotonic())
         return True
 
@@ -292,6 +287,12 @@ def _subscriptions(
     frames = {f"cam/{cam}/homography": 0, f"cam/{cam}/homography/latest": 0}
     wanted = kinds | frames
     return [(topic_filter(prefix, site, device, rest), qos) for rest, qos in wanted.items()]
+
+
+def _is_older(message: Homography, known: Homography, *, retained_copy: bool) -> bool:
+    if message.session == known.session:
+        return message.seq <= known.seq
+    return retained_copy and message.capture.time_ns < known.capture.time_ns
 
 
 def _oldest(queue: deque[tuple[int, Received]]) -> int:

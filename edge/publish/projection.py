@@ -1,4 +1,4 @@
-"""Between pixels and the field with a published homography, and how far off a point may be. Pure."""
+"""Between pixels and the field by a published homography, with the error to expect. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def field_from_pixels(message: Homography, points_px: ArrayLike) -> FieldPoints:
     """
     image_from_field = _oriented(message)
     points = np.asarray(points_px, float).reshape(-1, 2)
-    field_from_image = np.linalg.inv(image_from_field)
+    field_from_image: NDArray[np.float64] = np.linalg.inv(image_from_field)
     mapped = apply_homography(field_from_image, points)
     below = depth(field_from_image, points) > 0  # inverse of an oriented one: positive in front
     mapped[~below] = np.nan
