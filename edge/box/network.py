@@ -52,7 +52,6 @@ def load_network(config: Config) -> Network:
         field,
         engine=config.engine.name,
         threads=config.engine.threads,
-        verify=config.registration.verify,
         refine=config.registration.refine,
     )
     return Network(registrar, field, bundle, registrar.engine_name, registrar.precision)

@@ -55,10 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 1
     except OSError as error:
-        return _fail(_os_error_line(error), 1, debug=debug)
+        return _fail(error, 1, debug=debug, line=_os_error_line(error))
     except Exception as error:  # noqa: BLE001 - the last guard: a person gets a line, not a traceback
         line = f"unexpected {type(error).__name__}: {error}; --debug shows where it happened"
-        return _fail(line, 1, debug=debug)
+        return _fail(error, 1, debug=debug, line=line)
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -93,15 +93,12 @@ def _add_command(module: str, subparsers: Subparsers) -> None:
     importlib.import_module(module).add_parser(subparsers)
 
 
-def _fail(error: object, code: int, *, debug: bool) -> int:
-    if debug and isinstance(error, BaseException):
+def _fail(error: Exception, code: int, *, debug: bool, line: str | None = None) -> int:
+    if debug:
         traceback.print_exception(error)
-    print(f"touchline: {_one_line(error)}", file=sys.stderr)
+    text = " ".join((line or str(error)).split()) or type(error).__name__
+    print(f"touchline: {text}", file=sys.stderr)
     return code
-
-
-def _one_line(error: object) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _os_error_line(error: OSError) -> str:
