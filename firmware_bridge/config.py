@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from edge.errors import ConfigError
-from firmware_bridge.profiles import profiles
+from firmware_bridge.profiles import profile, profiles
 
 TYPES = ("none", "freed", "opentrackio", "visca", "onvif")
 TRANSPORTS = ("udp", "raw-udp", "tcp")
@@ -77,12 +77,17 @@ class BridgeConfig:
         _check(self)
 
     @property
-    def default_port(self) -> int:
-        """The port in force."""
+    def transport_in_force(self) -> str:
+        """VISCA transport: the given one or the profile's."""
+        return self.transport or profile(self.profile).visca.transport
+
+    @property
+    def port_in_force(self) -> int:
+        """Port: the given one, or the usual one of the protocol and transport."""
         if self.port is not None:
             return self.port
-        raw = _RAW_PORTS.get(self.transport) if self.type == "visca" else None
-        return raw or DEFAULT_PORTS.get(self.type, 0)
+        usual = DEFAULT_PORTS.get(self.type, 0)
+        return _RAW_PORTS.get(self.transport_in_force, usual) if self.type == "visca" else usual
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> BridgeConfig:

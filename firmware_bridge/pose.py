@@ -163,7 +163,9 @@ def _estimate(
     if verdict is not PoseVerdict.OK:
         return PoseEstimate(None, verdict, residual_px=residual, capture_ns=capture_ns)
     information = normal * (max(points, 4) / len(image)) / sigma_px**2
-    covariance = np.linalg.inv(information + np.eye(len(information)) * 1e-12)
+    covariance: _Matrix = np.linalg.inv(information + np.eye(len(information)) * 1e-12).astype(
+        float
+    )
     return PoseEstimate(
         pose=pose,
         verdict=verdict,

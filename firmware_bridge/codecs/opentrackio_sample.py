@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -71,7 +72,8 @@ class _Reader:
             if node is None:
                 return None
             if not isinstance(node, Mapping):
-                return self._bad(path)
+                self._bad(path)
+                return None
             node = node.get(key)
         return node
 
@@ -83,20 +85,22 @@ class _Reader:
     ) -> float | None:
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return self._bad(path)
-        try:
-            number = float(value)
-        except OverflowError:
-            return self._bad(path)
-        return number if math.isfinite(number) and low <= number <= high else self._bad(path)
+        number = math.nan
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            with suppress(OverflowError):
+                number = float(value)
+        if math.isfinite(number) and low <= number <= high:
+            return number
+        self._bad(path)
+        return None
 
     def integer(self, path: str, high: int, low: int = 0) -> int | None:
         value = self.get(path)
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            return self._bad(path)
+            self._bad(path)
+            return None
         return value
 
     def text(self, path: str) -> str:
@@ -110,7 +114,10 @@ class _Reader:
 
     def flag(self, path: str) -> bool | None:
         value = self.get(path)
-        return value if value is None or isinstance(value, bool) else self._bad(path)
+        if value is None or isinstance(value, bool):
+            return value
+        self._bad(path)
+        return None
 
     def pair(self, path: str, first: str, second: str) -> tuple[float, float] | None:
         a, b = self.number(f"{path}.{first}", low=0), self.number(f"{path}.{second}", low=0)
@@ -125,10 +132,8 @@ class _Reader:
             return []
         return value
 
-    def _bad(self, path: str) -> Any:
-        """Note a field that is read as absent; returns None, typed so that readers can pass it on."""
+    def _bad(self, path: str) -> None:
         self.violations.append(path)
-        return None
 
 
 _U32 = 0xFFFFFFFF

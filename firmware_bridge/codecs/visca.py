@@ -173,14 +173,14 @@ def is_inquiry(body: bytes) -> bool:
 
 
 def absolute_pan_tilt(
-    pan: int, tilt: int, *, speed: int = 0x14, pan_nibbles: int = 4, sony_x400: bool = True
+    pan: int, tilt: int, *, speed: int = 0x14, pan_nibbles: int = 4, one_speed: bool = True
 ) -> bytes:
     """`81 01 06 02 vv (00|ww) pan tilt FF`: go to a position in the camera's units.
 
     SRG-X400 and BRC-X400 take one speed and a zero; older models take a pan and a tilt speed, with the
     pan in `pan_nibbles` nibbles.
     """
-    speeds = bytes([_ranged(speed, 1, 0x18, "speed"), 0 if sony_x400 else min(speed, 0x14)])
+    speeds = bytes([_ranged(speed, 1, 0x18, "speed"), 0 if one_speed else min(speed, 0x14)])
     positions = to_nibbles(pan, pan_nibbles, signed=True) + to_nibbles(tilt, 4, signed=True)
     return bytes.fromhex("81010602") + speeds + positions + b"\xff"
 

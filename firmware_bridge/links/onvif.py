@@ -21,7 +21,7 @@ class OnvifLink(Link):
     kind = "onvif"
 
     def __init__(self, config: BridgeConfig) -> None:
-        super().__init__(f"{config.host}:{config.default_port}", config.stale_s)
+        super().__init__(f"{config.host}:{config.port_in_force}", config.stale_s)
         self._config = config
         self._limits = profile(config.profile).limits_deg
 
@@ -29,7 +29,7 @@ class OnvifLink(Link):
         c = self._config
         period, silent = 1 / c.poll_hz, 0
         with OnvifClient(
-            c.host, c.default_port, username=c.username, password=c.password
+            c.host, c.port_in_force, username=c.username, password=c.password
         ) as client:
             client.connect()
             while not self._stop.is_set():

@@ -24,9 +24,9 @@ class DatagramLink(Link):
     """Receives UDP on one port; packets from other addresses than the configured host are counted, not read."""
 
     def __init__(self, config: BridgeConfig) -> None:
-        super().__init__(f"udp:{config.default_port}", config.stale_s)
+        super().__init__(f"udp:{config.port_in_force}", config.stale_s)
         self._config = config
-        self.port = config.default_port
+        self.port = config.port_in_force
         """The bound port: with `port: 0` known once the link runs."""
 
     def _run(self) -> None:

@@ -23,9 +23,7 @@ class ViscaLink(Link):
 
     def __init__(self, config: BridgeConfig) -> None:
         self._profile = profile(config.profile).visca
-        self._transport = config.transport or self._profile.transport
-        raw_ports = {"raw-udp": 1259, "tcp": 5678}
-        self._port = config.port or raw_ports.get(self._transport, 52381)
+        self._transport, self._port = config.transport_in_force, config.port_in_force
         super().__init__(f"{config.host}:{self._port}", config.stale_s)
         self._config = config
         self._lens_block = self._profile.lens_block

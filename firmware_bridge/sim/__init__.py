@@ -1,0 +1,8 @@
+"""A PTZ camera that does not exist: it moves, answers VISCA and ONVIF, streams FreeD and OpenTrackIO."""
+
+from __future__ import annotations
+
+from firmware_bridge.sim.camera import SimSettings, SimulatedCamera
+from firmware_bridge.sim.simulator import Simulator
+
+__all__ = ["SimSettings", "SimulatedCamera", "Simulator"]
