@@ -8,9 +8,11 @@ from edge.capture.link import Backoff, FreezeDetector, Link, LinkState
 from edge.capture.opening import open_source
 from edge.capture.pictures import list_pictures, read_picture
 from edge.capture.reader import LiveReader, ReadAhead
+from edge.capture.rendered import RenderedMatch, Truth, render_clip
 from edge.capture.slot import Counts, LatestSlot
 from edge.capture.source import Kind, Source, SourceInfo
 from edge.capture.uri import SourceSpec, parse_source, redact
+from edge.capture.writer import VideoWriter
 
 __all__ = [
     "Backoff",
@@ -22,12 +24,16 @@ __all__ = [
     "LinkState",
     "LiveReader",
     "ReadAhead",
+    "RenderedMatch",
     "Source",
     "SourceInfo",
     "SourceSpec",
+    "Truth",
+    "VideoWriter",
     "list_pictures",
     "open_source",
     "parse_source",
     "read_picture",
     "redact",
+    "render_clip",
 ]

@@ -9,6 +9,7 @@ from typing import Literal
 
 from edge.capture.network import RtspSource
 from edge.capture.pictures import Pictures
+from edge.capture.rendered import RenderedMatch
 from edge.capture.source import Source
 from edge.capture.uri import SourceSpec, parse_source
 from edge.capture.v4l2 import V4l2Source
@@ -57,8 +58,21 @@ def open_source(
     return _rendered(spec)
 
 
-def _rendered(spec: SourceSpec) -> Source:
-    raise SourceError(f"rendered:{spec.location}: not there yet")
+def _rendered(spec: SourceSpec) -> RenderedMatch:
+    asked = _numbers(
+        spec,
+        {"seconds": float, "fps": float, "width": int, "height": int, "seed": int}
+        | {"cutaways": int, "live": int},
+    )
+    whole = {name: int(asked[name]) for name in ("width", "height", "seed") if name in asked}
+    return RenderedMatch(
+        spec.location,
+        seconds=asked.get("seconds", 20.0),
+        fps=asked.get("fps", 30.0),
+        cutaways=bool(asked.get("cutaways", 1)),
+        live=bool(asked.get("live", 0)),
+        **whole,
+    )
 
 
 def _numbers(spec: SourceSpec, known: Mapping[str, Callable[[str], float]]) -> dict[str, float]:
