@@ -1,8 +1,8 @@
 """Speak with the camera, and be the camera's tracking system.
 
-The bridge reads what a PTZ camera's firmware knows (FreeD, OpenTrackIO, VISCA over IP, ONVIF), learns how
-that telemetry relates to the pictures, and sends out the pose that the pictures gave, so that a camera
-without any tracking becomes a tracked one.
+The bridge reads what a PTZ camera's firmware knows (FreeD, OpenTrackIO, VISCA over IP, ONVIF),
+learns how that telemetry relates to the pictures, and sends out the pose that the pictures gave, so
+that a camera without any tracking becomes a tracked one.
 
     codecs      bytes <-> dataclasses; pure, no sockets
     profiles    what each vendor's numbers mean, as data

@@ -1,13 +1,14 @@
 """Telemetry against pictures: signs, offsets, the lens table and the lag between the two. Pure.
 
-Model, for a picture taken at t and telemetry received at t - lag (so a positive lag means that the picture
-comes through later than the telemetry):
+Model, for a picture taken at t and telemetry received at t - lag (so a positive lag means that the
+picture comes through later than the telemetry):
 
     pan_vision(t)  = pan_gain * pan_telemetry(t - lag) + pan_offset        and so for tilt
     log(focal(t) / width) = lens(zoom_telemetry(t - lag))
 
 The lag is searched on a grid, then solved with everything else by robust Gauss-Newton, whose normal
-equations also give the standard errors. Errors of neighbouring frames go together, which the errors allow for.
+equations also give the standard errors. Errors of neighbouring frames go together, which the errors
+allow for.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class AxisFit:
         return 1 if self.gain >= 0 else -1
 
     def apply(self, angle_deg: float) -> float:
-        """The angle in the field's frame of a telemetry angle."""
+        """Return the angle in the field's frame of a telemetry angle."""
         return self.gain * angle_deg + self.offset_deg
 
 
@@ -99,7 +100,10 @@ def align(
     *,
     lag_range_s: tuple[float, float] = LAG_RANGE_S,
 ) -> Alignment:
-    """Fit the model to reports and pictures in time order. Never raises on any data; see the verdict."""
+    """Fit the model to reports and pictures in time order.
+
+    Never raises on any data; see the verdict.
+    """
     reports = [t for t in telemetry if t.pan_deg is not None and t.tilt_deg is not None]
     if len(reports) < MIN_PAIRS // 4 or len(vision) < MIN_PAIRS:
         return Alignment(AlignVerdict.NEEDS_DATA, 0)
@@ -144,7 +148,10 @@ class _Data:
         return float(high - low)
 
     def at(self, name: str, lag: float) -> _Array:
-        """A telemetry series as it was when each picture was taken; nan where it has a gap."""
+        """Return a telemetry series as it was when each picture was taken.
+
+        Nan where it has a gap.
+        """
         return _interpolate(self.t_vision - lag, self.t_report, self.report[name])
 
     def rate(self, name: str, lag: float) -> _Array:
@@ -174,10 +181,8 @@ def _refine(data: _Data, lag: float) -> Alignment:
     pairs = int(seen.sum())
     if pairs < MIN_PAIRS:
         return Alignment(AlignVerdict.NEEDS_DATA, pairs)
-    lags: list[tuple[float, float]] = []
-    for name in ("pan", "tilt"):
-        if data.moved(name) >= _MIN_MOTION_DEG:
-            lags.append(_solve_lag(data, name, lag))
+    moving = [name for name in ("pan", "tilt") if data.moved(name) >= _MIN_MOTION_DEG]
+    lags = [_solve_lag(data, name, lag) for name in moving]
     if lags:
         weights = np.array([1 / s**2 for _, s in lags])
         lag = float(np.dot(weights, [value for value, _ in lags]) / weights.sum())
@@ -236,7 +241,7 @@ def _axis(data: _Data, name: str, lag: float) -> AxisFit:
 
 
 def _wrapped(fit: AxisFit) -> AxisFit:
-    """The same pan fit with its offset in (-180, 180]."""
+    """Return the same pan fit with its offset in (-180, 180]."""
     offset = -((-fit.offset_deg + 180) % 360 - 180)
     return AxisFit(fit.gain, offset, fit.sigma_deg, fit.residual_deg, fit.sign_known)
 
@@ -302,7 +307,10 @@ def _noise(series: _Array) -> float:
 
 
 def _correlation_factor(residual: _Array) -> float:
-    """How much larger a mean's variance is than for independent frames (first-order autocorrelation)."""
+    """Return how much larger a mean's variance is than for independent frames.
+
+    First-order autocorrelation of the (n,) residuals.
+    """
     centred = residual - residual.mean()
     power = float(centred @ centred)
     if power <= 0 or len(centred) < 3:

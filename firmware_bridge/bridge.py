@@ -1,4 +1,7 @@
-"""The facade that the box calls: a registration in, a pose out, tracking data on its way, events now and then."""
+"""The facade that the box calls.
+
+A registration in, a pose out, tracking data on its way, events now and then.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +34,18 @@ from firmware_bridge.rotation import wrap_deg
 from firmware_bridge.steady import SteadyPosition
 from firmware_bridge.tracking import TrackingSender
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 _LOG = logging.getLogger(__name__)
 _SOLVED = frozenset({State.VERIFIED, State.REFINED, State.TRACKED})
 _PAIRS = 1500
 _ALIGN_EVERY_S = 3.0
 _FREE_EVERY = 5
-"""Once the position is known, one frame in so many is solved for it again: to notice a moved camera."""
+"""Once the position is known, one frame in so many is solved for it again.
+
+To notice a moved camera.
+"""
 _EVENTS = 64
 _Angles: TypeAlias = "tuple[float, float, float | None]"
 
@@ -55,7 +64,8 @@ class BridgeEvent:
 class Bridge:
     """Reads one camera's telemetry, learns how it relates to the pictures, and sends poses out.
 
-    `on_registration` takes well under a millisecond or two: links and alignment have threads of their own.
+    `on_registration` takes well under a millisecond or two: links and alignment have threads of
+    their own.
     """
 
     def __init__(self, config: BridgeConfig) -> None:
@@ -76,7 +86,7 @@ class Bridge:
         self._stop = threading.Event()
         self._aligner = threading.Thread(target=self._align_loop, name="camera-align", daemon=True)
 
-    def start(self) -> Bridge:
+    def start(self) -> Self:
         """Start the link and the alignment; returns itself."""
         if self._link is not None:
             self._link.start()
@@ -92,7 +102,7 @@ class Bridge:
                 self._aligner.join(timeout=5)
         self._sender.close()
 
-    def __enter__(self) -> Bridge:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
@@ -118,7 +128,7 @@ class Bridge:
         return None if self._link is None else self._link.state()
 
     def take_events(self) -> list[BridgeEvent]:
-        """The events since the last call."""
+        """Return the events since the last call."""
         taken = []
         while self._events:
             taken.append(self._events.popleft())
@@ -129,7 +139,8 @@ class Bridge:
     ) -> PoseEstimate | None:
         """Turn one frame's registration into a pose, send it, and learn from it.
 
-        A lost frame gets the aligned telemetry's pose (`source="telemetry"`), or None where there is none.
+        A lost frame gets the aligned telemetry's pose (`source="telemetry"`), or None where there
+        is none.
         """
         estimate = self._from_picture(registration, width, height, capture_ns)
         if estimate is None or estimate.pose is None:
@@ -139,7 +150,10 @@ class Bridge:
         return estimate
 
     def prior(self, capture_ns: int, width: int, height: int) -> PoseEstimate | None:
-        """The pose that aligned telemetry gives for a picture; None without fresh telemetry and alignment."""
+        """Return the pose that aligned telemetry gives for a picture.
+
+        None without fresh telemetry and alignment.
+        """
         fit, position = self._alignment, self._steady.position_m
         if fit.verdict is not AlignVerdict.OK or position is None:
             return None
@@ -216,7 +230,7 @@ class Bridge:
             self._raise_event(
                 "camera_moved",
                 capture_ns,
-                f"the camera stands {moved:.1f} m from where it stood; its position is being learnt anew",
+                f"the camera stands {moved:.1f} m from where it stood; its place is learnt anew",
                 {"distance_m": moved},
             )
             self._steady = SteadyPosition()
@@ -249,8 +263,9 @@ class Bridge:
         if finding is None:
             return
         message = (
-            f"telemetry and picture differ by {finding.pan_deg:+.2f} deg of pan, {finding.tilt_deg:+.2f} deg of "
-            f"tilt and a factor {finding.focal_ratio:.3f} of focal length; the alignment starts anew"
+            f"telemetry and picture differ by {finding.pan_deg:+.2f} deg of pan, "
+            f"{finding.tilt_deg:+.2f} deg of tilt and a factor {finding.focal_ratio:.3f} "
+            "of focal length; the alignment starts anew"
         )
         values = {
             "pan_deg": finding.pan_deg,
@@ -287,7 +302,10 @@ class Bridge:
             self.align_now()
 
     def align_now(self) -> Alignment:
-        """Fit the alignment to what has been seen so far; the bridge's own thread does so every few seconds."""
+        """Fit the alignment to what has been seen so far.
+
+        The bridge's own thread does so every few seconds.
+        """
         if self._link is None:
             return self._alignment
         with self._lock:
@@ -332,7 +350,7 @@ def _status(registration: Registration, estimate: PoseEstimate) -> str:
 
 
 def _between(before: Telemetry, after: Telemetry | None, at_ns: int) -> _Angles | None:
-    """Pan, tilt and zoom at a time between two reports, or of the first where there is no second."""
+    """Pan, tilt and zoom at a time between two reports, or the first's where no second is."""
     first = _values(before)
     second = None if after is None else _values(after)
     if first is None or second is None or after is None:

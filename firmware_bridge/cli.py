@@ -36,7 +36,10 @@ MakeClip: TypeAlias = Callable[[SimulatedCamera, Path, float, float], None]
 def add_parser(
     subparsers: Any, *, pictures: MakePictures | None = None, clip: MakeClip | None = None
 ) -> None:
-    """Add the command; `pictures` and `clip` give the simulator its video, where there is a renderer."""
+    """Add the command.
+
+    `pictures` and `clip` give the simulator its video, where there is a renderer.
+    """
     parser = subparsers.add_parser(
         "camera", help="speak with a camera: probe, watch, simulate, control"
     )
@@ -130,7 +133,7 @@ def _add_simulate(actions: Any, pictures: MakePictures | None, clip: MakeClip | 
 
 
 def _add_mount(parser: argparse.ArgumentParser) -> None:
-    """What a bridge has to find out about the simulated camera."""
+    """Add what a bridge has to find out about the simulated camera."""
     parser.add_argument("--pan-sign", type=int, choices=(-1, 1), default=1)
     parser.add_argument("--tilt-sign", type=int, choices=(-1, 1), default=1)
     parser.add_argument("--pan-offset", type=float, default=0.0, metavar="DEG")
@@ -217,8 +220,9 @@ def _probe(options: argparse.Namespace) -> int:
         return 0 if answers else 1
     if not answers:
         raise TouchlineError(
-            f"nothing at {options.host} answers VISCA or ONVIF or sends FreeD or OpenTrackIO here; check the "
-            "address, and that the camera's control protocol and tracking output are switched on"
+            f"nothing at {options.host} answers VISCA or ONVIF or sends FreeD or OpenTrackIO "
+            "here; check the address, and that the camera's control protocol and tracking output "
+            "are switched on"
         )
     table = Table("dialect", "port", "says", "camera.link")
     for answer in answers:
@@ -337,9 +341,8 @@ def _simulate(
             maker = pictures(settings, options.fps)
             stack.enter_context(LiveVideo(simulator.camera, maker, server, fps=options.fps))
             lines.append(f"picture {server.url}")
-        for name in ("freed", "opentrackio"):
-            if getattr(options, name):
-                lines.append(f"{name} to {getattr(options, name)} at {options.rate:g} Hz")
+        targets = {name: getattr(options, name) for name in ("freed", "opentrackio")}
+        lines += [f"{name} to {to} at {options.rate:g} Hz" for name, to in targets.items() if to]
         print("\n".join(lines) + "\nCtrl-C stops", flush=True)
         with suppress(KeyboardInterrupt):
             time.sleep(options.seconds) if options.seconds else _forever()

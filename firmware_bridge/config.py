@@ -1,4 +1,7 @@
-"""The bridge's settings as plain dataclasses: the box fills them from `camera.link` of its configuration."""
+"""The bridge's settings as plain dataclasses.
+
+The box fills them from `camera.link` of its configuration.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ _RAW_PORTS = {"raw-udp": 1259, "tcp": 5678}
 
 @dataclass(frozen=True, slots=True)
 class TrackingConfig:
-    """Where the pose from the pictures is sent, so that graphics engines take it for a tracking system."""
+    """Where the pose from the pictures is sent, as a tracking system would send it."""
 
     freed: tuple[str, ...] = ()
     """`host:port` of each receiver; a multicast group is a host like any other."""
@@ -54,9 +57,15 @@ class BridgeConfig:
 
     type: str = "none"
     host: str = ""
-    """The camera. For streams, packets from other addresses are then ignored; for VISCA and ONVIF, required."""
+    """The camera.
+
+    For streams, packets from other addresses are then ignored; for VISCA and ONVIF, required.
+    """
     port: int | None = None
-    """Local port of a stream, remote port of VISCA and ONVIF; None takes the protocol's usual one."""
+    """Local port of a stream, remote port of VISCA and ONVIF.
+
+    None takes the protocol's usual one.
+    """
     bind: str = "0.0.0.0"  # noqa: S104 - a camera sends to whatever address of the box it was told
     profile: str = "generic"
     camera_id: int | None = None
@@ -91,7 +100,10 @@ class BridgeConfig:
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> BridgeConfig:
-        """Build from a configuration section; raises ConfigError with the path and what is known there."""
+        """Build from a configuration section.
+
+        Raises ConfigError with the path and what is known there.
+        """
         values = _known(cls, raw, "camera.link")
         tracking = values.pop("tracking", None) or {}
         if not isinstance(tracking, Mapping):
@@ -159,7 +171,10 @@ def _within(path: str, value: float | None, low: float, high: float) -> None:
 
 
 def parse_target(target: str) -> tuple[str, int]:
-    """`host:port` -> (host, port); `multicast` keeps port 55555 for a group that the sender knows."""
+    """`host:port` -> (host, port).
+
+    `multicast` keeps port 55555 for a group that the sender knows.
+    """
     if target == "multicast":
         return "", DEFAULT_PORTS["opentrackio"]
     host, colon, port = target.rpartition(":")
@@ -169,7 +184,7 @@ def parse_target(target: str) -> tuple[str, int]:
 
 
 def resolve(host: str) -> str:
-    """The IPv4 address of a host name; raises ConfigError."""
+    """Return the IPv4 address of a host name; raises ConfigError."""
     try:
         return str(ipaddress.IPv4Address(host))
     except ValueError:

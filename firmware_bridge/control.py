@@ -1,4 +1,7 @@
-"""Move a camera: absolute pan, tilt and zoom, stop, and presets, within limits, over VISCA or ONVIF."""
+"""Move a camera.
+
+Absolute pan, tilt and zoom, stop, and presets, within limits, over VISCA or ONVIF.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ def open_control(config: BridgeConfig) -> CameraControl:
 
 
 def check_limits(limits: Limits, pan_deg: float, tilt_deg: float, zoom: float | None) -> None:
-    """Refuse a position outside the profile's limits; written so that a number that is none fails."""
+    """Refuse a position outside the profile's limits.
+
+    Written so that a number that is none fails.
+    """
     for name, value, (low, high) in (("pan", pan_deg, limits.pan), ("tilt", tilt_deg, limits.tilt)):
         if not low <= value <= high:
             raise UsageError(f"{name} {value:g} deg is outside the camera's {low:g}..{high:g} deg")

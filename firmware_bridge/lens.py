@@ -37,8 +37,8 @@ class LensTable:
 def fit_lens(zoom: NDArray[np.float64], log_focal: NDArray[np.float64]) -> LensTable | None:
     """Penalized linear splines on (zoom, log focal length), both (n,); None with too little to fit.
 
-    The smoothing is the one with the least generalized cross-validation error; Huber weights keep single bad
-    frames out.
+    The smoothing is the one with the least generalized cross-validation error; Huber weights keep
+    single bad frames out.
     """
     if len(zoom) < 20:
         return None

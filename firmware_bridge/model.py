@@ -1,8 +1,8 @@
-"""The bridge's common language: where a camera stands and looks, and what its firmware says of that.
+"""The bridge's common language: where a camera stands and looks, and what its firmware says.
 
-Angles follow FreeD (Vinten free-d manual V1.4.4, appendix B) in the field's frame: z up, pan 0 looks along
-+y (across the field), pan grows to the right (clockwise from above), tilt grows upwards, roll grows
-clockwise as seen from behind the camera.
+Angles follow FreeD (Vinten free-d manual V1.4.4, appendix B) in the field's frame: z up, pan 0
+looks along +y (across the field), pan grows to the right (clockwise from above), tilt grows
+upwards, roll grows clockwise as seen from behind the camera.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ class CameraPose:
     width_px: int
     height_px: int
     k1: float = 0.0
-    """First radial coefficient as OpenCV counts it (undistorted to distorted, unit focal length)."""
+    """First radial coefficient as OpenCV counts it: undistorted to distorted, unit focal length."""
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """One report of a camera's firmware; angles as the firmware counts them, None where it says nothing."""
+    """One report of a camera's firmware.
+
+    Angles as the firmware counts them, None where it says nothing.
+    """
 
     received_ns: int
     """UTC nanoseconds at which the report arrived: most protocols carry no time of their own."""

@@ -1,4 +1,4 @@
-"""Telemetry against pictures, afterwards: a lasting disagreement means that something was moved. Pure."""
+"""Telemetry against pictures: a lasting disagreement means that something was moved. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Monitor:
         self._recent.clear()
 
     def add(self, difference: Difference) -> Finding | None:
-        """Take one frame's difference; a finding when most of the window disagrees in the same way."""
+        """Take one frame's difference; a finding when most of the window disagrees alike."""
         self._recent.append(difference)
         if len(self._recent) < _WINDOW:
             return None

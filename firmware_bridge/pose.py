@@ -1,9 +1,10 @@
-"""Camera pose from a field homography and back: square pixels, principal point at the picture's centre.
+"""Camera pose from a field homography and back: square pixels, centred principal point.
 
-The closed form is the classical one for a plane at z = 0 (Zhang, "A flexible new technique for camera
-calibration", 2000, section 3.1, with one unknown intrinsic): the first two columns of K^-1 H are orthogonal
-and of equal length. A few Gauss-Newton steps on the reprojection of a grid of picture points then make it
-the least-squares pose, and the same normal equations give its uncertainty.
+The closed form is the classical one for a plane at z = 0 (Zhang, "A flexible new technique for
+camera calibration", 2000, section 3.1, with one unknown intrinsic): the first two columns of K^-1 H
+are orthogonal and of equal length. A few Gauss-Newton steps on the reprojection of a grid of
+picture points then make it the least-squares pose, and the same normal equations give its
+uncertainty.
 """
 
 from __future__ import annotations
@@ -109,11 +110,11 @@ def estimate_pose(
     position_m: ArrayLike | None = None,
     capture_ns: int = 0,
 ) -> PoseEstimate:
-    """The pose behind a homography, with a verdict and standard errors.
+    """Return the pose behind a homography, with a verdict and standard errors.
 
-    `sigma_px` is the standard error of each of the `points` image points from which the homography came.
-    With `position_m` (3,) given, only rotation and focal length are solved for. Raises nothing on any
-    numbers: a homography that belongs to no camera gets a verdict that says so.
+    `sigma_px` is the standard error of each of the `points` image points from which the homography
+    came. With `position_m` (3,) given, only rotation and focal length are solved for. Raises
+    nothing on any numbers: a homography that belongs to no camera gets a verdict that says so.
     """
     sigma = (
         sigma_px
@@ -173,14 +174,17 @@ def _estimate(
         residual_px=residual,
         capture_ns=capture_ns,
         steady=position is not None,
-        position_information=None if position is not None else np.linalg.inv(covariance[4:, 4:]),
+        position_information=None if position is not None else _inverse(covariance[4:, 4:]),
     )
 
 
 def _closed_form(
     field_from_image: _Matrix, width: int, height: int
 ) -> tuple[_Matrix, float, _Matrix] | None:
-    """Rotation (rows right, down, forward), focal length in pixels and position; None when degenerate."""
+    """Rotation (rows right, down, forward), focal length in pixels and position.
+
+    None when degenerate.
+    """
     h = np.linalg.inv(field_from_image)
     cx, cy = _centre(width, height)
     bottom = field_from_image @ np.array([cx, height - 1.0, 1.0])
@@ -188,7 +192,8 @@ def _closed_form(
         h = -h
     a = np.array([[1, 0, -cx], [0, 1, -cy], [0, 0, 1]]) @ h
     a = a / np.linalg.norm(a[:, :2])
-    # g = 1/f^2 from c1 g + d1 = 0 (orthogonal) and c2 g + d2 = 0 (equal length); the weights 4 and 1 make
+    # g = 1/f^2 from c1 g + d1 = 0 (orthogonal) and c2 g + d2 = 0 (equal length); the weights 4 and
+    # 1 make
     # the answer independent of how the field's axes lie
     c1, d1 = a[0, 0] * a[0, 1] + a[1, 0] * a[1, 1], a[2, 0] * a[2, 1]
     c2 = (a[:2, 0] ** 2).sum() - (a[:2, 1] ** 2).sum()
@@ -208,7 +213,7 @@ def _closed_form(
 
 
 def _grid(field_from_image: _Matrix, size: tuple[int, int]) -> tuple[_Matrix, _Matrix]:
-    """Picture points, relative to the centre, and the field points (z = 0) that they show, below the horizon."""
+    """Picture points below the horizon, relative to the centre, and the field points they show."""
     width, height = size
     xs, ys = np.meshgrid(np.linspace(0.05, 0.95, 6) * width, np.linspace(0.05, 0.95, 6) * height)
     image = np.column_stack([xs.ravel(), ys.ravel()])
@@ -308,6 +313,10 @@ def _judge(pose: CameraPose, residual: float) -> PoseVerdict:
         return PoseVerdict.ROLL
     # written so that a residual that is no number fails
     return PoseVerdict.OK if residual <= RESIDUAL_LIMIT * pose.width_px else PoseVerdict.RESIDUAL
+
+
+def _inverse(matrix: _Matrix) -> _Matrix:
+    return np.asarray(np.linalg.inv(matrix), np.float64)
 
 
 def _sigma(covariance: _Matrix, rotation: _Matrix, focal: float) -> PoseSigma:

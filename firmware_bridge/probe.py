@@ -47,12 +47,13 @@ def probe(
     password: str = "",
     listen_s: float = LISTEN_S,
 ) -> list[Answer]:
-    """Ask on every port of every dialect, and listen for streams; takes about `listen_s` + 2 seconds."""
+    """Ask on every port of every dialect, and listen for streams: about `listen_s` + 2 seconds."""
     address = resolve(host)
-    tries: list[Callable[[], Answer | None]] = []
-    for dialect, numbers in ports.items():
-        for port in numbers:
-            tries.append(_try(dialect, address, port, username, password, listen_s))
+    tries = [
+        _try(dialect, address, port, username, password, listen_s)
+        for dialect, numbers in ports.items()
+        for port in numbers
+    ]
     with ThreadPoolExecutor(max_workers=max(len(tries), 1)) as pool:
         answers = [future.result() for future in [pool.submit(t) for t in tries]]
     return [answer for answer in answers if answer is not None]

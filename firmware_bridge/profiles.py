@@ -1,4 +1,4 @@
-"""What each vendor's numbers mean: units, signs, ranges, limits and quirks, read from data/profiles.json."""
+"""What each vendor's numbers mean: units, ranges, limits and quirks, from data/profiles.json."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FreeDProfile:
         return position.zoom * self.focal_mm_per_unit if self.focal_mm_per_unit else None
 
     def sequence(self, position: FreeDPosition) -> int | None:
-        """The 4-bit frame number of the spare field, where the device sends one."""
+        """Return the 4-bit frame number of the spare field, where the device sends one."""
         return position.spare >> 12 if self.spare == "iris_sequence" else None
 
 
@@ -48,7 +48,7 @@ class ViscaProfile:
     zoom_range: tuple[int, int] = (0, 0x4000)
     pan_nibbles: int = 4
     two_speeds: bool = False
-    """Whether an absolute move takes a pan and a tilt speed (older models) or one speed and a zero."""
+    """Whether an absolute move takes two speeds (older models) or one speed and a zero."""
     lens_block: bool = True
     transport: str = "udp"
 
@@ -86,7 +86,7 @@ def profiles() -> Mapping[str, Profile]:
 
 
 def profile(name: str) -> Profile:
-    """The profile of a name; raises UsageError that names the nearest known one."""
+    """Return the profile of a name; raises UsageError that names the nearest known one."""
     known = profiles()
     if name in known:
         return known[name]

@@ -36,7 +36,7 @@ def angles_of(axes: NDArray[np.float64]) -> tuple[float, float, float]:
 
 
 def wrap_deg(angle: float) -> float:
-    """The same angle in (-180, 180]."""
+    """Return the same angle in (-180, 180]."""
     wrapped = math.fmod(angle, 360.0)
     if wrapped > 180.0:
         return wrapped - 360.0

@@ -1,4 +1,4 @@
-"""The camera's position, learnt over many pictures: a PTZ camera turns, but it does not walk. Pure."""
+"""The camera's position, learnt over many pictures: a PTZ camera does not walk. Pure."""
 
 from __future__ import annotations
 
@@ -18,22 +18,26 @@ _MOVED_AFTER = 50
 class SteadyPosition:
     """An information-weighted mean of positions, with the scatter that they really show.
 
-    One picture's distance and focal length are nearly one parameter, so its position is loose along the
-    line of sight. Pictures in several directions cross those lines: the weights do that by themselves.
+    One picture's distance and focal length are nearly one parameter, so its position is loose along
+    the line of sight. Pictures in several directions cross those lines: the weights do that by
+    themselves.
     """
 
     def __init__(self) -> None:
         self._information: NDArray[np.float64] = np.zeros((3, 3))
         self._weighted: NDArray[np.float64] = np.zeros(3)
         self._scatter = 1.0
-        """Mean squared normalized distance over its expectation: how optimistic the given weights are."""
+        """Mean squared normalized distance over its expectation: how optimistic the weights are."""
         self._weight = 0.0
         self._outside = 0
         self._outlier: NDArray[np.float64] = np.zeros(3)
         self.count = 0
 
     def add(self, position_m: NDArray[np.float64], information: NDArray[np.float64]) -> bool:
-        """Take one picture's free position (3,) and its inverse covariance (3, 3); False when it is refused."""
+        """Take one picture's free position (3,) and its inverse covariance (3, 3).
+
+        False when it is refused.
+        """
         if self.count >= _READY:
             difference = position_m - self._mean()
             squared = float(difference @ information @ difference) / 3
@@ -57,8 +61,9 @@ class SteadyPosition:
 
     @property
     def sigma_m(self) -> float:
-        """Standard error of the position, metres; errors of neighbouring pictures go together, so that a
-        hundred of them count as one.
+        """Standard error of the position, metres.
+
+        Errors of neighbouring pictures go together, so that a hundred of them count as one.
         """
         if self.count < _READY:
             return math.inf

@@ -1,4 +1,4 @@
-"""Send a pose as a tracking system would: FreeD and OpenTrackIO, unicast and multicast, a packet a frame."""
+"""Send a pose as a tracking system would: FreeD and OpenTrackIO, one packet a frame."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _TEN_METRES_MM10 = 100_000
 
 
 class TrackingSender:
-    """Sends each pose at once, without ever waiting: what the network cannot take is counted and dropped."""
+    """Sends each pose at once, without ever waiting.
+
+    What the network cannot take is counted and dropped.
+    """
 
     def __init__(self, config: TrackingConfig) -> None:
         self._config = config
@@ -65,7 +68,7 @@ class TrackingSender:
         self._sequence += 1
 
     def freed_position(self, pose: CameraPose) -> freed.FreeDPosition:
-        """The D1 message of a pose."""
+        """Return the D1 message of a pose."""
         return freed.FreeDPosition(
             camera_id=self._config.camera_id,
             pan_deg=pose.pan_deg,
@@ -82,7 +85,7 @@ class TrackingSender:
     def opentrackio_sample(
         self, pose: CameraPose, capture_ns: int, *, status: str = ""
     ) -> TrackSample:
-        """The OpenTrackIO sample of a pose; every two seconds with the static block."""
+        """Return the OpenTrackIO sample of a pose; every two seconds with the static block."""
         c = self._config
         tai_ns = capture_ns + c.tai_minus_utc_s * 10**9
         static = self._static_ns is None or abs(capture_ns - self._static_ns) >= _STATIC_EVERY_NS
@@ -124,14 +127,16 @@ class TrackingSender:
 
     def _to_all(self, packet: bytes, targets: list[tuple[str, int]]) -> None:
         for target in targets:
-            try:
-                assert self._sock is not None
-                self._sock.sendto(packet, target)
-            except OSError:
-                # a full buffer, an absent network: the next frame is 20 ms away
-                self.counts["dropped"] += 1
-            else:
-                self.counts["sent"] += 1
+            self.counts["sent" if self._out(packet, target) else "dropped"] += 1
+
+    def _out(self, packet: bytes, target: tuple[str, int]) -> bool:
+        assert self._sock is not None
+        try:
+            self._sock.sendto(packet, target)
+        except OSError:
+            # a full buffer, an absent network: the next frame is 20 ms away
+            return False
+        return True
 
 
 def _open(config: TrackingConfig) -> socket.socket:
@@ -145,6 +150,6 @@ def _open(config: TrackingConfig) -> socket.socket:
     except OSError as error:
         sock.close()
         raise ConfigError(
-            f"camera.link.tracking.interface: {config.interface!r} is no address of this box ({error})"
+            f"camera.link.tracking.interface: {config.interface!r} is not of this box ({error})"
         ) from error
     return sock

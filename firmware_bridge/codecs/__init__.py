@@ -1,1 +1,4 @@
-"""Pure codecs: bytes to dataclass and back. Any bytes give a value or a `ProtocolError`, nothing else."""
+"""Pure codecs: bytes to dataclass and back.
+
+Any bytes give a value or a `ProtocolError`, nothing else.
+"""

@@ -1,7 +1,7 @@
 """FreeD: the D1 position message of PTZ cameras, the D0 command, and Radamec's A2 on receive.
 
-Source: Vinten "free-d" installation manual V1.4.4, appendices A.3 (messages) and B (units). One message is
-one UDP datagram or one run of bytes on a serial line; all numbers are big-endian.
+Source: Vinten "free-d" installation manual V1.4.4, appendices A.3 (messages) and B (units). One
+message is one UDP datagram or one run of bytes on a serial line; all numbers are big-endian.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ Checksum: TypeAlias = Literal["strict", "off"]
 
 @dataclass(frozen=True, slots=True)
 class FreeDPosition:
-    """A D1 message: angles in degrees, positions in millimetres, zoom and focus in the device's units."""
+    """A D1 message.
+
+    Angles in degrees, positions in millimetres, zoom and focus in the device's units.
+    """
 
     camera_id: int
     pan_deg: float
@@ -72,15 +75,15 @@ FreeDMessage: TypeAlias = FreeDPosition | FreeDCommand | RadamecPosition
 
 
 def checksum(body: bytes) -> int:
-    """The checksum of all bytes before it: 0x40 minus their sum, modulo 256 (manual A.3)."""
+    """Return the checksum of all bytes before it: 0x40 minus their sum, modulo 256 (manual A.3)."""
     return (0x40 - sum(body)) & 0xFF
 
 
 def decode(data: bytes, *, check: Checksum = "strict", trailing: bool = False) -> FreeDMessage:
     """Decode one datagram.
 
-    `check="off"` is for devices that are known to send another checksum; `trailing=True` accepts bytes after
-    the message (some forwarders append a 4-byte timecode). Raises ProtocolError.
+    `check="off"` is for devices that are known to send another checksum; `trailing=True` accepts
+    bytes after the message (some forwarders append a 4-byte timecode). Raises ProtocolError.
     """
     if not data:
         raise ProtocolError("FreeD: empty datagram")

@@ -1,7 +1,8 @@
 """ONVIF PTZ as text: the requests we make and what we read in the answers. Pure; no HTTP here.
 
-Sources: ONVIF ptz.wsdl and onvif.xsd (ver20), Profile T 1.0 section 7.21, OASIS WS-Security UsernameToken
-profile 1.0. Elements are matched by local name, because cameras disagree about prefixes.
+Sources: ONVIF ptz.wsdl and onvif.xsd (ver20), Profile T 1.0 section 7.21, OASIS WS-Security
+UsernameToken profile 1.0. Elements are matched by local name, because cameras disagree about
+prefixes.
 """
 
 from __future__ import annotations
@@ -72,11 +73,12 @@ class PtzStatus:
 
 
 def envelope(body: str, *, header: str = "") -> bytes:
-    """A SOAP 1.2 request around a body."""
+    """Return a SOAP 1.2 request around a body."""
     return (
         '<?xml version="1.0" encoding="utf-8"?>'
         '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"'
-        f' xmlns:tds="{DEVICE_NS}" xmlns:trt="{MEDIA_NS}" xmlns:tptz="{PTZ_NS}" xmlns:tt="{SCHEMA_NS}">'
+        f' xmlns:tds="{DEVICE_NS}" xmlns:trt="{MEDIA_NS}"'
+        f' xmlns:tptz="{PTZ_NS}" xmlns:tt="{SCHEMA_NS}">'
         f"<s:Header>{header}</s:Header><s:Body>{body}</s:Body></s:Envelope>"
     ).encode()
 
@@ -162,7 +164,10 @@ def _token(profile: str) -> str:
 
 
 def parse(data: bytes) -> Element:
-    """The root of an answer. Raises ProtocolError (size, form, any DTD or entity), OnvifFaultError, UsageError."""
+    """Return the root of an answer.
+
+    Raises ProtocolError (size, form, any DTD or entity), OnvifFaultError, UsageError.
+    """
     if len(data) > MAX_XML_BYTES:
         raise ProtocolError(f"ONVIF: answer of {len(data)} bytes is over {MAX_XML_BYTES}")
     try:
@@ -182,7 +187,7 @@ def parse(data: bytes) -> Element:
 
 
 def parse_time(root: Element) -> datetime | None:
-    """The camera's UTC time; None where it gives none that exists."""
+    """Return the camera's UTC time; None where it gives none that exists."""
     utc = find(root, "UTCDateTime")
     names = ("Year", "Month", "Day", "Hour", "Minute", "Second")
     parts = [_number(_text(find(utc, name))) for name in names] if utc is not None else []
@@ -218,7 +223,10 @@ def parse_profiles(root: Element) -> list[MediaProfile]:
 
 
 def parse_spaces(root: Element) -> list[Space]:
-    """Absolute spaces with their ranges: of GetConfigurationOptions, or the limits of a configuration."""
+    """Absolute spaces with their ranges.
+
+    Of GetConfigurationOptions, or the limits of a configuration.
+    """
     wanted = {"AbsolutePanTiltPositionSpace", "AbsoluteZoomPositionSpace", "Range"}
     spaces = []
     for node in root.iter():
@@ -266,7 +274,7 @@ def parse_device(root: Element) -> dict[str, str]:
 
 
 def local(node: Element) -> str:
-    """An element's name without its namespace."""
+    """Return an element's name without its namespace."""
     return str(node.tag).rpartition("}")[2]
 
 
@@ -276,7 +284,7 @@ def named(root: Element, name: str) -> Iterator[Element]:
 
 
 def find(root: Element, name: str) -> Element | None:
-    """The first element of a local name, or None."""
+    """Return the first element of a local name, or None."""
     return next(named(root, name), None)
 
 

@@ -1,8 +1,8 @@
 """OpenTrackIO 1.0.1 on the wire: the 16-byte header, segments and their reassembly, JSON and CBOR.
 
-Source: SMPTE RIS-OSVP camdkit, OpenTrackIO specification text and its reference packets. What is sent keeps
-to the specification and to one packet a sample; what is received may number its segments either way (one
-number for all of them, or one more for each) and may start at any sequence.
+Source: SMPTE RIS-OSVP camdkit, OpenTrackIO specification text and its reference packets. What is
+sent keeps to the specification and to one packet a sample; what is received may number its segments
+either way (one number for all of them, or one more for each) and may start at any sequence.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ MAGIC = b"OTrk"
 HEADER_BYTES = 16
 PORT = 55555
 MAX_PAYLOAD_BYTES = 1456
-"""Payload that fits one Ethernet frame with the header, UDP and IP: larger ones become IP fragments."""
+"""Payload that fits one Ethernet frame with the header, UDP and IP.
+
+Larger ones become IP fragments.
+"""
 MAX_SAMPLE_BYTES = 65536
 _LAST = 0x8000
 
@@ -45,7 +48,7 @@ class Segment:
 
 
 def multicast_group(source_number: int) -> str:
-    """The IPv4 group of a source, 1 to 200 (1.0.1: 239.135.1.N)."""
+    """Return the IPv4 group of a source, 1 to 200 (1.0.1: 239.135.1.N)."""
     if not 1 <= source_number <= 200:
         raise ProtocolError(f"OpenTrackIO: source number {source_number} is outside 1..200")
     return f"239.135.1.{source_number}"
@@ -115,7 +118,8 @@ class _Partial:
 class Reassembler:
     """Join segments of each sender; a gap, an overlap or another order drops the whole sample.
 
-    Memory is bounded: one unfinished sample a sender, of at most 64 KiB, and at most `senders` of them.
+    Memory is bounded: one unfinished sample a sender, of at most 64 KiB, and at most `senders` of
+    them.
     """
 
     def __init__(self, senders: int = 8) -> None:
@@ -165,7 +169,10 @@ class Reassembler:
 
 
 def parse_payload(encoding: Encoding, payload: bytes) -> dict[str, Any]:
-    """A sample's JSON or CBOR as a dict; raises ProtocolError, or UsageError without the `camera` extra."""
+    """Return a sample's JSON or CBOR as a dict.
+
+    Raises ProtocolError, or UsageError without the `camera` extra.
+    """
     value = _parse_json(payload) if encoding is Encoding.JSON else _parse_cbor(payload)
     if not isinstance(value, dict):
         raise ProtocolError("OpenTrackIO: the sample is not an object")
@@ -193,7 +200,8 @@ def _refuse_constant(name: str) -> float:
 
 def _parse_cbor(payload: bytes) -> object:
     cbor2 = _cbor2()
-    # tags call constructors (dates, fractions, patterns), so that any exception may come out of a decoder
+    # tags call constructors (dates, fractions, patterns), so that any exception may come out of a
+    # decoder
     try:
         return cbor2.loads(payload)
     except Exception as error:

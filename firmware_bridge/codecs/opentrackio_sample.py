@@ -1,7 +1,8 @@
 """What an OpenTrackIO sample says of a camera: strict when built, lenient when read.
 
-Source: OpenTrackIO 1.0.1 schema. Reading takes only the fields that the bridge uses; whatever else is in the
-sample, and whatever of it breaks the schema, does no harm: it is named in `violations` and counted.
+Source: OpenTrackIO 1.0.1 schema. Reading takes only the fields that the bridge uses; whatever else
+is in the sample, and whatever of it breaks the schema, does no harm: it is named in `violations`
+and counted.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class TrackSample:
     source_id: str = ""
     source_number: int | None = None
     sensor_mm: tuple[float, float] | None = None
-    """Width and height of the active sensor, from the static block that comes about every two seconds."""
+    """Width and height of the active sensor, from the static block that comes now and then."""
     resolution_px: tuple[int, int] | None = None
     label: str = ""
     violations: tuple[str, ...] = ()
@@ -183,7 +184,10 @@ _Angles: TypeAlias = "tuple[float | None, float | None, float | None]"
 
 
 def _transforms(r: _Reader) -> tuple[tuple[float, float, float] | None, _Angles]:
-    """Position and angles of the composed transforms; a single one keeps its angles as they came."""
+    """Position and angles of the composed transforms.
+
+    A single one keeps its angles as they came.
+    """
     items = r.items("transforms")
     none: _Angles = (None, None, None)
     position: NDArray[np.float64] = np.zeros(3)

@@ -1,8 +1,8 @@
-"""VISCA over IP: Sony's UDP framing, the message bodies, and the two ways in which cameras pack positions.
+"""VISCA over IP: Sony's UDP framing, message bodies, and the two ways of packing positions.
 
-Sources: Sony SRG-300H manual p. 31 (framing), BRC-X400 command list (bodies), EVI-D100 p. 23 (errors).
-A body is `81 ... FF` from the controller and `90 ... FF` from the camera. Raw UDP and raw TCP carry bodies
-without the header.
+Sources: Sony SRG-300H manual p. 31 (framing), BRC-X400 command list (bodies), EVI-D100 p. 23
+(errors). A body is `81 ... FF` from the controller and `90 ... FF` from the camera. Raw UDP and raw
+TCP carry bodies without the header.
 """
 
 from __future__ import annotations
@@ -134,7 +134,10 @@ def encode_reply(reply: Reply) -> bytes:
 
 
 class Splitter:
-    """Cut a TCP byte stream into bodies; more than 16 bytes without a terminator are counted and dropped."""
+    """Cut a TCP byte stream into bodies.
+
+    More than 16 bytes without a terminator are counted and dropped.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -177,8 +180,8 @@ def absolute_pan_tilt(
 ) -> bytes:
     """`81 01 06 02 vv (00|ww) pan tilt FF`: go to a position in the camera's units.
 
-    SRG-X400 and BRC-X400 take one speed and a zero; older models take a pan and a tilt speed, with the
-    pan in `pan_nibbles` nibbles.
+    SRG-X400 and BRC-X400 take one speed and a zero; older models take a pan and a tilt speed, with
+    the pan in `pan_nibbles` nibbles.
     """
     speeds = bytes([_ranged(speed, 1, 0x18, "speed"), 0 if one_speed else min(speed, 0x14)])
     positions = to_nibbles(pan, pan_nibbles, signed=True) + to_nibbles(tilt, 4, signed=True)
@@ -203,7 +206,10 @@ def preset(action: str, number: int) -> bytes:
 
 
 def to_nibbles(value: int, count: int, *, signed: bool = False) -> bytes:
-    """`0p 0q ...`: a number in `count` bytes of four bits each; raises ProtocolError when it does not fit."""
+    """`0p 0q ...`: a number in `count` bytes of four bits each.
+
+    Raises ProtocolError when it does not fit.
+    """
     bits = 4 * count
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
     number = _ranged(value, low, high, "position") & ((1 << bits) - 1)
@@ -211,7 +217,10 @@ def to_nibbles(value: int, count: int, *, signed: bool = False) -> bytes:
 
 
 def from_nibbles(data: bytes, *, signed: bool = False) -> int:
-    """The number in bytes of four bits each; raises ProtocolError when a high nibble is set."""
+    """Return the number in bytes of four bits each.
+
+    Raises ProtocolError when a high nibble is set.
+    """
     value = 0
     for byte in data:
         if byte > 0xF:
@@ -223,7 +232,10 @@ def from_nibbles(data: bytes, *, signed: bool = False) -> int:
 
 
 def decode_pan_tilt(data: bytes) -> tuple[int, int]:
-    """Pan and tilt of an answer's data: 4+4 nibbles on most cameras, 5+4 on BRC-300 and BRC-H700."""
+    """Pan and tilt of an answer's data.
+
+    4+4 nibbles on most cameras, 5+4 on BRC-300 and BRC-H700.
+    """
     if len(data) not in {8, 9}:
         raise ProtocolError(f"VISCA: pan/tilt answer of {len(data)} bytes, 8 or 9 are known")
     return from_nibbles(data[:-4], signed=True), from_nibbles(data[-4:], signed=True)
@@ -264,7 +276,7 @@ def decode_lens_block(data: bytes) -> LensBlock:
 
 
 def encode_lens_block(block: LensBlock) -> bytes:
-    """The data of a lens block answer (the simulator's side)."""
+    """Return the data of a lens block answer (the simulator's side)."""
     flags = block.zoom_moving | block.focus_moving << 1 | block.recalling << 2
     zoom, focus = to_nibbles(block.zoom, 4), to_nibbles(block.focus, 4)
     return zoom + b"\0\0" + focus + b"\0" + bytes([block.autofocus, flags])
@@ -281,7 +293,10 @@ class Version:
 
 
 def decode_version(data: bytes) -> Version:
-    """Decode the 7 bytes between `90 50` and `FF`: vendor, model, ROM revision, number of sockets."""
+    """Decode the 7 bytes between `90 50` and `FF`.
+
+    Vendor, model, ROM revision, number of sockets.
+    """
     if len(data) != 7:
         raise ProtocolError(f"VISCA: version answer of {len(data)} bytes, 7 expected")
     pairs = [int.from_bytes(data[i : i + 2], "big") for i in (0, 2, 4)]

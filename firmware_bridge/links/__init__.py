@@ -1,4 +1,7 @@
-"""One thread a camera: it receives or polls, counts what is wrong, reconnects, and never blocks the box."""
+"""One thread a camera.
+
+Receives or polls, counts what is wrong, reconnects, never blocks the box.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from firmware_bridge.links.base import Link
 
 
 def open_link(config: BridgeConfig) -> Link | None:
-    """The link of a configuration, not yet started; None for `type: none`."""
+    """Return the link of a configuration, not yet started; None for `type: none`."""
     if config.type == "freed":
         from firmware_bridge.links.streams import FreeDLink  # noqa: PLC0415 - only what is used
 

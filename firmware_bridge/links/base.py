@@ -61,7 +61,10 @@ class Meter:
 
 
 class Link(ABC):
-    """A camera's telemetry. `start`, then read `state()` and `history()` from any thread, then `close`."""
+    """A camera's telemetry.
+
+    `start`, then read `state()` and `history()` from any thread, then `close`.
+    """
 
     kind = "none"
     sequence_modulus = 0
@@ -110,12 +113,12 @@ class Link(ABC):
             )
 
     def history(self) -> list[Telemetry]:
-        """The last reports, oldest first."""
+        """Return the last reports, oldest first."""
         with self._lock:
             return list(self._history)
 
     def bracket(self, at_ns: int) -> tuple[Telemetry | None, Telemetry | None]:
-        """The last report received at or before a UTC time, and the first after it."""
+        """Return the last report received at or before a UTC time, and the first after it."""
         later = None
         with self._lock:
             # the wanted report is nearly always among the last few

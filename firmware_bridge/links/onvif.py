@@ -74,7 +74,7 @@ class OnvifLink(Link):
 def to_degrees(
     status: onvif.PtzStatus, client: OnvifClient, limits: Limits
 ) -> tuple[float | None, float | None]:
-    """Pan and tilt in degrees: as given, or the generic range stretched over the profile's limits."""
+    """Pan and tilt in degrees: as given, or the generic range stretched over the limits."""
     if status.pan is None or status.tilt is None:
         return None, None
     if status.pan_tilt_space == onvif.DEGREES:

@@ -1,7 +1,8 @@
-"""A small ONVIF client: SOAP over http.client, UsernameToken and HTTP digest, bounded in time and bytes.
+"""A small ONVIF client: SOAP over http.client, two kinds of login, bounded in time and bytes.
 
-Written here rather than taken from zeep-based libraries: PTZ needs some ten calls, a box has no use for
-their 20 MB of dependencies, and the answers of an untrusted device want bounds that those do not set.
+Written here rather than taken from zeep-based libraries: PTZ needs some ten calls, a box has no use
+for their 20 MB of dependencies, and the answers of an untrusted device want bounds that those do
+not set.
 """
 
 from __future__ import annotations
@@ -14,17 +15,24 @@ import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from edge.errors import ProtocolError
 from firmware_bridge.codecs import onvif
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 TIMEOUT_S = 3.0
 DEVICE_PATH = "/onvif/device_service"
 
 
 class OnvifClient:
-    """Calls one camera. The addresses that it names are used for their path only, never for their host."""
+    """Calls one camera.
+
+    The addresses that it names are used for their path only, never for their host.
+    """
 
     def __init__(
         self,
@@ -45,7 +53,7 @@ class OnvifClient:
         self.profile: onvif.MediaProfile | None = None
         self.spaces: list[onvif.Space] = []
 
-    def __enter__(self) -> OnvifClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -116,7 +124,7 @@ class OnvifClient:
         self._ptz(onvif.goto_preset(self._token(), token))
 
     def space(self, *uris: str) -> onvif.Space | None:
-        """The first of the given spaces that the camera has."""
+        """Return the first of the given spaces that the camera has."""
         known = {space.uri: space for space in self.spaces}
         return next((known[uri] for uri in uris if uri in known), None)
 
@@ -222,7 +230,10 @@ class OnvifClient:
 
 
 def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    """The body, bounded in bytes and in total time: a device may send one byte a second for ever."""
+    """Return the body, bounded in bytes and in total time.
+
+    A device may send one byte a second for ever.
+    """
     data = bytearray()
     while chunk := response.read1(8192):
         data += chunk

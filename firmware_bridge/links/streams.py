@@ -21,7 +21,10 @@ _MAX_DATAGRAM = 65536
 
 
 class DatagramLink(Link):
-    """Receives UDP on one port; packets from other addresses than the configured host are counted, not read."""
+    """Receives UDP on one port.
+
+    Packets from other addresses than the configured host are counted, not read.
+    """
 
     def __init__(self, config: BridgeConfig) -> None:
         super().__init__(f"udp:{config.port_in_force}", config.stale_s)
@@ -153,14 +156,16 @@ class OpenTrackIOLink(DatagramLink):
                 "schema",
                 f"OpenTrackIO: fields against the schema: {', '.join(sample.violations[:4])}",
             )
-        if self._config.source_number and sample.source_number not in {
-            None,
-            self._config.source_number,
-        }:
+        if self._other_source(sample):
             self._count_foreign()
             return
         self._sensor_mm = sample.sensor_mm or self._sensor_mm
         self._accept(_telemetry(sample, utc, mono))
+
+    def _other_source(self, sample: TrackSample) -> bool:
+        """Whether the sample names another source than the configured one."""
+        wanted = self._config.source_number
+        return bool(wanted) and sample.source_number is not None and sample.source_number != wanted
 
 
 def _telemetry(sample: TrackSample, utc: int, mono: int) -> Telemetry:

@@ -94,7 +94,7 @@ def to_degrees(pan: int, tilt: int, profile_: ViscaProfile) -> tuple[float, floa
 
 
 def to_units(pan_deg: float, tilt_deg: float, profile_: ViscaProfile) -> tuple[int, int]:
-    """Counts of degrees."""
+    """Return the counts of degrees."""
     return round(pan_deg * profile_.pan_units_per_deg), round(
         tilt_deg * profile_.tilt_units_per_deg
     )

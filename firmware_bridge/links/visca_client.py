@@ -1,8 +1,8 @@
 """A VISCA controller: Sony's UDP framing, raw UDP, or raw TCP; one exchange at a time.
 
-Rules kept (Sony SRG-300H manual p. 31): the sequence number grows by one a message; a message without a
-reply is sent again with the same number; an "abnormal sequence" answer to such a repetition means that the
-first one had arrived.
+Rules kept (Sony SRG-300H manual p. 31): the sequence number grows by one a message; a message
+without a reply is sent again with the same number; an "abnormal sequence" answer to such a
+repetition means that the first one had arrived.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from edge.errors import ProtocolError
 from firmware_bridge.codecs import visca
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 TIMEOUT_S = 0.25
 RETRIES = 2
@@ -30,7 +34,10 @@ class ViscaError(ProtocolError):
 
 
 class ViscaClient:
-    """Ask and command one camera. Safe to call from several threads; a call takes at most a second or so."""
+    """Ask and command one camera.
+
+    Safe to call from several threads; a call takes at most a second or so.
+    """
 
     def __init__(
         self, host: str, port: int, transport: str = "udp", *, timeout_s: float = TIMEOUT_S
@@ -56,7 +63,7 @@ class ViscaClient:
             self._sock.close()
             raise
 
-    def __enter__(self) -> ViscaClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -86,10 +93,14 @@ class ViscaClient:
         return False
 
     def inquire(self, body: bytes) -> bytes:
-        """The data of an inquiry's answer. Raises TimeoutError, ViscaError, or OSError for a dead link."""
+        """Return the data of an inquiry's answer.
+
+        Raises TimeoutError, ViscaError, or OSError for a dead link.
+        """
         reply = self._ask(visca.PayloadType.INQUIRY, body, {visca.ReplyKind.ANSWER})
         if reply is None:
-            # our repetition was refused: the inquiry had arrived and its answer was lost, so ask anew
+            # our repetition was refused: the inquiry had arrived and its answer was lost, so ask
+            # anew
             reply = self._ask(visca.PayloadType.INQUIRY, body, {visca.ReplyKind.ANSWER})
         if reply is None:
             raise TimeoutError("VISCA: the answer was lost twice")
@@ -110,7 +121,7 @@ class ViscaClient:
     def _ask(
         self, kind: visca.PayloadType, body: bytes, wanted: set[visca.ReplyKind]
     ) -> visca.Reply | None:
-        """The wanted reply; None when the camera says that it already had this message."""
+        """Return the wanted reply; None when the camera says that it already had this message."""
         with self._exchange():
             sequence = self._sequence
             self._sequence = (self._sequence + 1) & 0xFFFFFFFF
@@ -155,7 +166,10 @@ class ViscaClient:
         return False, None
 
     def _receive(self, deadline: float) -> visca.Packet | None:
-        """The next message before the deadline, malformed ones counted; None when there is none."""
+        """Return the next message before the deadline, malformed ones counted.
+
+        None when there is none.
+        """
         take: Callable[[], bytes | None] = (
             self._next_body if self._transport == "tcp" else self._next_datagram
         )

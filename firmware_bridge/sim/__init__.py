@@ -1,4 +1,4 @@
-"""A PTZ camera that does not exist: it moves, answers VISCA and ONVIF, streams FreeD and OpenTrackIO."""
+"""A PTZ camera that does not exist: it moves, answers, and streams tracking data and pictures."""
 
 from __future__ import annotations
 

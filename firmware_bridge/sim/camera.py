@@ -1,6 +1,7 @@
 """The simulated camera itself: a head that turns at a limited speed, a zoom lens, a mount. No I/O.
 
-Every quantity is a function of time, so that a picture and a report of the same instant agree exactly.
+Every quantity is a function of time, so that a picture and a report of the same instant agree
+exactly.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class SimSettings:
     roll_deg: float = 0.0
     zoom_range: tuple[int, int] = (0, 0x4000)
     focal_widths: tuple[float, float] = (0.9, 9.0)
-    """Focal length over picture width at the ends of the zoom; in between it is curved, as real lenses are."""
+    """Focal length over picture width at the ends of the zoom; curved in between, as lenses are."""
     lag_s: float = 0.12
     """How much later a picture comes out than the telemetry of the same instant."""
     noise_deg: float = 0.0
@@ -105,7 +106,7 @@ class SimulatedCamera:
         return self._along(leg, t_s)
 
     def pose(self, t_s: float) -> CameraPose:
-        """The camera's true pose at a time."""
+        """Return the camera's true pose at a time."""
         s, head = self.settings, self.state(t_s)
         return CameraPose(
             *s.position_m,
@@ -174,7 +175,8 @@ class SimulatedCamera:
             self._track.legs.append(leg)
             self._track.times.append(leg.t_s)
             if len(self._track.legs) > _KEEP:
-                # the first leg answers for all earlier times, so a head that wandered no longer does
+                # the first leg answers for all earlier times, so a head that wandered no longer
+                # does
                 del self._track.legs[0], self._track.times[0]
 
     def _along(self, leg: _Leg, t_s: float) -> HeadState:

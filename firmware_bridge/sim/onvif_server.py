@@ -94,7 +94,8 @@ class OnvifDevice:
             "tptz:GetStatus",
             "<tptz:PTZStatus><tt:Position>"
             f'<tt:PanTilt x="{head.pan_deg:.4f}" y="{head.tilt_deg:.4f}" space="{onvif.DEGREES}"/>'
-            f'<tt:Zoom x="{(head.zoom - low) / (high - low):.6f}" space="{onvif.GENERIC_ZOOM}"/></tt:Position>'
+            f'<tt:Zoom x="{(head.zoom - low) / (high - low):.6f}" space="{onvif.GENERIC_ZOOM}"/>'
+            "</tt:Position>"
             f"<tt:MoveStatus><tt:PanTilt>{word}</tt:PanTilt><tt:Zoom>{word}</tt:Zoom></tt:MoveStatus>"
             f"<tt:UtcTime>{datetime.now(timezone.utc).isoformat()}</tt:UtcTime></tptz:PTZStatus>",
         )
@@ -239,6 +240,7 @@ def _profiles() -> str:
     return _response(
         "trt:GetProfiles",
         f'<trt:Profiles token="{_PROFILE}"><tt:Name>{_PROFILE}</tt:Name>'
-        f'<tt:PTZConfiguration token="{_CONFIGURATION}"><tt:Name>{_CONFIGURATION}</tt:Name></tt:PTZConfiguration>'
+        f'<tt:PTZConfiguration token="{_CONFIGURATION}">'
+        f"<tt:Name>{_CONFIGURATION}</tt:Name></tt:PTZConfiguration>"
         "</trt:Profiles>",
     )

@@ -1,6 +1,7 @@
-"""The simulated camera's picture: a small RTSP server for one H.264 stream, RTP inside the TCP connection.
+"""The simulated camera's picture: a small RTSP server for one H.264 stream over TCP.
 
-Sources: RFC 2326 (RTSP), RFC 3550 (RTP, sender reports), RFC 6184 (H.264 packets, single NAL and FU-A).
+Sources: RFC 2326 (RTSP), RFC 3550 (RTP, sender reports), RFC 6184 (H.264 packets, single NAL and
+FU-A).
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ _NTP_EPOCH_S = 2_208_988_800
 
 
 def nal_units(annex_b: bytes) -> list[bytes]:
-    """The NAL units of an access unit that is separated by start codes."""
+    """Return the NAL units of an access unit that is separated by start codes."""
     parts = re.split(rb"\x00\x00\x00?\x01", annex_b)
     return [part.rstrip(b"\x00") for part in parts if part.rstrip(b"\x00")]
 
 
 def rtp_payloads(nal: bytes, limit: int = _MAX_RTP) -> list[bytes]:
-    """A NAL unit as RTP payloads: itself, or fragments (RFC 6184, 5.8)."""
+    """Return a NAL unit as RTP payloads: itself, or fragments (RFC 6184, 5.8)."""
     if len(nal) <= limit:
         return [nal]
     indicator, kind, body = nal[0] & 0xE0 | _FU_A, nal[0] & 0x1F, nal[1:]
@@ -42,7 +43,7 @@ def rtp_payloads(nal: bytes, limit: int = _MAX_RTP) -> list[bytes]:
 
 @dataclass(slots=True)
 class _Client:
-    """One connection; `channel` is set by SETUP, `playing` by PLAY, `flowing` by the first key frame."""
+    """One connection: `channel` set by SETUP, `playing` by PLAY, `flowing` by a key frame."""
 
     sock: socket.socket
     session: str = field(default_factory=lambda: secrets.token_hex(4))
@@ -143,7 +144,7 @@ class RtspServer:
                 client.sock.sendall(_interleaved(channel, head + payload))
 
     def _report(self, client: _Client, rtp_time: int, utc_ns: int) -> bytes:
-        """A sender report: which UTC time belongs to this RTP time (RFC 3550, 6.4.1)."""
+        """Return a sender report: which UTC time belongs to this RTP time (RFC 3550, 6.4.1)."""
         seconds, nanoseconds = divmod(utc_ns, 10**9)
         fraction = (nanoseconds << 32) // 10**9
         ntp = (seconds + _NTP_EPOCH_S) & 0xFFFFFFFF
@@ -231,12 +232,14 @@ class RtspServer:
             return "461 Unsupported Transport", ""
         client.channel = int(match[1]) & 0xFE
         channels = f"{client.channel}-{client.channel + 1}"
-        reply = f"Transport: RTP/AVP/TCP;unicast;interleaved={channels}\r\nSession: {client.session};timeout=60\r\n"
+        reply = f"Transport: RTP/AVP/TCP;unicast;interleaved={channels}\r\n"
+        reply += f"Session: {client.session};timeout=60\r\n"
         return "200 OK", reply
 
     def _sdp(self) -> str:
         sps, pps = self._parameters.get(_SPS, b""), self._parameters.get(_PPS, b"")
         sets = ",".join(base64.b64encode(unit).decode() for unit in (sps, pps))
+        mode = f"packetization-mode=1;profile-level-id={sps[1:4].hex()}"
         lines = [
             "v=0",
             f"o=- 0 0 IN IP4 {self._host}",
@@ -246,8 +249,7 @@ class RtspServer:
             "a=control:*",
             f"m=video 0 RTP/AVP {_PAYLOAD_TYPE}",
             f"a=rtpmap:{_PAYLOAD_TYPE} H264/{_CLOCK_HZ}",
-            f"a=fmtp:{_PAYLOAD_TYPE} packetization-mode=1;profile-level-id={sps[1:4].hex()};"
-            f"sprop-parameter-sets={sets}",
+            f"a=fmtp:{_PAYLOAD_TYPE} {mode};sprop-parameter-sets={sets}",
             "a=control:trackID=0",
         ]
         return "\r\n".join(lines) + "\r\n"
@@ -260,7 +262,7 @@ class RtspServer:
 
 
 def _interleaved(channel: int, packet: bytes) -> bytes:
-    """A packet inside the RTSP connection (RFC 2326, 10.12)."""
+    """Return a packet inside the RTSP connection (RFC 2326, 10.12)."""
     return b"$" + bytes([channel]) + len(packet).to_bytes(2, "big") + packet
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import random
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from firmware_bridge.profiles import profile
 from firmware_bridge.sim.camera import SimSettings, SimulatedCamera
 from firmware_bridge.sim.onvif_server import OnvifDevice, OnvifServer
 from firmware_bridge.sim.streams import TelemetryStream
 from firmware_bridge.sim.visca_server import ViscaServer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class Simulator:
@@ -46,7 +50,7 @@ class Simulator:
             self.camera, freed_to=freed_to, opentrackio_to=opentrackio_to, rate_hz=rate_hz
         )
 
-    def __enter__(self) -> Simulator:
+    def __enter__(self) -> Self:
         self.visca.start()
         self.onvif.start()
         self.telemetry.start()

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PictureMaker: TypeAlias = Callable[[CameraPose, int], bytes]
-"""(pose, number of the picture) -> H.264 access unit with start codes, parameter sets in key frames."""
+"""(pose, number) -> H.264 access unit with start codes, parameter sets in its key frames."""
 
 
 class LiveVideo:
-    """Renders at a steady rate what the camera saw `lag_s` ago, and serves it; late pictures are left out."""
+    """Serves at a steady rate what the camera saw `lag_s` ago; late pictures are left out."""
 
     def __init__(
         self, camera: SimulatedCamera, maker: PictureMaker, server: RtspServer, *, fps: float
@@ -54,10 +54,12 @@ class LiveVideo:
         began, number = time.monotonic(), 0
         lag = self._camera.settings.lag_s
         while not self._stop.is_set():
-            due = began + number / self._fps
-            if self._stop.wait(max(0.0, due - time.monotonic())):
+            due = began + (number + 1) / self._fps
+            if self._stop.wait(max(0.0, due - 1 / self._fps - time.monotonic())):
                 return
+            # rendered a frame ahead, so that rendering does not add to the lag
             unit = self._maker(self._camera.pose(due - lag), number)
+            self._stop.wait(max(0.0, due - time.monotonic()))
             # the picture comes out at `due`: that is what a receiver can know of it
             utc_ns = time.time_ns() - round((time.monotonic() - due) * 1e9)
             self._server.push(unit, round(number * 90_000 / self._fps), utc_ns)

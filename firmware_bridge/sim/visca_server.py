@@ -30,7 +30,7 @@ class ViscaDevice:
         self._profile = profile
 
     def answer(self, body: bytes, t_s: float) -> visca.Reply:
-        """The answer to an inquiry."""
+        """Return the answer to an inquiry."""
         head, p = self._camera.state(t_s), self._profile
         if body == visca.PAN_TILT_INQUIRY:
             pan = visca.to_nibbles(
@@ -85,7 +85,7 @@ class ViscaDevice:
         return self._refused(action == 2 and self._camera.recall_preset(t_s, number))
 
     @staticmethod
-    def _refused(done: bool) -> int:
+    def _refused(done: bool) -> int:  # noqa: FBT001 - one argument, named for what it is
         return 0 if done else _NOT_EXECUTABLE
 
 
@@ -99,7 +99,7 @@ class _Peer:
 
 
 class ViscaServer:
-    """Serves any number of controllers on three ports; `lose` drops that share of UDP datagrams, seeded."""
+    """Serves controllers on three ports; `drop` decides which UDP datagrams are lost."""
 
     def __init__(
         self,
