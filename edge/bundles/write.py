@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from edge.bundles.bundle import Bundle, digest, load_bundle
 from edge.bundles.manifest import MANIFEST, Manifest, ModelFile, Precision
 from edge.errors import BundleError
@@ -92,14 +94,18 @@ def _copy(file: NewFile, folder: Path) -> ModelFile:
     if path.parent != folder:
         raise BundleError(f"{file.name}: a bundle's file needs a plain name, without a folder")
     shutil.copyfile(file.source, path)
-    return ModelFile(
-        name=file.name,
-        graph=file.graph,
-        precision=file.precision,
-        engines=engines,
-        sha256=digest(path),
-        size=path.stat().st_size,
-    )
+    try:
+        return ModelFile(
+            name=file.name,
+            graph=file.graph,
+            precision=file.precision,
+            engines=engines,
+            sha256=digest(path),
+            size=path.stat().st_size,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BundleError(f"{file.name}: {first['loc'][0]}: {first['msg']}") from error
 
 
 def _write_text(path: Path, text: str) -> None:

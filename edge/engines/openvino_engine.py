@@ -5,13 +5,14 @@ Reads ONNX files as they are.
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 
 from edge.engines.protocol import (
     Array,
@@ -26,8 +27,21 @@ from edge.engines.protocol import (
 from edge.errors import EngineError
 
 
+def _import_openvino() -> Any:
+    """Import openvino without its telemetry, which would report each import over the network.
+
+    A venue's box does not phone home. An entry of None in `sys.modules` makes the import of the
+    telemetry package fail, which openvino is prepared for.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return importlib.import_module("openvino")
+
+
+ov: Any = _import_openvino()
+
+
 @lru_cache(maxsize=1)
-def core() -> ov.Core:
+def core() -> Any:
     """Return the one core object of this process; it holds the loaded device plugins."""
     return ov.Core()
 
@@ -72,12 +86,12 @@ def properties(device: str, options: EngineOptions) -> dict[str, Any]:
 class OpenVinoEngine:
     """A compiled graph with one request, whose tensors lie in arrays that are kept between runs."""
 
-    def __init__(self, compiled: ov.CompiledModel, name: str, precision: str) -> None:
+    def __init__(self, compiled: Any, name: str, precision: str) -> None:
         self.name = name
         self.precision = precision
         self.inputs: Mapping[str, TensorSpec] = by_name([_spec(port) for port in compiled.inputs])
         self.outputs: Mapping[str, TensorSpec] = by_name([_spec(port) for port in compiled.outputs])
-        self._request: ov.InferRequest | None = compiled.create_infer_request()
+        self._request: Any = compiled.create_infer_request()
         self._buffers: dict[str, Array] = {}
         self._bound: dict[str, Array] = {}
         self._results: dict[str, Array] = {}
@@ -115,7 +129,7 @@ class OpenVinoEngine:
         self._request = None
         self._bound.clear()
 
-    def _result(self, request: ov.InferRequest, key: str) -> Array:
+    def _result(self, request: Any, key: str) -> Array:
         kept = self._results.get(key)
         return np.asarray(request.get_tensor(key).data) if kept is None else kept
 
