@@ -78,5 +78,5 @@ def config_schema() -> dict[str, Any]:
     schema = Config.model_json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "touchline/config/1",
+        "$id": "urn:touchline:config:1",
     } | schema

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from edge.config import yaml_tree
 from edge.config.models import Config
+from edge.config.reference import models_in
 from edge.config.suggest import nearest
 from edge.errors import ConfigError
 
@@ -192,17 +192,9 @@ def _known_keys(section: yaml_tree.Path) -> set[str]:
             inner
             for model in models
             if str(part) in model.model_fields
-            for inner in _models_in(model.model_fields[str(part)].annotation)
+            for inner in models_in(model.model_fields[str(part)].annotation)
         ]
     return {name for model in models for name in model.model_fields}
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if get_origin(annotation) in {Union, UnionType, Annotated}:
-        return [m for arg in get_args(annotation) for m in _models_in(arg)]
-    return []
 
 
 def _got(detail: ErrorDetails, path: yaml_tree.Path) -> str:

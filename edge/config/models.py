@@ -28,7 +28,7 @@ class FieldConfig(Section):
     name: str | None = setting(
         None,
         "Field",
-        "Variant of the sport's field (`touchline fields` lists them); null: the usual one.",
+        "Variant of the sport's field (docs/fields.md lists them); null: the usual one.",
     )
     length_m: float | None = setting(
         None,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge.publish.events import EventDetector, EventDraft
     from edge.publish.info import BoxInfo
     from edge.publish.messages import BundleInfo, Event, EventKind, Homography, Info, StateMessage
-    from edge.publish.open import open_publisher, spool_path
+    from edge.publish.paths import spool_path
     from edge.publish.publisher import Counts, EventCounts, Publisher
     from edge.publish.slots import FrameCounts
     from edge.publish.topics import Topics
@@ -43,7 +43,6 @@ __all__ = [
     "Topics",
     "endpoint_of",
     "open_broker",
-    "open_publisher",
     "spool_path",
 ]
 
@@ -53,7 +52,7 @@ _MODULES = {
     "events": ("EventDetector", "EventDraft"),
     "info": ("BoxInfo",),
     "messages": ("BundleInfo", "Event", "EventKind", "Homography", "Info", "StateMessage"),
-    "open": ("open_publisher", "spool_path"),
+    "paths": ("spool_path",),
     "publisher": ("Counts", "EventCounts", "Publisher"),
     "slots": ("FrameCounts",),
     "topics": ("Topics",),

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 20.0
 _RESTART_WAIT_S = 0.5
+_GOODBYE_S = 3.0
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
 
 
@@ -75,7 +76,7 @@ class EmbeddedBroker:
         self._stopping.set()
         process = self._process
         if process is not None:
-            _end(process)
+            _end(process, patience_s=_GOODBYE_S)
         if self._watch.is_alive():
             self._watch.join()
 
@@ -184,12 +185,15 @@ def open_broker(config: BrokerConfig) -> Iterator[Endpoint]:
         yield broker.endpoint
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """End a broker process and close its pipes."""
+def _end(process: subprocess.Popen[str], patience_s: float = 0.0) -> None:
+    """End a broker process and close its pipes; with patience it first delivers what it took."""
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):  # flushing into a closed pipe
+            process.stdin.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(patience_s)
     if process.poll() is None:
         process.kill()  # it keeps nothing that could be half-written
     process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):  # flushing into a closed pipe
-                pipe.close()
+    if process.stdout is not None:
+        process.stdout.close()

@@ -16,6 +16,7 @@ import socket
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from edge.publish import mqtt311
 _CHUNK = 64 * 1024
 _HANDSHAKE_S = 10.0
 _BACKEND_S = 10.0
+_LAST_WORDS_S = 0.25
 _LISTENER = """
 [v5.1]
 name = "touchline"
@@ -71,6 +73,7 @@ def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         if _readable(stdin, 1.0) and not os.read(stdin, 1):
             break
+    time.sleep(_LAST_WORDS_S)  # what was taken last is still on its way to subscribers
     os._exit(0)
 
 

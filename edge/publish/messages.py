@@ -34,6 +34,7 @@ class Message(Part):
 
     SCHEMA: ClassVar[str]
 
+    schema_: str = Field(alias="schema", description="Name and version of this message's schema.")
     session: Session = Field(description="Names one run of the box; a restart draws a new one.")
     seq: int = Field(
         ge=0, description="Counts the topic's messages within the session; a gap is a drop."
@@ -260,5 +261,5 @@ def schema_of(message: type[Message]) -> dict[str, Any]:
     schema = message.model_json_schema(by_alias=True, mode="serialization")
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": message.SCHEMA,
+        "$id": f"urn:{message.SCHEMA.replace('/', ':').replace('.', ':')}",
     } | schema

@@ -32,7 +32,7 @@ def field_from_pixels(message: Homography, points_px: ArrayLike) -> FieldPoints:
     """
     image_from_field = _oriented(message)
     points = np.asarray(points_px, float).reshape(-1, 2)
-    field_from_image: NDArray[np.float64] = np.linalg.inv(image_from_field)
+    field_from_image = np.asarray(np.linalg.inv(image_from_field), np.float64)
     mapped = apply_homography(field_from_image, points)
     below = depth(field_from_image, points) > 0  # inverse of an oriented one: positive in front
     mapped[~below] = np.nan

@@ -1,0 +1,88 @@
+"""The configuration's reference as a Markdown table per section, from the models. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from edge.config.models import Config
+
+
+def reference() -> str:
+    """Return the tables, the top level first, then each section under its path."""
+    return "\n\n".join(_table(path, model) for path, model in _sections("", Config)) + "\n"
+
+
+def models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Return the sections that a field of this type may hold; several for a choice by `type`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if get_origin(annotation) in {Union, UnionType, Annotated}:
+        return [m for arg in get_args(annotation) for m in models_in(arg)]
+    return []
+
+
+def _sections(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    yield path, model
+    for name, info in model.model_fields.items():
+        for inner in models_in(info.annotation):
+            yield from _sections(f"{path}.{name}" if path else name, inner)
+
+
+def _table(path: str, model: type[BaseModel]) -> str:
+    title = f"`{path}`" if path else "Top level"
+    kind = model.model_fields.get("type")
+    if kind is not None:
+        title += f" with `type: {get_args(kind.annotation)[0]}`"
+    rows = [_row(name, info) for name, info in model.model_fields.items() if name != "type"]
+    head = "| key | value | default | restart | what |\n|---|---|---|---|---|"
+    return f"### {title}\n\n{model.__doc__}\n\n{head}\n" + "\n".join(rows)
+
+
+def _row(name: str, info: FieldInfo) -> str:
+    extra = info.json_schema_extra
+    assert isinstance(extra, dict), f"{name} has no description"
+    section = bool(models_in(info.annotation))
+    value = "section" if section else _type(info.annotation) + _bounds(info)
+    unit = f" [{extra['x-unit']}]" if "x-unit" in extra else ""
+    restart = "" if section else "yes" if extra["x-restart"] else "no"
+    default = "required" if info.is_required() else "" if section else f"`{_yaml(info.default)}`"
+    return f"| `{name}` | {value}{unit} | {default} | {restart} | {info.description} |"
+
+
+def _type(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    if origin in {Union, UnionType}:
+        return " or ".join(_type(arg) for arg in get_args(annotation))
+    if origin is Annotated:
+        return _type(get_args(annotation)[0])
+    names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+    name = "null" if annotation is type(None) else str(getattr(annotation, "__name__", annotation))
+    return names.get(name, name.lower())
+
+
+def _bounds(info: FieldInfo) -> str:
+    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
+    found = [
+        f"{word} {_number(getattr(part, key))}"
+        for key, word in words.items()
+        for part in info.metadata
+        if getattr(part, key, None) is not None
+    ]
+    return f", {' '.join(found)}" if found else ""
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else f"{value:g}"
+
+
+def _yaml(value: Any) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,175 @@
+"""One example of every message, for documents and schemas. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edge.publish.messages import (
+    BundleInfo,
+    CameraInfo,
+    Capture,
+    Event,
+    EventKind,
+    FieldRef,
+    Hardware,
+    Homography,
+    HomographyQuality,
+    Info,
+    Message,
+    StateMessage,
+    Status,
+)
+from edge.types import Reason, State
+
+_SESSION = "5f0c1a9e77b2d304"
+_TIME_NS = 1_785_000_000_040_000_000
+_FIELD = FieldRef(name="soccer", length_m=105.0, width_m=68.0)
+_SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicDoc:
+    """A topic of the contract, as documents describe it."""
+
+    topic: str
+    """Under `<prefix>/v1/<site>/<device>/`, its camera as `{cam}`."""
+    title: str
+    description: str
+    message: type[Message]
+    retained: bool
+    qos: int
+    expiry: str
+    examples: tuple[Message, ...]
+
+
+def _homography(seq: int, state: State, reason: Reason = Reason.NONE) -> Homography:
+    lost = state is State.LOST
+    return Homography(
+        session=_SESSION,
+        seq=seq,
+        camera="cam1",
+        frame_id=1240 + seq,
+        pts_s=round((1240 + seq) / 25, 3),
+        capture=Capture(
+            time_ns=_TIME_NS + seq * 40_000_000, clock="rtcp", uncertainty_ns=2_000_000
+        ),
+        image_size=(1280, 720),
+        field=_FIELD,
+        state=state,
+        reason=reason,
+        field_from_image=None
+        if lost
+        else [-0.351458, 0.0169037, 1.48758, 0.10739, 2.29331, -873.378, 0.0, -0.0302432, 1.0],
+        quality=HomographyQuality(
+            score=0.03 if lost else 0.97,
+            calibration="soccer-heldout-1",
+            inliers=4 if lost else 38,
+            rms_px=None if lost else 1.42,
+            expected_error_m=None if lost else 0.31,
+            line_support=None if lost else 0.92,
+        ),
+        latency_ms={"preprocess": 1.1, "infer": 9.8, "keypoints": 0.9, "verify": 1.3},
+        bundle="soccer 1.0.0",
+        config_revision="7",
+    )
+
+
+def _event(seq: int, kind: EventKind, reason: Reason = Reason.NONE) -> Event:
+    return Event(
+        session=_SESSION,
+        seq=seq,
+        id=f"{_SESSION}-{seq}",
+        kind=kind,
+        camera="cam1",
+        time_ns=_TIME_NS + seq * 1_000_000_000,
+        frame_id=1240 + 25 * seq,
+        pts_s=49.6 + seq,
+        reason=reason,
+    )
+
+
+def _state(seq: int, status: Status, *, clean: bool = True) -> StateMessage:
+    return StateMessage(session=_SESSION, seq=seq, status=status, time_ns=_TIME_NS, clean=clean)
+
+
+_INFO = Info(
+    session=_SESSION,
+    seq=1,
+    time_ns=_TIME_NS,
+    version="0.1.0",
+    schemas=[Homography.SCHEMA, StateMessage.SCHEMA, Info.SCHEMA, Event.SCHEMA],
+    capabilities=["homography", "events"],
+    hardware=Hardware(machine="aarch64", cpus=4, memory_mb=7800, system="Linux 6.1.0"),
+    cameras=[CameraInfo(id="cam1", sport="soccer", field=_FIELD, source="rtsp")],
+    bundles=[
+        BundleInfo(
+            name="soccer",
+            version="1.0.0",
+            sport="soccer",
+            engine="onnxruntime",
+            precision="int8",
+            sha256={"model.int8.onnx": _SHA256},
+        )
+    ],
+    config_revision="7",
+)
+
+TOPICS: tuple[TopicDoc, ...] = (
+    TopicDoc(
+        "state",
+        "State",
+        "Birth, clean stop and will of the box. They share this topic and name the session, so "
+        "that the will of an old session is told from the state of the present one.",
+        StateMessage,
+        retained=True,
+        qos=1,
+        expiry="never",
+        examples=(_state(1, Status.ONLINE), _state(0, Status.OFFLINE, clean=False)),
+    ),
+    TopicDoc(
+        "info",
+        "Info",
+        "What the box is and runs.",
+        Info,
+        retained=True,
+        qos=1,
+        expiry="never",
+        examples=(_INFO,),
+    ),
+    TopicDoc(
+        "cam/{cam}/homography",
+        "Homography",
+        "The answer for each frame. The newest wins: on a slow link frames are dropped and the "
+        "rest stays fresh; a gap in `seq` shows how many.",
+        Homography,
+        retained=False,
+        qos=0,
+        expiry="publish.frame_expiry_s, 1 s unless set",
+        examples=(
+            _homography(1, State.VERIFIED),
+            _homography(2, State.LOST, Reason.NO_FIELD),
+        ),
+    ),
+    TopicDoc(
+        "cam/{cam}/homography/latest",
+        "Latest homography",
+        "The newest message of `homography`, copied once a second for who comes later.",
+        Homography,
+        retained=True,
+        qos=1,
+        expiry="publish.latest_expiry_s, 10 s unless set",
+        examples=(_homography(1, State.TRACKED),),
+    ),
+    TopicDoc(
+        "cam/{cam}/event",
+        "Event",
+        "What happened at a camera. Kept on disk while the broker is away, sent in order; the same "
+        "`id` twice is the same event sent again because its acknowledgement was lost.",
+        Event,
+        retained=False,
+        qos=1,
+        expiry="never",
+        examples=(_event(1, EventKind.LOCKED), _event(2, EventKind.LOST, Reason.NO_LINES)),
+    ),
+)
+"""The contract, in the order of its documents."""
