@@ -43,6 +43,8 @@ class Started:
     source: SourceInfo
     network: Network
     broker: str
+    problem: str | None
+    """Why the broker of a live source is not there yet; None when it is."""
 
 
 class Observer(Protocol):
@@ -93,8 +95,8 @@ def run_box(
         source = early or stack.enter_context(closing(plan.open()))
         publication = Publication(config, broker, network, source.info)
         stack.callback(publication.stop)
-        publication.start()
-        observer.started(Started(source.info, network, publication.address))
+        problem = publication.start()
+        observer.started(Started(source.info, network, publication.address, problem))
         begun_s = time.monotonic()
         outputs = open_outputs(paths, config, network.field, source.info)
         with outputs as sinks, closing(reader_for(source, plan.open)) as reader:

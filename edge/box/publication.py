@@ -51,7 +51,7 @@ class Publication:
             calibration=_calibration(network.bundle),
         )
 
-    def start(self) -> None:
+    def start(self) -> str | None:
         """Connect; for a file a broker that is away raises BrokerError, a camera goes on.
 
         Whoever processes a file can mend the address and start again; a box at a venue must come up
@@ -63,7 +63,8 @@ class Publication:
         except BrokerError as error:
             if not self._live:
                 raise
-            log.warning("%s; going on without, and trying again", error)
+            return str(error)
+        return None
 
     def publish(self, frame: Frame, registration: Registration) -> None:
         """Hand one answer over."""

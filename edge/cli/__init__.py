@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 
 from edge import __version__
+from edge.cli import logs
 from edge.cli.parser import Parser, Subparsers
 from edge.errors import TouchlineError, UsageError
 
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; every failure is one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
+    logs.mute()
     try:
         return _dispatch(arguments)
     except UsageError as error:

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from edge.box.stopping import stop_on_signals
 from edge.cli.arguments import positive_float, positive_int
-from edge.cli.output import log_to_stderr, print_json, stdout
+from edge.cli.logs import show_warnings
+from edge.cli.output import print_json, stdout
 from edge.cli.parser import Subparsers
 from edge.publish.client import Event, Homography, Received, StateMessage, TouchlineClient
 
@@ -56,7 +57,6 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Listen until a signal, or as long as was asked; 0 unless the broker cannot be reached."""
-    log_to_stderr()
     client = TouchlineClient(
         options.broker,
         site=options.site,
@@ -66,6 +66,7 @@ def run(options: argparse.Namespace) -> int:
     )
     with stop_on_signals() as stop, client:
         client.wait_connected()
+        show_warnings()
         if options.json or not stdout().is_terminal:
             _json_lines(client, stop, options)
         else:

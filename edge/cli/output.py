@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from typing import Any
 
@@ -48,17 +47,3 @@ def progress() -> Progress:
         disable=not console.is_terminal,
         transient=True,
     )
-
-
-class _Lines(logging.Handler):
-    """Log records as lines for a person, on whatever stderr is at the moment."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        note(record.getMessage())
-
-
-def log_to_stderr() -> None:
-    """Show warnings of the whole program as lines on stderr."""
-    root = logging.getLogger()
-    if not any(isinstance(handler, _Lines) for handler in root.handlers):
-        root.addHandler(_Lines(logging.WARNING))

@@ -12,7 +12,8 @@ from edge.box.outputs import OutputPaths
 from edge.box.stopping import stop_on_signals
 from edge.box.summary import Summary
 from edge.cli.arguments import add_engine_options, add_field_options, config_of, positive_int
-from edge.cli.output import log_to_stderr, note, print_json, progress, stdout
+from edge.cli.logs import show_warnings
+from edge.cli.output import note, print_json, progress, stdout
 from edge.cli.parser import Subparsers
 from edge.cli.summary import print_summary
 from edge.types import Frame, Registration
@@ -64,7 +65,6 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Process the source to its end or to a signal; 1 when an output could not be written."""
-    log_to_stderr()
     config = config_of(options)
     wishes = Options(
         source=options.source,
@@ -103,6 +103,9 @@ class _Watcher:
             f"{source.uri}: {source.width}x{source.height}; {network.label} on {network.engine} "
             f"{network.precision}; publishing to {started.broker}"
         )
+        if started.problem is not None:
+            note(f"{started.problem}; going on without, and trying again")
+        show_warnings()  # only now: what kept the run from starting is told once, by its error
         total = self._most or source.frames
         self._task = self._bar.add_task("frames", total=total, detail="")
 
