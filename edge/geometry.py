@@ -65,12 +65,14 @@ def visible_polygon(image_from_field: Float, polygon_m: Float, width: int, heigh
     r0, r1, r2 = np.asarray(image_from_field, float)
     poly = np.asarray(polygon_m, float)
     for a in (r2, r0 + 0.5 * r2, (width - 0.5) * r2 - r0, r1 + 0.5 * r2, (height - 0.5) * r2 - r1):
-        poly = _clip(poly, a)
+        poly = clip_half_plane(poly, a)
     return poly
 
 
-def _clip(poly: NDArray[np.float64], half_plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sutherland-Hodgman for one half plane a*x + b*y + c >= 0."""
+def clip_half_plane(
+    poly: NDArray[np.float64], half_plane: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The part of a convex (n, 2) polygon where a*x + b*y + c >= 0, half_plane = (a, b, c) (Sutherland-Hodgman)."""
     if len(poly) == 0:
         return poly
     d = poly @ half_plane[:2] + half_plane[2]

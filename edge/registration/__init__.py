@@ -1,0 +1,7 @@
+"""Registration of the field in a picture: keypoints, homography, verification, refinement, refusal."""
+
+from __future__ import annotations
+
+from edge.registration.registrar import Registrar, Thresholds
+
+__all__ = ["Registrar", "Thresholds"]

@@ -1,0 +1,126 @@
+"""From the network's coordinate map to keypoints of the field's uniform grid, with sub-pixel positions.
+
+The map tells, for every cell of a stride-4 lattice, which field position the cell shows, with a scale for its error.
+A keypoint is read off where the map takes its coordinates: the cells around it vote in a weighted local affine fit
+image = a + B (field - keypoint), and a is the keypoint's position. Many cells average, so a is better than a cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.fields import Field
+from edge.types import Float, Keypoints
+
+ENOUGH = 36
+"""The grid is made twice as fine until so many of its points are seen (or `FINEST` is reached)."""
+FINEST = 4
+MIN_CELLS = 4
+"""Cells that a keypoint's fit needs; three fix an affine map exactly and tell nothing of its error."""
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinateMap:
+    """The keypoint head's output, decoded. n cells of the lattice show the field."""
+
+    image_px: Float
+    """(n, 2) centres of the cells, pixels of the network's picture."""
+    field_m: Float
+    """(n, 2) field positions that the cells show, metres."""
+    sigma_m: Float
+    """(n, 2) expected absolute error of each coordinate, metres."""
+    coverage: float
+    """Share of all cells that show the field."""
+    shape: tuple[int, int]
+    """Rows and columns of the lattice."""
+    confidence: float
+    """Mean probability of 'field' over the cells that show it."""
+
+
+def decode(grid: NDArray[np.float32], field: Field, stride: int = 4) -> CoordinateMap:
+    """(5, h, w) output of the keypoint head -> the cells that show the field; channels as the network names them."""
+    _, rows, columns = grid.shape
+    logit = grid[4]
+    on = logit > 0
+    v, u = np.nonzero(on)
+    centre = (stride - 1) / 2
+    half = np.array([field.length_m / 2, field.width_m / 2])
+    picked = grid[:4, v, u].astype(float)
+    n = len(v)
+    return CoordinateMap(
+        image_px=np.stack([u * stride + centre, v * stride + centre], 1).astype(float),
+        field_m=picked[:2].T * half,
+        sigma_m=np.exp(np.clip(picked[2:4].T, -5.5, 1.5)) * half,
+        coverage=n / (rows * columns),
+        shape=(rows, columns),
+        confidence=float((1 / (1 + np.exp(-logit[on]))).mean()) if n else 0.0,
+    )
+
+
+def read_keypoints(cells: CoordinateMap, field: Field) -> Keypoints:
+    """The grid's keypoints that the picture shows; the grid is refined where few are seen (a close view).
+
+    Scores are 1 for a fit that is sure to a tenth of the grid's spacing, and fall with its uncertainty.
+    """
+    columns, rows = field.grid.columns, field.grid.rows
+    found = _read(cells, field, columns, rows)
+    for _ in range(FINEST - 1):
+        if len(found.score) >= ENOUGH:
+            break
+        columns, rows = 2 * columns - 1, 2 * rows - 1
+        found = _read(cells, field, columns, rows)
+    return found
+
+
+def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoints:
+    """Keypoints of a grid of columns x rows points."""
+    spacing = np.array([field.length_m / (columns - 1), field.width_m / (rows - 1)])
+    position = cells.field_m / spacing + [(columns - 1) / 2, (rows - 1) / 2]
+    node = np.rint(position)
+    inside = ((node >= 0) & (node <= [columns - 1, rows - 1])).all(1)
+    node, position = node[inside], position[inside]
+    image, sigma = cells.image_px[inside], cells.sigma_m[inside] / spacing
+    delta = position - node
+    index = (node[:, 1] * columns + node[:, 0]).astype(np.intp)
+    # near cells count more (an affine map is only locally right), sure cells count more
+    weight = np.exp(-6 * (delta**2).sum(1)) / (0.02 + (sigma**2).sum(1))
+    total = columns * rows
+
+    def moment(values: Float) -> Float:
+        return np.bincount(index, weight * values, total)
+
+    one = np.ones(len(index))
+    design = np.stack([one, delta[:, 0], delta[:, 1]])
+    normal = np.empty((total, 3, 3))
+    rhs = np.empty((total, 3, 2))
+    for i in range(3):
+        for j in range(i, 3):
+            normal[:, i, j] = normal[:, j, i] = moment(design[i] * design[j])
+        for k in range(2):
+            rhs[:, i, k] = moment(design[i] * image[:, k])
+    count = np.bincount(index, minlength=total)
+    mass = np.maximum(normal[:, 0, 0], 1e-12)
+    offset = np.hypot(normal[:, 0, 1] / mass, normal[:, 0, 2] / mass)
+    # a point is read off between cells, never extrapolated beyond them
+    good = np.flatnonzero((count >= MIN_CELLS) & (offset < 0.25))
+    a = normal[good] / mass[good, None, None] + 1e-6 * np.eye(3)
+    image_px = np.linalg.solve(a, rhs[good] / mass[good, None, None])[:, 0]
+    spread = np.sqrt(moment((sigma**2).sum(1))[good] / mass[good])
+    x = (good % columns - (columns - 1) / 2) * spacing[0]
+    y = (good // columns - (rows - 1) / 2) * spacing[1]
+    score = 1 / (1 + (spread / 0.25) ** 2)
+    return Keypoints(image_px, np.stack([x, y], 1), score, good)
+
+
+def thin(cells: CoordinateMap, most: int = 500) -> NDArray[np.intp]:
+    """Numbers of at most about `most` cells, evenly over the picture."""
+    n = len(cells.image_px)
+    step = max(1, int(np.ceil(np.sqrt(n / most))))
+    if step == 1:
+        return np.arange(n)
+    lattice = np.rint(cells.image_px / 4).astype(int)
+    keep: NDArray[np.intp] = np.flatnonzero((lattice % step == 0).all(1))
+    return keep

@@ -1,0 +1,116 @@
+"""The field's standard measures of a homography (Jiang et al. 2020, Nie et al. 2021, Chu et al. 2022)."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from edge.geometry import apply_homography, clip_half_plane, depth, field_corners, orient, visible_polygon
+
+NEAR = 0.02
+"""A registration counts as right when its reprojection error is below this share of the picture's height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """One frame's measures; an unanswered frame has overlaps of 0 and infinite distances."""
+
+    iou_part: float = 0.0
+    """Field areas seen by the picture under truth and answer, intersection over union."""
+    iou_whole: float = 0.0
+    """The whole field, sent to the picture by the truth and back by the answer, against the field."""
+    projection_m: float = float("inf")
+    """Mean distance on the field of the picture's field pixels under both, metres."""
+    reprojection: float = float("inf")
+    """Mean distance in the picture of the visible field points under both, over the picture's height."""
+
+    @property
+    def right(self) -> bool:
+        """Whether the answer is good enough to draw with."""
+        return self.reprojection < NEAR
+
+
+def area(polygon: NDArray[np.float64]) -> float:
+    """Area of a (n, 2) polygon."""
+    if len(polygon) < 3:
+        return 0.0
+    x, y = polygon.T
+    return 0.5 * abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))))
+
+
+def _turned(polygon: NDArray[np.float64]) -> NDArray[np.float64]:
+    x, y = polygon.T
+    signed = np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))
+    return polygon if signed > 0 else polygon[::-1]
+
+
+def iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Intersection over union of two convex polygons."""
+    if len(a) < 3 or len(b) < 3:
+        return 0.0
+    both = a
+    b = _turned(b)
+    for p, q in zip(b, np.roll(b, -1, axis=0), strict=True):
+        d = q - p
+        both = clip_half_plane(both, np.array([-d[1], d[0], d[1] * p[0] - d[0] * p[1]]))
+    shared = area(both)
+    union = area(a) + area(b) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def errors(
+    truth: ArrayLike, answer: ArrayLike | None, length_m: float, width_m: float, width: int, height: int
+) -> Errors:
+    """Compare two `field_from_image` (3, 3) of a picture of width x height pixels."""
+    if answer is None:
+        return Errors()
+    g, e = np.asarray(truth, float).reshape(3, 3), np.asarray(answer, float).reshape(3, 3)
+    if not np.isfinite(e).all() or abs(np.linalg.det(e / np.linalg.norm(e))) < 1e-15:
+        return Errors()
+    foot = np.array([(width - 1) / 2, height - 1.0])
+    gf, ef = orient(np.linalg.inv(g), foot), orient(np.linalg.inv(e), foot)
+    field = field_corners(length_m, width_m)
+    part = iou(visible_polygon(gf, field, width, height), visible_polygon(ef, field, width, height))
+    mapped, w = apply_homography(e @ gf, field), depth(e @ gf, field)
+    whole = iou(mapped, field) if (w > 0).all() or (w < 0).all() else 0.0
+    half = np.array([length_m, width_m]) / 2
+    u, v = np.meshgrid(np.linspace(0, width - 1, 64), np.linspace(0, height - 1, 40))
+    pixels = np.stack([u.ravel(), v.ravel()], 1)
+    on = apply_homography(g, pixels)
+    keep = (np.abs(on) <= half).all(1) & (depth(gf, on) > 0)
+    projection = np.linalg.norm(apply_homography(e, pixels[keep]) - on[keep], axis=1)
+    x, y = np.meshgrid(np.linspace(-half[0], half[0], 60), np.linspace(-half[1], half[1], 40))
+    points = np.stack([x.ravel(), y.ravel()], 1)
+    seen = apply_homography(gf, points)
+    visible = (depth(gf, points) > 0) & (seen >= 0).all(1) & (seen < [width, height]).all(1)
+    moved = apply_homography(ef, points[visible])
+    distance = np.where(
+        depth(ef, points[visible]) > 0, np.linalg.norm(moved - seen[visible], axis=1), np.inf
+    )
+    return Errors(
+        part,
+        whole,
+        float(projection.mean()) if keep.any() else float("inf"),
+        float(np.minimum(distance, 10 * height).mean() / height) if visible.any() else float("inf"),
+    )
+
+
+def table(rows: list[Errors]) -> dict[str, float]:
+    """Means and medians over frames, failures counted as they are."""
+    a = np.array([astuple(r) for r in rows]).reshape(-1, 4)
+    answered = np.isfinite(a[:, 2])
+    return {
+        "frames": len(a),
+        "answered": int(answered.sum()),
+        "iou_part_mean": float(a[:, 0].mean()),
+        "iou_part_median": float(np.median(a[:, 0])),
+        "iou_whole_mean": float(a[:, 1].mean()),
+        "iou_whole_median": float(np.median(a[:, 1])),
+        "proj_m_mean_answered": float(a[answered, 2].mean()) if answered.any() else float("inf"),
+        "proj_m_median": float(np.median(a[:, 2])),
+        "reproj_mean_answered": float(a[answered, 3].mean()) if answered.any() else float("inf"),
+        "reproj_median": float(np.median(a[:, 3])),
+        "right": float((a[:, 3] < NEAR).mean()),
+    }
