@@ -96,7 +96,7 @@ class FreeDLink(DatagramLink):
             )
             return
         wanted = self._config.camera_id
-        if wanted is not None and wanted != freed.ANY_CAMERA and message.camera_id != wanted:
+        if wanted not in {None, freed.ANY_CAMERA, message.camera_id}:
             self._count_foreign()
             return
         telemetry = Telemetry(
