@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -90,12 +91,15 @@ def prepare(
 
     Raises UsageError without feeds, EngineError when the graph cannot be prepared.
     """
+    stream = iter(feeds())
+    first = next(stream, None)
+    if first is None:
+        raise UsageError("calibration needs at least one frame, but was given none")
     model = simplify(source)
     zero = fold_input(model) if fold else None
     with tempfile.TemporaryDirectory(prefix="quantize-") as folder:
         path = Path(folder) / "model.onnx"
         onnx.save(model, path)
-        reader = _Reader(iter(feeds()))
         calibrator = create_calibrator(
             path,
             list(OPERATORS),
@@ -103,9 +107,7 @@ def prepare(
             calibrate_method=METHODS[options.method],
             providers=["CPUExecutionProvider"],
         )
-        calibrator.collect_data(reader)
-        if reader.count == 0:
-            raise UsageError("calibration needs at least one frame, but was given none")
+        calibrator.collect_data(_Reader(chain([first], stream)))
         ranges = calibrator.compute_data()
         del calibrator
     return Prepared(model, ranges, zero)
@@ -189,12 +191,8 @@ class _Reader(CalibrationDataReader):
 
     def __init__(self, feeds: Iterator[Feed]) -> None:
         self._feeds = feeds
-        self.count = 0
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:
         """Return the next feed, or None at the end."""
         feed = next(self._feeds, None)
-        if feed is None:
-            return None
-        self.count += 1
-        return dict(feed)
+        return None if feed is None else dict(feed)
