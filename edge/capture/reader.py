@@ -172,7 +172,7 @@ class LiveReader(_Closing):
 class ReadAhead(_Closing):
     """Decodes up to `depth` frames ahead in a thread, so that decoding and work overlap.
 
-    Drops nothing. Iterate it once. An error of the source is raised where its frame would have come.
+    Drops nothing. Iterate it once. An error of the source is raised where its frame would come.
     """
 
     def __init__(self, source: Source, *, depth: int = 4) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from fractions import Fraction
 from pathlib import Path
@@ -26,9 +27,9 @@ _TIME_BASE = Fraction(1, 90_000)
 class VideoWriter:
     """An mp4 file under a temporary name that gets its own when all is written.
 
-    H.264 where FFmpeg has libx264, else MPEG-4 part 2. The size is that of the first picture, made even (H.264
-    stores colour for two by two pixels); later ones are scaled to it. Used with `with`: an exception inside leaves
-    no file. Raises SourceError where the file cannot be written.
+    H.264 where FFmpeg has libx264, else MPEG-4 part 2. The size is that of the first picture, made
+    even (H.264 stores colour for two by two pixels); later ones are scaled to it. Used with `with`:
+    an exception inside leaves no file. Raises SourceError where the file cannot be written.
     """
 
     def __init__(self, path: str | Path, *, fps: float = 30.0, crf: int = 23) -> None:
@@ -54,7 +55,7 @@ class VideoWriter:
         return self._count
 
     def write(self, image: Image, *, pts_s: float | None = None) -> None:
-        """Append (height, width, 3) BGR `image`, shown at `pts_s` seconds or one frame after the last."""
+        """Append (height, width, 3) BGR `image`, shown at `pts_s` or one frame after the last."""
         stream = self._stream or self._begin(image)
         if image.shape[:2] != (stream.height, stream.width):
             size = (stream.width, stream.height)
@@ -77,10 +78,8 @@ class VideoWriter:
 
     def discard(self) -> None:
         """Leave no file behind."""
-        try:
+        with contextlib.suppress(FFmpegError, OSError):  # a full disk: the file goes in any case
             self._container.close()
-        except (FFmpegError, OSError):
-            pass  # a full disk: what was written goes away in any case
         self._temporary.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
@@ -100,7 +99,7 @@ class VideoWriter:
     def _begin(self, image: Image) -> VideoStream:
         height, width = image.shape[:2]
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
-        stream = self._container.add_stream(codec, rate=self._rate)
+        stream: VideoStream = self._container.add_stream(codec, rate=self._rate)
         stream.width, stream.height = max(2, width // 2 * 2), max(2, height // 2 * 2)
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = _TIME_BASE

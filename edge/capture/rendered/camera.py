@@ -38,7 +38,7 @@ class Camera:
 
     @property
     def image_from_field(self) -> Matrix:
-        """(3, 3), p_image ~ image_from_field @ p_field; positive weight is in front of the camera."""
+        """(3, 3), p_image ~ image_from_field @ p_field; weights are positive in front."""
         return self.projection[:, [0, 1, 3]]
 
     @property

@@ -25,8 +25,9 @@ def render_clip(
 ) -> int:
     """Render a match to an H.264 mp4 `path` -> number of frames.
 
-    `truth`: JSON lines, one a frame, to write beside it (see `truth_line`). `progress` is called with the frames
-    done and the frames in all. Neither file appears before both are complete. Raises SourceError.
+    `truth`: JSON lines, one a frame, to write beside it (see `truth_line`). `progress` is called
+    with the frames done and the frames in all. Neither file appears before both are complete.
+    Raises SourceError.
     """
     match = RenderedMatch(
         seconds=seconds, fps=fps, width=width, height=height, seed=seed, cutaways=cutaways
@@ -49,13 +50,22 @@ def truth_line(truth: Truth, image: str, width: int, height: int) -> dict[str, A
     """Describe one frame: its homography (9 numbers, row-major, or null) and camera."""
     camera, homography = truth.camera, truth.field_from_image
     line: dict[str, Any] = {
-        "image": f"{image}#{truth.index}", "frame": truth.index, "pts_s": truth.pts_s, "shot": truth.shot,
-        "sport": "soccer", "field": "soccer", "width": width, "height": height,
+        "image": f"{image}#{truth.index}",
+        "frame": truth.index,
+        "pts_s": truth.pts_s,
+        "shot": truth.shot,
+        "sport": "soccer",
+        "field": "soccer",
+        "width": width,
+        "height": height,
         "field_from_image": None if homography is None else [float(v) for v in homography.ravel()],
-    }  # fmt: skip
+    }
     if camera is not None:
         line["camera"] = {
-            "position_m": list(camera.position_m), "pan_deg": camera.pan_deg, "tilt_deg": camera.tilt_deg,
-            "roll_deg": camera.roll_deg, "focal_px": camera.focal_px,
-        }  # fmt: skip
+            "position_m": list(camera.position_m),
+            "pan_deg": camera.pan_deg,
+            "tilt_deg": camera.tilt_deg,
+            "roll_deg": camera.roll_deg,
+            "focal_px": camera.focal_px,
+        }
     return line

@@ -1,11 +1,14 @@
 """Stands full of people, and the boards before them, as textures."""
 
+# ruff: noqa: RUF005 - these are sums of vectors, not of sequences
+
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.types import Image
 
@@ -19,7 +22,8 @@ _SKINS: tuple[Bgr, ...] = (
     (40, 55, 85),
 )
 _CLOTHES: tuple[Bgr, ...] = (
-    (30, 30, 34), (70, 66, 62), (120, 116, 110), (205, 205, 208), (140, 80, 40), (60, 50, 120), (60, 95, 60),
+    (30, 30, 34), (70, 66, 62), (120, 116, 110), (205, 205, 208), (140, 80, 40), (60, 50, 120), (60,
+    95, 60),
 )  # fmt: skip
 _SEAT_M, _ROW_M = 0.52, 0.78
 _NAMES = (
@@ -37,12 +41,12 @@ _NAMES = (
 def stand_texture(
     length_m: float, depth_m: float, px_per_m: float, teams: Sequence[Bgr], rng: np.random.Generator
 ) -> Image:
-    """A stand seen square on, (height, width, 3) uint8 BGR: rows of seats, people, stairs, gangways."""
+    """Draw a stand seen square on, (height, width, 3) uint8 BGR: seats, people, stairs."""
     width, height = int(length_m * px_per_m), int(depth_m * px_per_m)
     seats = np.array(teams[0], float) * 0.45 + 22
     picture = np.empty((height, width, 3), np.uint8)
     picture[:] = seats.astype(np.uint8)
-    _concrete(picture, px_per_m, rng)
+    _concrete(picture, px_per_m)
     row_px, seat_px = _ROW_M * px_per_m, _SEAT_M * px_per_m
     rows, places = int(height / row_px), int(width / seat_px)
     free = _free_seats(rows, places, rng)
@@ -94,7 +98,7 @@ def _board_colours(rng: np.random.Generator) -> tuple[Bgr, Bgr]:
     return ground, (40, 40, 40) if sum(ground) > 380 else (235, 235, 235)
 
 
-def _concrete(picture: Image, px_per_m: float, rng: np.random.Generator) -> None:
+def _concrete(picture: Image, px_per_m: float) -> None:
     """Stair edges: each row's step is a little lighter than what is behind it."""
     height = picture.shape[0]
     for y in np.arange(0, height, _ROW_M * px_per_m):
@@ -114,10 +118,11 @@ def _free_seats(rows: int, places: int, rng: np.random.Generator) -> np.ndarray:
     return free
 
 
-def _support(places: int, rng: np.random.Generator) -> np.ndarray:
+def _support(places: int, rng: np.random.Generator) -> NDArray[np.float64]:
     """Which team's supporters sit where: -1 .. 1 along the stand."""
     turn = rng.uniform(0.25, 0.75) * places
-    return np.tanh((np.arange(places) - turn) / (0.04 * places))
+    support: NDArray[np.float64] = np.tanh((np.arange(places) - turn) / (0.04 * places))
+    return support
 
 
 def _shirt(teams: Sequence[Bgr], support: float, rng: np.random.Generator) -> Bgr:
@@ -147,11 +152,12 @@ def _spectator(
 
 
 def crowd_rows(
-    width: int, height: int, teams: Sequence[Bgr], rng: np.random.Generator
+    width: int, teams: Sequence[Bgr], rng: np.random.Generator
 ) -> list[tuple[Image, Image]]:
     """Rows of supporters as a close shot of a stand shows them: pictures and masks, back row first.
 
-    Each is ((h, width, 3), (h, width)) uint8; the mask is 255 where the row hides what is behind it.
+    Each is ((h, width, 3), (h, width)) uint8; the mask is 255 where the row hides what is behind
+    it.
     """
     rows: list[tuple[Image, Image]] = []
     for row in range(7):

@@ -1,4 +1,4 @@
-"""The shots between: a player from near, and supporters in the stand. Neither shows a field to register."""
+"""The shots between, without a field to register: a player from near, supporters in the stand."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class CrowdShot:
     ) -> None:
         width, height = size
         self._size = size
-        self._rows = crowd_rows(round(1.12 * width), height, teams, rng)
+        self._rows = crowd_rows(round(1.12 * width), teams, rng)
         self._beat = rng.uniform(0, 2 * np.pi, (len(self._rows), 2))
         self._jump = rng.uniform(0.01, 0.03) * height
 

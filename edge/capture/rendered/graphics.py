@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 
 from edge.capture.rendered.crowd import Bgr
-from edge.capture.rendered.people import blend
 from edge.types import Image
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
@@ -36,7 +35,7 @@ class Graphics:
         self._shown = -1
 
     def draw_score(self, picture: Image, time_s: float) -> None:
-        """Lay the score bug with its clock over the top left, the channel's mark over the top right."""
+        """Lay the score and clock over the top left, the channel's mark over the top right."""
         second = int(self._clock_s + time_s)
         if self._bug is None or second != self._shown:
             self._bug, self._shown = self._make_bug(second), second
@@ -128,7 +127,7 @@ class Lens:
         self._rng = rng
 
     def expose(self, picture: Image, smear_px: float) -> None:
-        """Finish (height, width, 3) `picture` in place; `smear_px` is the pan during the exposure."""
+        """Finish `picture` in place; `smear_px` is how far it moved during the exposure."""
         smear = round(smear_px)
         if smear >= 2:
             cv2.blur(picture, (smear, 1), dst=picture)

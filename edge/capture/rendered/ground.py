@@ -1,6 +1,8 @@
-"""The pitch as the camera sees it: grass, mowing stripes, wear, shade and lines, warped into the picture."""
+"""The pitch as the camera sees it: grass, mowing stripes, wear, shade and lines."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -9,7 +11,7 @@ from numpy.typing import NDArray
 from edge.capture.rendered.camera import Camera
 from edge.capture.rendered.light import Light
 from edge.fields import Field, Raster, texture
-from edge.types import Image
+from edge.types import Float, Image
 
 _APRON_M = 6.5
 """Grass beyond the lines; behind it asphalt."""
@@ -21,8 +23,8 @@ _ASPHALT = (62, 60, 58)
 class Ground:
     """The textured ground plane, filtered for views at a flat angle.
 
-    A far line is a fraction of a pixel high but many pixels wide, so the texture is kept at several heights
-    (a ripmap along y) and each horizontal band of the picture takes the one that fits.
+    A far line is a fraction of a pixel high but many pixels wide, so the texture is kept at several
+    heights (a ripmap along y) and each horizontal band of the picture takes the one that fits.
     """
 
     def __init__(
@@ -41,13 +43,11 @@ class Ground:
         """Paint the ground into (height, width, 3) `picture` wherever it lies below the horizon."""
         field_from_image = np.linalg.inv(camera.image_from_field)
         edges = np.linspace(_horizon_row(camera), camera.height, _BANDS + 1).astype(int)
-        for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+        for top, bottom in pairwise(edges.tolist()):
             if bottom > top:
                 self._draw_band(picture, field_from_image, top, bottom)
 
-    def _draw_band(
-        self, picture: Image, field_from_image: NDArray[np.float64], top: int, bottom: int
-    ) -> None:
+    def _draw_band(self, picture: Image, field_from_image: Float, top: int, bottom: int) -> None:
         width = picture.shape[1]
         middle = np.array([[width / 2, (top + bottom) / 2], [width / 2, (top + bottom) / 2 + 1]])
         a, b = (field_from_image @ np.append(p, 1.0) for p in middle)
@@ -80,8 +80,8 @@ def _horizon_row(camera: Camera) -> int:
 
 def _painted(field: Field, metres_per_px: float, light: Light, rng: np.random.Generator) -> Raster:
     """Grass with everything on it, (height, width, 3) uint8 BGR."""
-    hue = rng.normal(0, 1, 3) * (3, 6, 5)
-    grass = tuple(int(c) for c in np.clip((46, 112, 66) + hue, 25, 140))
+    blue, green, red = rng.normal((46, 112, 66), (3, 6, 5)).astype(int).tolist()
+    grass = (blue, green, red)
     palette = {"surface": grass, "runoff": grass, "white": (226, 232, 230)}
     raster = texture(field, metres_per_px, _MARGIN_M, palette)
     x, y = _axes(raster)
@@ -121,7 +121,7 @@ def _stripes(
     light = 1 + strength * bands(x, field.length_m / int(rng.integers(14, 21)))[None]
     if rng.random() < 0.4:
         light = light + 0.6 * strength * bands(y, field.width_m / int(rng.integers(8, 13)))[:, None]
-    return np.broadcast_to(light, (len(y), len(x))).astype(np.float32)
+    return np.ascontiguousarray(np.broadcast_to(light, (len(y), len(x))), np.float32)
 
 
 def _patches(shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.float32]:

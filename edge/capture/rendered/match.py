@@ -1,8 +1,10 @@
 """A soccer match as points on a field: two teams, officials and a ball, one step after another.
 
-No tactics, only what a camera sees: players keep their formation about the ball, the nearest run for it, and
-the ball goes from one to the next by passes, long balls and shots.
+No tactics, only what a camera sees: players keep their formation about the ball, the nearest run
+for it, and the ball goes from one to the next by passes, long balls and shots.
 """
+
+# ruff: noqa: RUF005 - these are sums of vectors, not of sequences
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """All that stands still at a venue in one large picture, from which each frame is cut.
 
-A PTZ camera turns about its centre, so two of its pictures differ by a homography. The pitch, stands and goals are
-therefore drawn once, carefully, as a very wide camera would see them, and each frame costs one warp.
+A PTZ camera turns about its centre, so two of its pictures differ by a homography. The pitch,
+stands and goals are therefore drawn once, carefully, as a very wide camera would see them, and each
+frame costs one warp.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class Panorama:
     """A wide still picture from one camera position, in two sizes."""
 
     def __init__(self, cameras: Iterable[Camera], paint: Callable[[Image, Camera], None]) -> None:
-        """Cover what all `cameras` see, which share a position; `paint` draws a camera's picture."""
+        """Cover what all `cameras` see from one position; `paint` draws a camera's picture."""
         self._camera = _covering(list(cameras))
         canvas = np.zeros((self._camera.height, self._camera.width, 3), np.uint8)
         paint(canvas, self._camera)
@@ -31,7 +32,8 @@ class Panorama:
     def draw(self, picture: Image, camera: Camera) -> None:
         """Cut what `camera` sees into (height, width, 3) `picture`."""
         shrunk = camera.focal_px < 0.7 * self._camera.focal_px
-        # both cameras stand in one place: a plane's homography is as good as the rotation between them
+        # both cameras stand in one place: a plane's homography is as good as the rotation between
+        # them
         wide_from_view = self._camera.image_from_field @ np.linalg.inv(camera.image_from_field)
         if shrunk:
             wide_from_view = (
@@ -47,7 +49,7 @@ class Panorama:
 
 
 def _covering(cameras: list[Camera]) -> Camera:
-    """A camera without pan and roll whose picture holds all of the others' pictures."""
+    """Choose a camera without pan and roll whose picture holds those of all the others."""
     first = cameras[0]
     focal = float(np.median([c.focal_px for c in cameras]))
     tilt = float(np.mean([c.tilt_deg for c in cameras]))

@@ -1,4 +1,6 @@
-"""Players, officials and the ball: drawn once as pictures with transparency, placed and scaled per frame."""
+"""Players, officials and the ball: drawn once with transparency, then scaled and placed."""
+
+# ruff: noqa: RUF005 - these are sums of vectors, not of sequences
 
 from __future__ import annotations
 
@@ -29,10 +31,12 @@ class Kit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Figure:
-    """One pose of one person: (h, w, 3) colours and (h, w) opacity, uint8; feet at the bottom middle."""
+    """One pose of one person, feet at the bottom middle."""
 
     colour: Image
+    """(h, w, 3) uint8, BGR."""
     alpha: Image
+    """(h, w) uint8, opacity."""
 
 
 def figures(kit: Kit, person: int, height_px: int) -> list[Figure]:
@@ -62,7 +66,7 @@ def scaled(figure: Figure, height_px: int) -> Figure:
 
 
 def paste(picture: Image, figure: Figure, feet_px: tuple[float, float]) -> None:
-    """Blend a figure into (height, width, 3) `picture` with its feet at `feet_px`, clipped at the border."""
+    """Blend a figure into `picture` with its feet at `feet_px`, clipped at the border."""
     rows, columns = figure.alpha.shape
     left, top = round(feet_px[0] - columns / 2), round(feet_px[1] - 0.97 * rows)
     y0, x0 = max(0, top), max(0, left)
@@ -92,7 +96,8 @@ def shadow(
 ) -> None:
     """Lay a figure's shadow on the ground.
 
-    `corners_px`: (3, 2) pixels where the figure's bottom left, bottom right and top left corner fall.
+    `corners_px`: (3, 2) pixels where the figure's bottom left, bottom right and top left corner
+    fall.
     """
     fourth = corners_px[1] + corners_px[2] - corners_px[0]
     points = np.vstack([corners_px, fourth])
@@ -143,9 +148,9 @@ def _draw(kit: Kit, person: int, height_px: int, phase: float | None) -> Figure:
             canvas,
             neck,
             -side * swing,
-            phase is not None,
             _shaded(kit.shirt, shade),
             _shaded(skin, shade),
+            runs=phase is not None,
         )
         _leg(
             canvas,
@@ -189,9 +194,10 @@ def _arm(
     canvas: _Canvas,
     neck: NDArray[np.float64],
     swing: float,
-    runs: bool,
     shirt: Bgr,
-    skin: Bgr,  # noqa: FBT001
+    skin: Bgr,
+    *,
+    runs: bool,
 ) -> None:
     shoulder = neck + (0.0, -0.08)
     angle = 0.9 * swing

@@ -40,7 +40,7 @@ class Mount:
 
     @staticmethod
     def draw(width_m: float, rng: np.random.Generator) -> Mount:
-        """A main-stand position: 40-70 m behind the near touchline, 15-25 m high."""
+        """Draw a main-stand position: 40-70 m behind the near touchline, 15-25 m high."""
         back = rng.uniform(40, 70)
         place = (float(rng.uniform(-6, 6)), float(-width_m / 2 - back), float(rng.uniform(15, 25)))
         return Mount(place, float(rng.uniform(46, 60)), float(rng.normal(0, 0.15)))
@@ -92,7 +92,7 @@ class Ptz:
         )
 
     def _unrest(self) -> tuple[float, float]:
-        """The hand on the head, in degrees: slow sways and a little tremor."""
+        """Shake as a hand on the head does, in degrees: slow sways and a little tremor."""
         rates = np.array([0.37, 0.83, 2.1, 5.3])
         sizes = np.array([0.03, 0.014, 0.005, 0.0015])
         pan, tilt = (sizes * np.sin(2 * np.pi * rates * self._time_s + self._shake)).sum(axis=1)

@@ -30,7 +30,8 @@ from edge.fields import Field
 from edge.types import Image
 
 _COLOURS: tuple[Bgr, ...] = (
-    (38, 38, 190), (220, 222, 224), (150, 70, 30), (60, 150, 210), (60, 60, 60), (110, 40, 120), (40, 120, 225), (180, 150, 60),
+    (38, 38, 190), (220, 222, 224), (150, 70, 30), (60, 150, 210), (60, 60, 60), (110, 40, 120),
+    (40, 120, 225), (180, 150, 60),
 )  # fmt: skip
 _KEEPERS: tuple[Bgr, ...] = ((60, 210, 120), (210, 190, 60))
 _BALL_M = 0.11
@@ -86,7 +87,7 @@ class Scene:
         self._draw_ball(picture, camera)
 
     def _extremes(self) -> list[Camera]:
-        """Views at the ends of what the camera operator does, which the panorama must cover."""
+        """List the views at the ends of what the operator does: the panorama must cover them."""
         views = [self.mount.view_m * share for share in (0.6, 1.2)]
         xs = [side * 0.96 * self.half_m[0] for side in (-1, 0, 1)]
         ys = [side * 0.48 * self.half_m[1] for side in (-1, 1)]
@@ -125,7 +126,7 @@ class Scene:
             )
 
     def _pose(self, who: int, speed_ms: float, to_right_ms: float) -> Figure:
-        """The figure of person `who` at this speed; 22 and above are officials and stewards."""
+        """Choose person `who` at this speed; 22 and above are officials and stewards."""
         if who not in self._poses:
             drawn = figures(self.kits[_kit_of(who)], who * 7 % 9, self._pose_px)
             self._poses[who] = [(figure, mirrored(figure)) for figure in drawn]

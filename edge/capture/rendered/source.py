@@ -22,6 +22,8 @@ from edge.types import Frame, Image
 _SHUTTER = 0.5
 """Share of a frame's time for which the shutter is open."""
 
+Shown = Literal["main", "close_up", "crowd", "wipe"]
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:
@@ -29,7 +31,7 @@ class Truth:
 
     index: int
     pts_s: float
-    shot: Literal["main", "close_up", "crowd", "wipe"]
+    shot: Shown
     camera: Camera | None
     """The main camera; None where the frame shows something else, or a wipe lies over it."""
 
@@ -42,8 +44,9 @@ class Truth:
 class RenderedMatch(SourceBase):
     """A soccer match as a main-stand camera shows it, with cuts to close-ups and supporters.
 
-    The same arguments give the same frames. With `live` frames come at their own pace, as a camera's do. `truth`
-    tells of the frame read last. Raises SourceError for a size, rate or length that makes no video.
+    The same arguments give the same frames. With `live` frames come at their own pace, as a
+    camera's do. `truth` tells of the frame read last. Raises SourceError for a size, rate or length
+    that makes no video.
     """
 
     def __init__(
@@ -60,7 +63,8 @@ class RenderedMatch(SourceBase):
     ) -> None:
         _check(sport, seconds, fps, width, height, seed)
         frames = max(1, round(seconds * fps))
-        uri = f"rendered:{sport}?seconds={seconds:g}&fps={fps:g}&width={width}&height={height}&seed={seed}"
+        size = f"width={width}&height={height}"
+        uri = f"rendered:{sport}?seconds={seconds:g}&fps={fps:g}&{size}&seed={seed}"
         super().__init__(SourceInfo(uri, "rendered", width, height, fps, frames, live=live))
         streams = [np.random.default_rng(s) for s in np.random.SeedSequence(seed).spawn(4)]
         self._size = (width, height)
@@ -120,10 +124,12 @@ class RenderedMatch(SourceBase):
         progress = self._wipe(pts_s)
         if progress is not None:
             self._graphics.draw_wipe(image, progress)
-        field = self._shot.kind == "main" and progress is None
-        shot = "wipe" if progress is not None else self._shot.kind
-        self._truth = Truth(self._index, pts_s, shot, self._camera if field else None)  # type: ignore[arg-type]
+        self._truth = self._describe(pts_s, wiped=progress is not None)
         return image
+
+    def _describe(self, pts_s: float, *, wiped: bool) -> Truth:
+        kind: Shown = "wipe" if wiped else self._shot.kind
+        return Truth(self._index, pts_s, kind, self._camera if kind == "main" else None)
 
     def _cut(self) -> None:
         self._shot, self._next_shot = self._next_shot, next(self._shots)

@@ -1,4 +1,4 @@
-"""What stands about the pitch: boards, walls, stands on three sides, goals with nets, corner flags."""
+"""What stands about the pitch: boards, walls, stands, benches, goals with nets, corner flags."""
 
 from __future__ import annotations
 
@@ -109,20 +109,21 @@ class Venue:
         ]  # fmt: skip
 
     def _near_side(self) -> list[Plane]:
-        """The lowest rows of the main stand, and the two teams' benches with their roofs."""
+        """Span the lowest rows of the main stand, and the teams' benches under their roofs."""
         x, y = self._half[0] + _FOOT_M, -self._half[1] - _FOOT_M - 2.5
         seats = stand_texture(2 * x, 9, 0.8 * self._px_per_m, self._teams, self._rng)
         planes = [Plane.between(seats, (-x, y, 0.4), (x, y, 0.4), (-x, y - 8, 3.4))]
+        roof = np.full((8, 8, 3), (96, 92, 88), np.uint8)
         for side in (-1, 1):
-            left, back = side * 15 - 5.0, y + 3.2
-            roof = np.full((8, 8, 3), (96, 92, 88), np.uint8)
             bench = np.full((8, 64, 3), (30, 28, 28), np.uint8)
             bench[:, ::8] = self._teams[side > 0]
+            left, right = side * 15 - 5.0, side * 15 + 5.0
+            front, back = y + 4.4, y + 2.8
             planes += [
-                Plane.between(bench, (left, back + 1.6, 1.3), (left + 10, back + 1.6, 1.3), (left, back + 1.6, 0)),
-                Plane.between(roof, (left, back + 1.6, 2.1), (left + 10, back + 1.6, 2.1), (left, back, 1.9)),
-                Plane.between(roof // 2, (left, back, 1.9), (left + 10, back, 1.9), (left, back, 0)),
-            ]  # fmt: skip
+                Plane.between(bench, (left, front, 1.1), (right, front, 1.1), (left, front, 0)),
+                Plane.between(roof, (left, front, 1.7), (right, front, 1.7), (left, back, 1.5)),
+                Plane.between(roof // 2, (left, back, 1.5), (right, back, 1.5), (left, back, 0)),
+            ]
         return planes
 
     def _stand(self, length_m: float, teams: Sequence[Bgr]) -> Image:
@@ -197,6 +198,6 @@ def _wall(colour: Bgr) -> Image:
 
 
 def _roof() -> Image:
-    """The dark underside of the roof, a little lighter towards its front edge."""
+    """Draw the dark underside of the roof, a little lighter towards its front edge."""
     light = np.linspace(34, 12, 64).astype(np.uint8)
     return np.repeat(np.repeat(light[:, None, None], 64, axis=1), 3, axis=2)
