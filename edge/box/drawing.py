@@ -1,22 +1,25 @@
-"""How outputs draw an answer: the functions of `edge.overlay` bound to a field."""
+"""How outputs draw an answer: `edge.overlay` bound to a field."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from edge.box.sinks import Draw
 from edge.fields import Field
-from edge.overlay import OverlayVideo, contact_sheet, draw_overlay
+from edge.overlay import Overlay, OverlayVideo, contact_sheet
 from edge.types import Frame, Image, Registration
 
+__all__ = ["Drawer", "OverlaySink", "contact_sheet"]
 
-def drawer(field: Field, *, minimap: bool) -> Draw:
-    """Return what draws a field's lines, the state and, if asked, the mini-map on a picture."""
 
-    def draw(image: Image, registration: Registration) -> Image:
-        return draw_overlay(image, registration, field, minimap=minimap)
+class Drawer:
+    """Draws a field's lines, the state and the mini-map on a copy of a picture."""
 
-    return draw
+    def __init__(self, field: Field) -> None:
+        self._overlay = Overlay(field)
+
+    def __call__(self, image: Image, registration: Registration) -> Image:
+        """Return the drawn copy."""
+        return self._overlay.draw(image, registration)
 
 
 class OverlaySink:
@@ -24,20 +27,22 @@ class OverlaySink:
 
     def __init__(self, path: Path, field: Field, *, fps: float) -> None:
         self.path = path
-        self._draw = drawer(field, minimap=True)
-        self._video = OverlayVideo(path, fps=fps)
+        self._video = OverlayVideo(path, field, fps=fps)
+        self._first_pts_s: float | None = None
 
     def write(self, frame: Frame, registration: Registration) -> None:
-        """Draw and encode one frame."""
-        self._video.write(self._draw(frame.image, registration))
+        """Draw and encode one frame at its time in the source, the first frame at zero."""
+        if self._first_pts_s is None:
+            self._first_pts_s = frame.pts_s
+        if frame.pts_s is None or self._first_pts_s is None:
+            self._video.write(frame.image, registration)
+        else:
+            self._video.write(frame.image, registration, pts_s=frame.pts_s - self._first_pts_s)
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the file; without a frame there is none."""
         self._video.close()
 
     def abort(self) -> None:
         """Remove the file."""
-        self._video.abort()
-
-
-__all__ = ["OverlaySink", "contact_sheet", "drawer"]
+        self._video.discard()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.box.drawing import OverlaySink, contact_sheet, drawer
+from edge.box.drawing import Drawer, OverlaySink, contact_sheet
 from edge.box.files import check_folder, check_writable
 from edge.box.interfaces import Sink
 from edge.box.sink_thread import SinkThread
@@ -86,7 +86,6 @@ def _sinks(paths: OutputPaths, config: Config, field: Field, source: SourceInfo)
     if paths.overlay is not None:
         sinks.append(OverlaySink(paths.overlay, field, fps=fps))
     if paths.pictures is not None:
-        draw = drawer(field, minimap=True)
         every = max(1, round(fps))
-        sinks.append(PictureSink(paths.pictures, draw, contact_sheet, every_frames=every))
+        sinks.append(PictureSink(paths.pictures, Drawer(field), contact_sheet, every_frames=every))
     return sinks

@@ -91,7 +91,8 @@ class SinkThread:
     def _try_close(self, sink: Sink) -> None:
         try:
             sink.close()
-            self._written.append(str(sink.path))
+            if sink.path.exists():  # a run without frames writes no video
+                self._written.append(str(sink.path))
         except Exception as error:  # noqa: BLE001 - the other outputs are still to be closed
             self._fail(sink, error)
 

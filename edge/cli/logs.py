@@ -7,7 +7,7 @@ import sys
 
 
 class _Lines(logging.Handler):
-    """Writes records to whatever stderr is at the moment: a progress bar may stand in front of it."""
+    """Writes records to what stderr is at the moment: a progress bar may stand in for it."""
 
     def emit(self, record: logging.LogRecord) -> None:
         print(f"touchline: {' '.join(record.getMessage().split())}", file=sys.stderr, flush=True)

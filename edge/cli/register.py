@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge.box.batch import Answer, expand, register_all
-from edge.box.drawing import drawer
+from edge.box.drawing import Drawer
 from edge.box.files import WholeFile, check_folder, check_writable
 from edge.box.network import load_network
 from edge.box.sinks import PictureFolder
@@ -58,8 +58,9 @@ def run(options: argparse.Namespace) -> int:
     if options.overlay is not None:
         check_folder(options.overlay)
     network = load_network(config)
-    draw = drawer(network.field, minimap=False)
-    folder = PictureFolder(options.overlay, draw) if options.overlay is not None else None
+    folder = None
+    if options.overlay is not None:
+        folder = PictureFolder(options.overlay, Drawer(network.field))
     try:
         answers = register_all(
             expand(options.images), network.registrar, config.sport, every=options.every
