@@ -77,7 +77,7 @@ def parse(text: str) -> Tree:
         raise YamlError(" ".join(str(error).split())) from error
     except RecursionError as error:
         raise YamlError(f"nested deeper than {MAX_DEPTH} levels") from error
-    except ValueError as error:  # an escape beyond Unicode, \UFFFFFFFF
+    except (ValueError, OverflowError) as error:  # an escape beyond Unicode, \UFFFFFFFF
         raise YamlError(str(error)) from error
     tree = Tree(None, {(): 1})
     tree.data = _Builder(tree).build(node, ()) if node is not None else None
