@@ -17,9 +17,11 @@ from edge.fields import Field, polylines
 from edge.registration.homography import Matrix
 from edge.types import Float
 
-MOST_POINTS = 320
-STEP_PX = 0.75
+MOST_POINTS = 240
+STEP_PX = 1.0
 """Spacing of a profile's samples."""
+SMOOTH = np.array([[0.25, 0.5, 0.25]], np.float32)
+"""Along a profile; a box would make a plateau of a thin line's peak."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,8 @@ class LinePoints:
 
     @classmethod
     def of(cls, field: Field, step_m: float | None = None) -> LinePoints:
-        """Sample a field's markings every `step_m` (a 250th of its length unless told)."""
-        step = step_m or field.length_m / 250
+        """Sample a field's markings every `step_m` (a 160th of its length unless told)."""
+        step = step_m or field.length_m / 160
         middles, tangents, widths, numbers = [], [], [], []
         for k, line in enumerate(polylines(field, step)):
             d = np.diff(line, axis=0)
@@ -110,7 +112,8 @@ def project(
     if len(index) > most:
         travelled = np.cumsum(length)
         marks = (np.arange(most) + 0.5) * travelled[-1] / most
-        pick = np.unique(np.searchsorted(travelled, marks))
+        pick = np.searchsorted(travelled, marks)
+        pick = pick[np.append(True, np.diff(pick) > 0)]
         index, xy, along, across, length = index[pick], xy[pick], along[pick], across[pick], length[pick]
     unit = along / np.maximum(length, 1e-12)[:, None]
     normal = np.stack([-unit[:, 1], unit[:, 0]], 1)
@@ -125,7 +128,7 @@ def _push(h: Matrix, xy: Float, z: Float, direction: Float) -> Float:
     return pushed
 
 
-def check(grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.0, contrast: float = 5.0) -> Evidence:
+def check(grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.0, contrast: float = 4.0) -> Evidence:
     """Look for ridges within `reach_px` of the projected points of a (height, width) grey picture.
 
     `contrast` is what a ridge must stand above both its sides, in grey levels, or 2.5 times the picture's own noise
@@ -137,16 +140,16 @@ def check(grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.
         nothing = np.zeros(m, bool)
         return Evidence(m, 0.0, 0.0, float("inf"), 0, 0.0, projected, nothing, np.zeros(m))
     window = int(np.ceil(reach_px / STEP_PX))
-    half = 3 * window + 2 + int(np.ceil(5 / STEP_PX))
+    half = 3 * window + 2 + 5
     offsets = np.arange(-half, half + 1) * STEP_PX
     at = projected.image_px[:, None] + offsets[None, :, None] * projected.normal[:, None]
     at32 = at.astype(np.float32)
     profile = cv2.remap(grey, at32[..., 0], at32[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    p = cv2.blur(profile.astype(np.float32), (3, 1))
+    p = cv2.filter2D(profile.astype(np.float32), -1, SMOOTH)
     ridge = np.full_like(p, -255.0)
     # sides must lie outside the paint: two bands of paint width, near and far
     wide = projected.width_px > 2.5
-    for rows, side in ((~wide, 4), (wide, 7)):
+    for rows, side in ((~wide, 3), (wide, 5)):
         if rows.any():
             c = p[rows, side:-side]
             ridge[rows, side:-side] = c - np.maximum(p[rows, : -2 * side], p[rows, 2 * side :])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,8 @@ from edge.types import Float, Keypoints
 ENOUGH = 36
 """The grid is made twice as fine until so many of its points are seen (or `FINEST` is reached)."""
 FINEST = 4
+BEYOND = 1.12
+"""Cells are used out to this many half lengths and widths; training goes a little farther."""
 MIN_CELLS = 4
 """Cells that a keypoint's fit needs; three fix an affine map exactly and tell nothing of its error."""
 
@@ -32,31 +35,32 @@ class CoordinateMap:
     """(n, 2) field positions that the cells show, metres."""
     sigma_m: Float
     """(n, 2) expected absolute error of each coordinate, metres."""
+    mask: NDArray[np.bool_]
+    """(rows, columns) of the lattice: which cells show the field itself, without the seam."""
     coverage: float
     """Share of all cells that show the field."""
-    shape: tuple[int, int]
-    """Rows and columns of the lattice."""
     confidence: float
     """Mean probability of 'field' over the cells that show it."""
 
 
 def decode(grid: NDArray[np.float32], field: Field, stride: int = 4) -> CoordinateMap:
     """(5, h, w) output of the keypoint head -> the cells that show the field; channels as the network names them."""
-    _, rows, columns = grid.shape
     logit = grid[4]
     on = logit > 0
-    v, u = np.nonzero(on)
+    # the ground just beyond the lines has coordinates too: keypoints on the border lie between cells
+    seam = cv2.dilate(on.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+    v, u = np.nonzero(seam & (np.abs(grid[:2]) < BEYOND).all(0))
     centre = (stride - 1) / 2
     half = np.array([field.length_m / 2, field.width_m / 2])
     picked = grid[:4, v, u].astype(float)
-    n = len(v)
+    shown = int(on.sum())
     return CoordinateMap(
         image_px=np.stack([u * stride + centre, v * stride + centre], 1).astype(float),
         field_m=picked[:2].T * half,
         sigma_m=np.exp(np.clip(picked[2:4].T, -5.5, 1.5)) * half,
-        coverage=n / (rows * columns),
-        shape=(rows, columns),
-        confidence=float((1 / (1 + np.exp(-logit[on]))).mean()) if n else 0.0,
+        mask=on,
+        coverage=shown / on.size,
+        confidence=float((1 / (1 + np.exp(-logit[on]))).mean()) if shown else 0.0,
     )
 
 
@@ -85,9 +89,11 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
     image, sigma = cells.image_px[inside], cells.sigma_m[inside] / spacing
     delta = position - node
     index = (node[:, 1] * columns + node[:, 0]).astype(np.intp)
-    # near cells count more (an affine map is only locally right), sure cells count more
-    weight = np.exp(-6 * (delta**2).sum(1)) / (0.02 + (sigma**2).sum(1))
     total = columns * rows
+    count = np.bincount(index, minlength=total)
+    # an affine map is only locally right: the more cells, the nearer ones suffice; sure cells count more
+    narrow = np.clip(count / 4, 4, 50)[index]
+    weight = np.exp(-narrow * (delta**2).sum(1)) / (0.02 + (sigma**2).sum(1))
 
     def moment(values: Float) -> Float:
         return np.bincount(index, weight * values, total)
@@ -101,11 +107,8 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
             normal[:, i, j] = normal[:, j, i] = moment(design[i] * design[j])
         for k in range(2):
             rhs[:, i, k] = moment(design[i] * image[:, k])
-    count = np.bincount(index, minlength=total)
     mass = np.maximum(normal[:, 0, 0], 1e-12)
-    offset = np.hypot(normal[:, 0, 1] / mass, normal[:, 0, 2] / mass)
-    # a point is read off between cells, never extrapolated beyond them
-    good = np.flatnonzero((count >= MIN_CELLS) & (offset < 0.25))
+    good = np.flatnonzero((count >= MIN_CELLS) & (_leverage(normal, mass) < 1))
     a = normal[good] / mass[good, None, None] + 1e-6 * np.eye(3)
     image_px = np.linalg.solve(a, rhs[good] / mass[good, None, None])[:, 0]
     spread = np.sqrt(moment((sigma**2).sum(1))[good] / mass[good])
@@ -113,6 +116,18 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
     y = (good // columns - (rows - 1) / 2) * spacing[1]
     score = 1 / (1 + (spread / 0.25) ** 2)
     return Keypoints(image_px, np.stack([x, y], 1), score, good)
+
+
+def _leverage(normal: Float, mass: Float) -> Float:
+    """How far each keypoint lies from its cells' centre, squared, in units of their spread, (k,).
+
+    A point is read off between cells, never extrapolated beyond them: above 1 it is one or the other's edge.
+    """
+    mean = normal[:, 0, 1:] / mass[:, None]
+    spread = normal[:, 1:, 1:] / mass[:, None, None] - mean[:, :, None] * mean[:, None, :]
+    spread += 1e-4 * np.eye(2)
+    reach: Float = np.einsum("ki,ki->k", mean, np.linalg.solve(spread, mean[:, :, None])[:, :, 0])
+    return reach
 
 
 def thin(cells: CoordinateMap, most: int = 500) -> NDArray[np.intp]:

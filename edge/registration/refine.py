@@ -8,6 +8,8 @@ the caller: a refined homography counts only when the independent check says tha
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from edge.types import Float
 
 LINE_REACH = 1 / 32
 """The distance maps are 1 at this share of the picture's width from a line; set by training."""
+ANCHOR = 0.05
+"""Weight of the anchor's mean squared deviation beside the mean squared distance of the lines, pixels."""
 
 
 def on_distances(
@@ -36,50 +40,76 @@ def on_distances(
     distances: (2, h, w), 0..1, of the network's picture of `size` (width, height); anchors_m: (k, 2) field points
     (the keypoints) that tie the answer to the given homography with a deviation of `anchor_px`.
     """
-    width, height = size
-    reach = LINE_REACH * width
-    scale = unit_picture(width, height)
-    line = cv2.GaussianBlur(distances[0], (3, 3), 0.6)
-    gx = cv2.Sobel(line, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    gy = cv2.Sobel(line, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    problem = _Alignment(distances[0], lines, _Anchor(image_from_field, anchors_m, size, anchor_px), size, stride)
     h = image_from_field
-    tie = _Anchor(h, anchors_m, scale, anchor_px)
-    cost, best, damping = np.inf, h, 1e-3
+    state = problem.linearize(h)
+    damping = 1e-2
     for _ in range(iterations):
-        points = project(lines, h, width, height)
-        if len(points.index) < 12:
-            return best
-        at = ((points.image_px - (stride - 1) / 2) / stride).astype(np.float32)
-        d, dx, dy = (_sample(m, at) for m in (line, gx, gy))
-        residual = d * reach
-        weight = 1 / (1 + (residual / (0.35 * reach)) ** 2)  # points far from any line are not forced
-        gradient = np.stack([dx, dy], 1) * (reach / stride)
-        unit = points.image_px @ scale[:2, :2].T + scale[:2, 2]
-        j = np.einsum("ni,nim->nm", gradient, warp_jacobian(unit)) * (width / 2)
-        share = len(residual) / 4.0  # neighbouring points repeat each other
-        a = (j * weight[:, None]).T @ j / share * 4
-        b = -(j * weight[:, None]).T @ residual / share * 4
-        now = float((weight * residual**2).sum() / len(residual)) + tie.cost(h) * 0.02
-        if now < cost:
-            cost, best, damping = now, h, damping / 3
-        else:
-            damping *= 8
-            if damping > 10:
+        if state is None:
+            return h
+        a = state.normal + damping * np.diag(np.diag(state.normal)) + 1e-9 * np.eye(8)
+        step = np.linalg.solve(a, state.slope)
+        trial = updated(h, np.clip(step, -0.08, 0.08), problem.scale)
+        there = problem.linearize(trial)
+        if there is not None and there.cost < state.cost:
+            h, state, damping = trial, there, damping / 5
+            if np.abs(step).max() < 1e-4:
                 break
-        ta, tb = tie.system(h)
-        a, b = a + 0.02 * ta, b + 0.02 * tb
-        step = np.linalg.solve(a + damping * np.diag(np.diag(a)) + 1e-9 * np.eye(8), b)
-        if np.abs(step).max() < 2e-5:
-            break
-        h = updated(h, np.clip(step, -0.06, 0.06), scale)
-    return best
+        else:
+            damping *= 10
+            if damping > 1e3:
+                break
+    return h
+
+
+@dataclass(frozen=True, slots=True)
+class _Linearized:
+    cost: float
+    normal: Matrix
+    """(8, 8)."""
+    slope: Float
+    """(8,), minus half the gradient."""
+
+
+class _Alignment:
+    """Squared predicted distance at the projected lines, robust, plus the anchor: Levenberg-Marquardt's problem."""
+
+    def __init__(
+        self, line: NDArray[np.float32], lines: LinePoints, anchor: _Anchor, size: tuple[int, int], stride: int
+    ) -> None:
+        self.size, self.stride, self.lines, self.anchor = size, stride, lines, anchor
+        self.scale = unit_picture(*size)
+        self.reach = LINE_REACH * size[0]
+        self.line = line
+        self.dx = cv2.Sobel(line, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+        self.dy = cv2.Sobel(line, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+
+    def linearize(self, h: Matrix) -> _Linearized | None:
+        """Cost and Gauss-Newton system at a homography; None where hardly a line is in the picture."""
+        points = project(self.lines, h, *self.size)
+        n = len(points.index)
+        if n < 12:
+            return None
+        at = ((points.image_px - (self.stride - 1) / 2) / self.stride).astype(np.float32)
+        residual = _sample(self.line, at) * self.reach
+        gradient = np.stack([_sample(self.dx, at), _sample(self.dy, at)], 1) * (self.reach / self.stride)
+        softness = 0.5 * self.reach
+        weight = 1 / (1 + (residual / softness) ** 2) ** 2  # Geman-McClure: what is far from any line does not pull
+        cost = float((residual**2 / (1 + (residual / softness) ** 2)).mean())
+        unit = points.image_px @ self.scale[:2, :2].T + self.scale[:2, 2]
+        j = np.einsum("ni,nim->nm", gradient, warp_jacobian(unit)) / self.scale[0, 0]
+        normal = (j * weight[:, None]).T @ j / n
+        slope = -(j * weight[:, None]).T @ residual / n
+        tie, pull = self.anchor.system(h)
+        cost += ANCHOR * self.anchor.cost(h)
+        return _Linearized(cost, normal + ANCHOR * tie, slope + ANCHOR * pull)
 
 
 class _Anchor:
     """Ties a homography to where it first put some field points; a Gaussian prior of given deviation."""
 
-    def __init__(self, h: Matrix, points_m: Float, scale: Matrix, deviation_px: float) -> None:
-        self.points, self.scale = points_m, scale
+    def __init__(self, h: Matrix, points_m: Float, size: tuple[int, int], deviation_px: float) -> None:
+        self.points, self.scale = points_m, unit_picture(*size)
         self.deviation = deviation_px
         self.target = self._project(h)
 
@@ -129,7 +159,7 @@ def on_ridges(
     unit = p.image_px[found] @ scale[:2, :2].T + scale[:2, 2]
     j = np.einsum("ni,nim->nm", p.normal[found], warp_jacobian(unit)) / scale[0, 0]
     r = evidence.offset_px[found]
-    ta, tb = _Anchor(image_from_field, anchors_m, scale, anchor_px).system(image_from_field)
+    ta, tb = _Anchor(image_from_field, anchors_m, size, anchor_px).system(image_from_field)
     step = np.zeros(8)
     for _ in range(4):
         e = r - j @ step

@@ -18,9 +18,10 @@ from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
 from edge.geometry import field_corners, visible_polygon
+from edge.registration import camera as cam
 from edge.registration import evidence as ev
 from edge.registration import refine
-from edge.registration.homography import Matrix, direct, polish, robust
+from edge.registration.homography import Matrix, direct, estimate, polish
 from edge.registration.keypoints import CoordinateMap, decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, implausible, judge, measure, refusal
@@ -110,10 +111,12 @@ class Registrar:
         )
         self.refine_mode: RefineMode = refine
         self.verifies = verify == "auto"
+        self.steady = True
         self.lines = ev.LinePoints.of(field)
         self._input = self._graphs.encoder.buffer("image")
         self._thumb: NDArray[np.float32] | None = None
         self._last: Matrix | None = None
+        self.memory = cam.CameraMemory()
 
     @property
     def engine_name(self) -> str:
@@ -133,6 +136,7 @@ class Registrar:
     def reset(self) -> None:
         """Forget the frames before: the next picture stands alone."""
         self._thumb = self._last = None
+        self.memory.forget()
 
     def close(self) -> None:
         """Free the engines."""
@@ -157,6 +161,9 @@ class Registrar:
             self._last = None
             reason = refusal(answer.verdict.features) if answer else Reason.IMPLAUSIBLE
             return _lost(reason, watch, cut=cut, verdict=answer.verdict if answer else None, dense_ran=dense_ran)
+        if self.steady:
+            answer = self.steadied(seen, answer)
+            watch.lap("steady")
         self._last = answer.image_from_field
         source = np.linalg.inv(answer.image_from_field) @ picture.net_from_source
         return Registration(
@@ -177,12 +184,12 @@ class Registrar:
             return Reason.NO_FIELD
         keypoints = read_keypoints(cells, self.field)
         width = self.size[0]
-        h, inlier = robust(keypoints.field_m, keypoints.image_px, keypoints.score, 0.0125 * width)
+        h, inlier = estimate(keypoints.field_m, keypoints.image_px, keypoints.score, 0.0125 * width)
         chosen = thin(cells)
         px, m, sigma = cells.image_px[chosen], cells.field_m[chosen], cells.sigma_m[chosen]
         if h is None or inlier.sum() < 6:
             # a picture with too few grid points: the cells themselves
-            h, inlier = robust(m, px, 1 / (1 + sigma.mean(1)), 0.0125 * width)
+            h, inlier = estimate(m, px, 1 / (1 + sigma.mean(1)), 0.0125 * width)
             if h is None or inlier.sum() < 0.25 * len(m):
                 return Reason.FEW_KEYPOINTS
         h = _facing(h, px)
@@ -200,9 +207,7 @@ class Registrar:
     def _decide(self, seen: Observation, watch: Stopwatch) -> tuple[Candidate | None, State, bool]:
         """Verify, refine where needed or told, and choose."""
         t = self.thresholds
-        first = self.try_out(seen, seen.start)
-        if first is not None:
-            first = self.polished(seen, first)
+        first = self.first_candidate(seen)
         watch.lap("verify")
         good = first is not None and first.verdict.score >= t.verified
         if self.refine_mode == "never" or (good and self.refine_mode == "auto"):
@@ -242,7 +247,34 @@ class Registrar:
         anchors = seen.keypoints.field_m
         moved = refine.on_distances(start, distances, self.lines, anchors, self.size)
         second = self.try_out(seen, _facing(moved, seen.cells.image_px))
-        return None if second is None else self.polished(seen, second)
+        if second is None:
+            return None
+        if self.steady:
+            second = self.steadied(seen, second)
+        return self.polished(seen, second)
+
+    def first_candidate(self, seen: Observation) -> Candidate | None:
+        """The keypoints' homography, or the camera nearest to it where the picture likes that better."""
+        first = self.try_out(seen, seen.start)
+        if self.steady:
+            camera = self._camera_of_keypoints(seen)
+            other = None if camera is None else self.try_out(seen, camera)
+            if other is not None and (first is None or _improves(other, first)):
+                first = other
+        return None if first is None else self.polished(seen, first)
+
+    def _camera_of_keypoints(self, seen: Observation) -> Matrix | None:
+        """The most probable camera given the keypoints alone; network pixels."""
+        p = seen.picture
+        size = (p.grey.shape[1], p.grey.shape[0])
+        check = p.check_from_source @ np.linalg.inv(p.net_from_source)
+        prior = self.memory.prior(cam.usual(size))
+        theta = cam.decompose(check @ seen.start, size, prior.mean[1])
+        if theta is None:
+            return None
+        theta, _ = cam.fit(theta, self._keypoint_pull(seen.keypoints, check), prior, size)
+        camera: Matrix = np.linalg.inv(check) @ cam.compose(theta, size)
+        return camera
 
     def try_out(self, seen: Observation, image_from_field: Matrix) -> Candidate | None:
         """Judge a homography (network pixels); None when no camera could have it."""
@@ -273,8 +305,68 @@ class Registrar:
             better = self.try_out(seen, back @ moved)
             if better is None or not _improves(better, candidate):
                 break
+            gained = candidate.evidence.residual_px - better.evidence.residual_px
             candidate = better
+            if gained < 0.3:
+                break
         return candidate
+
+    def steadied(self, seen: Observation, candidate: Candidate) -> Candidate:
+        """The candidate as a camera could have it: what the lines leave open, lens and tripod close.
+
+        Kept when the picture bears it out as well as the free homography; the shot's memory learns from it.
+        """
+        p = seen.picture
+        size = (p.grey.shape[1], p.grey.shape[0])
+        check = p.check_from_source @ np.linalg.inv(p.net_from_source)
+        known = cam.usual(size)
+        theta = cam.decompose(check @ candidate.image_from_field, size, known.mean[1])
+        if theta is None:
+            return candidate
+        remembered = self.memory.frames >= 3
+        for prior in (self.memory.prior(known), known) if remembered else (known,):
+            best, information = candidate, None
+            for _ in range(2):
+                pull = self._pull(seen, best, check)
+                theta_new, information = cam.fit(theta, pull, prior, size)
+                trial = self.try_out(seen, np.linalg.inv(check) @ cam.compose(theta_new, size))
+                if trial is None or not _as_good(trial, candidate):
+                    break
+                best, theta = trial, theta_new
+            if best is not candidate and information is not None:
+                if best.verdict.score >= self.thresholds.verified:
+                    self.memory.add(theta, information)
+                return best
+            if prior is not known:
+                self.memory.contradict()
+        return candidate
+
+    def _pull(self, seen: Observation, candidate: Candidate, check: Matrix) -> cam.Pull:
+        """Ridges (across the line only) and keypoints (both ways) as measurements in the checked picture."""
+        e = candidate.evidence
+        on = e.found
+        p = e.projected
+        n = int(on.sum())
+        k = self._keypoint_pull(seen.keypoints, check)
+        return cam.Pull(
+            np.r_[self.lines.position_m[p.index[on]], k.field_m],
+            np.r_[p.image_px[on] + e.offset_px[on, None] * p.normal[on], k.image_px],
+            np.r_[p.normal[on], k.direction],
+            np.r_[np.full(n, 0.7), k.deviation_px],
+            np.r_[np.full(n, min(1.0, 60 / max(n, 1))), k.weight],
+        )
+
+    def _keypoint_pull(self, keypoints: Keypoints, check: Matrix) -> cam.Pull:
+        """Keypoints as measurements of both directions; they err together, so ten of them count in all."""
+        at = keypoints.image_px @ check[:2, :2].T + check[:2, 2]
+        m = len(keypoints.score)
+        return cam.Pull(
+            np.r_[keypoints.field_m, keypoints.field_m],
+            np.r_[at, at],
+            np.repeat(np.eye(2), m, axis=0),
+            np.tile(4.0 / np.maximum(keypoints.score, 0.05), 2),
+            np.full(2 * m, min(1.0, 10 / max(m, 1))),
+        )
 
     def _quality(self, answer: Candidate, seen: Observation) -> Quality:
         f = answer.verdict.features
@@ -313,6 +405,12 @@ def _improves(new: Candidate, old: Candidate) -> bool:
     a, b = new.evidence, old.evidence
     gain = (a.support - b.support) + 0.15 * (min(b.residual_px, 4.0) - min(a.residual_px, 4.0))
     return gain > 0
+
+
+def _as_good(new: Candidate, old: Candidate) -> bool:
+    """Hardly fewer lines borne out, hardly farther off."""
+    a, b = new.evidence, old.evidence
+    return a.support >= b.support - 0.04 and min(a.residual_px, 4.0) <= min(b.residual_px, 4.0) + 0.25
 
 
 def _facing(image_from_field: Matrix, image_px: NDArray[np.float64]) -> Matrix:

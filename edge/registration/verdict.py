@@ -100,9 +100,9 @@ def measure(
 
 def overlap(image_from_field: Matrix, cells: CoordinateMap, field: Field, size: tuple[int, int]) -> float:
     """Intersection over union of the projected field and the cells that the network calls field."""
-    rows, columns = cells.shape
+    rows, columns = cells.mask.shape
     stride = size[0] / columns
-    v, u = np.mgrid[0:rows:2, 0:columns:2]
+    v, u = np.mgrid[0:rows:3, 0:columns:3]
     pixels = np.stack([u.ravel(), v.ravel()], 1) * stride + (stride - 1) / 2
     back = np.linalg.inv(image_from_field)
     q = pixels @ back[:, :2].T + back[:, 2]
@@ -110,10 +110,7 @@ def overlap(image_from_field: Matrix, cells: CoordinateMap, field: Field, size: 
     # the field is in front of the camera where the weight has the sign of the inverse's at a field point
     front = (p @ image_from_field[2, :2] + image_from_field[2, 2]) > 0
     on = front & (np.abs(p) <= [field.length_m / 2, field.width_m / 2]).all(1)
-    seen = np.zeros((rows, columns), bool)
-    index = np.rint((cells.image_px - (stride - 1) / 2) / stride).astype(int)
-    seen[index[:, 1], index[:, 0]] = True
-    mask = seen[::2, ::2].ravel()
+    mask = cells.mask[::3, ::3].ravel()
     union = (mask | on).sum()
     return float((mask & on).sum() / union) if union else 0.0
 
