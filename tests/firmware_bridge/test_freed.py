@@ -30,7 +30,7 @@ _POSITIONS = st.builds(
 
 
 def packet(fields: str, kind: str = "D1 01") -> bytes:
-    """A message from its fields' hex digits, with its checksum computed independently of the codec."""
+    """A message from its fields' hex digits, with a checksum computed here."""
     body = bytes.fromhex(kind + fields)
     return body + bytes([(0x40 - sum(body)) % 256])
 
@@ -52,7 +52,9 @@ MANUAL = [
 
 
 @pytest.mark.parametrize(("offset", "digits", "field", "value"), MANUAL)
-def test_each_field_stands_where_the_manual_has_it(offset: int, digits: str, field: str, value: float) -> None:
+def test_each_field_stands_where_the_manual_has_it(
+    offset: int, digits: str, field: str, value: float
+) -> None:
     fields = bytearray(26)
     fields[offset : offset + len(digits) // 2] = bytes.fromhex(digits)
     data = packet(fields.hex())
@@ -74,7 +76,9 @@ def test_each_field_stands_where_the_manual_has_it(offset: int, digits: str, fie
 def test_radamec_angles_as_in_the_manual(digits: str, field: str, value: float) -> None:
     zero = "080000"
     pan, tilt = (digits, zero) if field == "pan_deg" else (zero, digits)
-    data = packet(pan + tilt + "000001" + "000002" + "000336" + "0001 0002 0003 FFFF 0000 BEEF", "A2 07")
+    data = packet(
+        pan + tilt + "000001" + "000002" + "000336" + "0001 0002 0003 FFFF 0000 BEEF", "A2 07"
+    )
     message = freed.decode(data)
     assert isinstance(message, RadamecPosition)
     assert getattr(message, field) == value
@@ -150,7 +154,9 @@ def test_round_trip(position: FreeDPosition) -> None:
 
 
 @given(st.binary(max_size=40), st.booleans(), st.booleans())
-def test_any_bytes_give_a_message_or_a_protocol_error(data: bytes, off: bool, trailing: bool) -> None:
+def test_any_bytes_give_a_message_or_a_protocol_error(
+    data: bytes, off: bool, trailing: bool
+) -> None:
     try:
         message = freed.decode(data, check="off" if off else "strict", trailing=trailing)
     except ProtocolError:

@@ -1,4 +1,4 @@
-"""OpenTrackIO on the wire: reference packets, segments in both numbering styles, any bytes at all."""
+"""OpenTrackIO on the wire: reference packets, both numbering styles, any bytes at all."""
 
 from __future__ import annotations
 
@@ -36,10 +36,14 @@ def test_reference_packets(row: dict[str, object]) -> None:
 def test_json_and_cbor_of_the_reference_say_the_same() -> None:
     samples = []
     for encoding in ("json", "cbor"):
-        segment = otio.decode_segment((PACKETS / f"recommended_static.{encoding}.seg0of1.bin").read_bytes())
+        segment = otio.decode_segment(
+            (PACKETS / f"recommended_static.{encoding}.seg0of1.bin").read_bytes()
+        )
         sample = otio.parse_payload(segment.encoding, segment.payload)
         # each packet was made with identifiers of its own
-        samples.append({key: value for key, value in sample.items() if key not in {"sampleId", "sourceId"}})
+        samples.append(
+            {key: value for key, value in sample.items() if key not in {"sampleId", "sourceId"}}
+        )
     assert samples[0] == samples[1]
     assert samples[0]["lens"]["pinholeFocalLength"] == 24.305
 
@@ -84,7 +88,7 @@ def test_damaged_packets_are_refused(data: bytes, problem: str) -> None:
 
 
 def segments(payload: bytes, sequence: int, *, per_packet: bool, mtu: int = 10) -> list[Segment]:
-    """A sample in segments: with one number for all (as one device sends) or one more each (the reference)."""
+    """A sample in segments: one number for all, as a device sends, or one more for each."""
     whole = otio.split(payload, Encoding.JSON, sequence, mtu=mtu)
     return [
         Segment(s.encoding, (sequence + i * per_packet) & 0xFFFF, s.offset, s.last, s.payload)
@@ -186,7 +190,9 @@ def test_cbor_without_its_extra_is_refused_by_name(monkeypatch: pytest.MonkeyPat
     st.booleans(),
     st.binary(min_size=1, max_size=64),
 )
-def test_segment_round_trip(encoding: Encoding, sequence: int, offset: int, last: bool, payload: bytes) -> None:
+def test_segment_round_trip(
+    encoding: Encoding, sequence: int, offset: int, last: bool, payload: bytes
+) -> None:
     segment = Segment(encoding, sequence, offset, last, payload)
     assert otio.decode_segment(otio.encode_segment(segment)) == segment
 
@@ -209,7 +215,13 @@ def test_any_payload_gives_a_sample_or_a_protocol_error(encoding: Encoding, payl
     assert isinstance(sample, dict)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40), st.booleans(), st.binary(min_size=1, max_size=8))))
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 3), st.integers(0, 40), st.booleans(), st.binary(min_size=1, max_size=8)
+        )
+    )
+)
 def test_any_order_of_segments_is_survived(rows: list[tuple[int, int, bool, bytes]]) -> None:
     joiner = Reassembler(senders=2)
     for sequence, offset, last, payload in rows:

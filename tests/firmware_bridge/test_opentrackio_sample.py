@@ -1,4 +1,4 @@
-"""What a sample says: the specification's examples, devices that break the schema, and what we build."""
+"""What a sample says: the specification's examples, odd devices, and what we build."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ EXAMPLES = DATA / "spec_examples"
 
 
 def example(name: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads((EXAMPLES / f"{name}_example.v1.0.1.json").read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = json.loads(
+        (EXAMPLES / f"{name}_example.v1.0.1.json").read_text(encoding="utf-8")
+    )
     return loaded
 
 
@@ -52,36 +54,65 @@ def test_complete_examples_read_without_violations(name: str) -> None:
 
 def test_transforms_are_composed_in_order() -> None:
     arm = {"translation": {"x": 0, "y": 0, "z": 2}, "rotation": {"pan": 90, "tilt": 0, "roll": 0}}
-    head = {"translation": {"x": 0, "y": 5, "z": 0}, "rotation": {"pan": 10, "tilt": -20, "roll": 3}}
+    head = {
+        "translation": {"x": 0, "y": 5, "z": 0},
+        "rotation": {"pan": 10, "tilt": -20, "roll": 3},
+    }
     sample = read_sample({"transforms": [arm, head]})
     # the arm looks to +x, so that five metres forward of it are five metres along x
     assert sample.position_m == pytest.approx((5, 0, 2))
     assert (sample.pan_deg, sample.tilt_deg, sample.roll_deg) == pytest.approx((100, -20, 3))
 
 
-@pytest.mark.parametrize(("pan", "tilt", "roll"), [(0, 0, 0), (30, -10, 2), (-170, 60, -5), (179, -89, 10)])
+@pytest.mark.parametrize(
+    ("pan", "tilt", "roll"), [(0, 0, 0), (30, -10, 2), (-170, 60, -5), (179, -89, 10)]
+)
 def test_angles_survive_the_matrix(pan: float, tilt: float, roll: float) -> None:
     assert angles_of(camera_axes(pan, tilt, roll)) == pytest.approx((pan, tilt, roll))
 
 
 DEVIATIONS: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     # seen on a real device, or easy to imagine: (sample, violation, what is still read)
-    ({"lens": {"pinholeFocalLength": 0.0, "focusDistance": 4095}}, "lens.pinholeFocalLength", {"focus_m": 4095.0}),
-    ({"lens": {"encoders": {"zoom": 1.5}}, "sourceNumber": 3}, "lens.encoders.zoom", {"source_number": 3}),
-    ({"timing": {"sequenceNumber": -1, "sampleRate": {"num": 50, "denom": 1}}}, "timing.sequenceNumber", {"rate": (50, 1)}),
+    (
+        {"lens": {"pinholeFocalLength": 0.0, "focusDistance": 4095}},
+        "lens.pinholeFocalLength",
+        {"focus_m": 4095.0},
+    ),
+    (
+        {"lens": {"encoders": {"zoom": 1.5}}, "sourceNumber": 3},
+        "lens.encoders.zoom",
+        {"source_number": 3},
+    ),
+    (
+        {"timing": {"sequenceNumber": -1, "sampleRate": {"num": 50, "denom": 1}}},
+        "timing.sequenceNumber",
+        {"rate": (50, 1)},
+    ),
     ({"timing": [], "sourceNumber": 3}, "timing.sampleRate.num", {"source_number": 3}),
     ({"transforms": "none"}, "transforms", {"position_m": None}),
     ({"transforms": [1]}, "transforms.0", {"position_m": None}),
-    ({"transforms": [{"translation": [1, 2, 3]}]}, "transforms.0.translation", {"position_m": None}),
-    ({"transforms": [{"translation": {"x": True}, "rotation": {"pan": 3}}]}, "transforms.0.translation.x", {"pan_deg": 3.0}),
+    (
+        {"transforms": [{"translation": [1, 2, 3]}]},
+        "transforms.0.translation",
+        {"position_m": None},
+    ),
+    (
+        {"transforms": [{"translation": {"x": True}, "rotation": {"pan": 3}}]},
+        "transforms.0.translation.x",
+        {"pan_deg": 3.0},
+    ),
     ({"lens": {"pinholeFocalLength": 10**400}}, "lens.pinholeFocalLength", {"focal_mm": None}),
     ({"lens": {"distortion": [{"radial": 4}]}}, "lens.distortion.0.radial", {"radial": ()}),
     ({"tracker": {"status": ""}}, "tracker.status", {"status": ""}),
 ]
 
 
-@pytest.mark.parametrize(("raw", "violation", "read"), DEVIATIONS, ids=[v for _, v, _ in DEVIATIONS])
-def test_deviations_are_named_and_the_rest_is_read(raw: dict[str, Any], violation: str, read: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("raw", "violation", "read"), DEVIATIONS, ids=[v for _, v, _ in DEVIATIONS]
+)
+def test_deviations_are_named_and_the_rest_is_read(
+    raw: dict[str, Any], violation: str, read: dict[str, Any]
+) -> None:
     sample = read_sample(raw)
     assert violation in sample.violations
     assert {name: getattr(sample, name) for name in read} == read
@@ -137,7 +168,9 @@ def test_what_we_build_fits_the_schema_and_reads_back(sample: TrackSample) -> No
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 _KEYS = ["static", "tracker", "timing", "lens", "sampleId", "sourceNumber", "transforms"]
@@ -153,7 +186,9 @@ def test_any_one_field_replaced_by_anything_is_survived(name: str, data: st.Data
     raw = example(name)
     node: Any = raw
     while True:
-        key = data.draw(st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node))))
+        key = data.draw(
+            st.sampled_from(sorted(node) if isinstance(node, dict) else range(len(node)))
+        )
         if not (isinstance(node[key], dict | list) and node[key]) or data.draw(st.booleans()):
             node[key] = data.draw(_JSON)
             break

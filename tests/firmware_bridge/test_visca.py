@@ -19,7 +19,10 @@ from firmware_bridge.codecs.visca import Packet, PayloadType, Reply, ReplyKind
         ("0201 0001 00000007 01", Packet(PayloadType.CONTROL_REPLY, 7, b"\x01")),
         ("0200 0002 00000009 0F01", Packet(PayloadType.CONTROL, 9, visca.SEQUENCE_ABNORMAL)),
         ("0200 0002 00000009 0F02", Packet(PayloadType.CONTROL, 9, visca.TYPE_ABNORMAL)),
-        ("0100 0006 00000001 8101040002FF", Packet(PayloadType.COMMAND, 1, bytes.fromhex("8101040002FF"))),
+        (
+            "0100 0006 00000001 8101040002FF",
+            Packet(PayloadType.COMMAND, 1, bytes.fromhex("8101040002FF")),
+        ),
         ("0110 0005 00000002 81090612FF", Packet(PayloadType.INQUIRY, 2, visca.PAN_TILT_INQUIRY)),
         (
             "0100 0009 00000053 8101060100010302FF",
@@ -58,7 +61,10 @@ def test_errors_are_named() -> None:
     assert names == {"syntax", "not executable", "error 77"}
 
 
-@pytest.mark.parametrize("digits", ["", "90 FF", "90 41", "10 41 FF", "90 FF 41 FF", "90 70 FF", "90 60 FF", "90 41 00 FF"])
+@pytest.mark.parametrize(
+    "digits",
+    ["", "90 FF", "90 41", "10 41 FF", "90 FF 41 FF", "90 70 FF", "90 60 FF", "90 41 00 FF"],
+)
 def test_malformed_replies_are_refused(digits: str) -> None:
     with pytest.raises(ProtocolError):
         visca.decode_reply(bytes.fromhex(digits))
@@ -100,7 +106,9 @@ def test_lens_block_of_a_trace() -> None:
 
 
 def test_version_and_position() -> None:
-    assert visca.decode_version(bytes.fromhex("00010511020002")) == visca.Version(1, 0x0511, 0x0200, 2)
+    assert visca.decode_version(bytes.fromhex("00010511020002")) == visca.Version(
+        1, 0x0511, 0x0200, 2
+    )
     assert visca.decode_position(bytes.fromhex("04000000")) == 0x4000
     for data in (b"", b"\0" * 5):
         with pytest.raises(ProtocolError):
