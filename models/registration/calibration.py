@@ -1,0 +1,34 @@
+"""Calibration pictures for the quantizer: rendered views as the network's input sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from edge.errors import UsageError
+from edge.types import Image
+from models.registration.views import ViewRenderer
+
+SEED = 50_001
+"""Added to the caller's seed: neither a training's, the verdict's calibration's nor the held-out set's."""
+SIZE = (320, 192)
+"""Width and height of the network's picture."""
+NEGATIVES = 0.09
+"""Share of pictures without a field, as in the training."""
+SPORTS = ("soccer",)
+_BATCH = 8
+
+
+def frames(sport: str, n: int, seed: int = 0, *, size: tuple[int, int] = SIZE) -> Iterator[Image]:
+    """Yield `n` seeded pictures, (h, w, 3) uint8 BGR at `size` (width, height).
+
+    They are drawn from the training's prior of cameras, fields and negatives, with all the faults of lens and codec.
+    Raises UsageError for a sport that no view is rendered of.
+    """
+    if sport not in SPORTS:
+        raise UsageError(f"no views of {sport!r} are rendered: known are {', '.join(SPORTS)}")
+    renderer = ViewRenderer(SEED + seed, *size, negatives=NEGATIVES)
+    made = 0
+    while made < n:
+        batch = renderer.batch(min(_BATCH, n - made))
+        yield from batch.image
+        made += len(batch.image)
