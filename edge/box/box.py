@@ -17,6 +17,7 @@ from edge.box.publication import Publication
 from edge.box.readers import reader_for
 from edge.box.sink_thread import SinkThread
 from edge.box.sources import plan_source
+from edge.box.stopping import hidden_from_children
 from edge.box.summary import Summary
 from edge.capture import SourceInfo
 from edge.config import Config
@@ -89,7 +90,8 @@ def run_box(
         # a file is opened first, so that a wrong one fails at once; a camera last, so that no
         # picture grows stale in it while the network loads
         early = None if plan.live else stack.enter_context(closing(plan.open()))
-        broker = stack.enter_context(open_broker(config.broker))
+        with hidden_from_children():
+            broker = stack.enter_context(open_broker(config.broker))
         network = make_network(config)
         stack.callback(network.registrar.close)
         source = early or stack.enter_context(closing(plan.open()))

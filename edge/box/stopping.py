@@ -34,3 +34,18 @@ def stop_on_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def hidden_from_children() -> Iterator[None]:
+    """Hold SIGINT and SIGTERM back, for good in the processes and threads that are started inside.
+
+    A terminal's Ctrl-C and systemd's stop reach every process of the group; a broker that obeyed
+    would be gone before the box could say goodbye through it. A signal that comes meanwhile reaches
+    this process afterwards.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
