@@ -1,15 +1,16 @@
 """The exceptions of Touchline, drawn as a tree.
 
-    TouchlineError                 anything this package raises on purpose; `str()` is one line for a person
-    ├── UsageError                 a wrong call or option (exit code 2)
-    │   └── ConfigError            a configuration file or message that does not validate
-    ├── SourceError                a video source that cannot be opened or read
-    ├── EngineError                an inference engine that cannot load or run a graph
-    ├── BundleError                a model bundle that is missing, damaged or of another format
-    ├── BrokerError                an MQTT broker that cannot be reached or that refuses
-    └── ProtocolError              bytes from a camera or the network that are not what they should be
+    TouchlineError              raised on purpose; `str()` is one line for a person
+    ├── UsageError              a wrong call or option (exit code 2)
+    │   └── ConfigError         a configuration file or message that does not validate
+    ├── SourceError             a video source that cannot be opened or read
+    ├── EngineError             an inference engine that cannot load or run a graph
+    ├── BundleError             a model bundle that is missing, damaged or of another format
+    ├── BrokerError             an MQTT broker that cannot be reached or that refuses
+    └── ProtocolError           bytes from a camera or the network that are not as they should be
 
-A frame that cannot be registered is no error: it is a `Registration` with `state: lost` and a reason.
+A frame that cannot be registered is no error: it is a `Registration`
+with `state: lost` and a reason.
 Each message says what was wrong, where, and what to do about it.
 """
 

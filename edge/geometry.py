@@ -9,7 +9,10 @@ from edge.types import Float
 
 
 def apply_homography(h: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-    """Map (n, 2) points by a (3, 3) homography -> (n, 2); points on the horizon become inf or nan."""
+    """Map (n, 2) points by a (3, 3) homography -> (n, 2).
+
+    Points on the horizon become inf or nan.
+    """
     hm = np.asarray(h, float)
     p = np.asarray(points, float).reshape(-1, 2)
     q = p @ hm[:, :2].T + hm[:, 2]
@@ -19,7 +22,10 @@ def apply_homography(h: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
 
 
 def depth(h: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
-    """Homogeneous weight, (n,), of (n, 2) points under a (3, 3) homography; its sign tells front from behind."""
+    """Homogeneous weight, (n,), of (n, 2) points under a (3, 3) homography.
+
+    Its sign tells front from behind.
+    """
     hm = np.asarray(h, float)
     p = np.asarray(points, float).reshape(-1, 2)
     w: NDArray[np.float64] = p @ hm[2, :2] + hm[2, 2]
@@ -27,7 +33,10 @@ def depth(h: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
 
 
 def orient(image_from_field: ArrayLike, image_px: ArrayLike) -> NDArray[np.float64]:
-    """Scale a (3, 3) homography by ±1 so that what is seen at `image_px` (2,) lies in front of the camera (weight > 0)."""
+    """Scale a homography by ±1 so that what is seen lies in front of the camera.
+
+    (3, 3) and (2,) pixels that show the field: its weight (see `depth`) becomes positive.
+    """
     h = np.asarray(image_from_field, float)
     p = np.linalg.solve(h, np.append(np.asarray(image_px, float), 1.0))
     return h if h[2] @ (p / p[2]) > 0 else -h
@@ -35,7 +44,7 @@ def orient(image_from_field: ArrayLike, image_px: ArrayLike) -> NDArray[np.float
 
 def normalized(h: ArrayLike) -> NDArray[np.float64]:
     """Scale a (3, 3) homography to unit Frobenius norm with a positive last element."""
-    m = np.asarray(h, float)
+    m: NDArray[np.float64] = np.asarray(h, float)
     m = m / np.linalg.norm(m)
     return m if m[2, 2] >= 0 else -m
 
@@ -56,11 +65,16 @@ def field_corners(length_m: float, width_m: float) -> NDArray[np.float64]:
     return np.array([[-x, -y], [x, -y], [x, y], [-x, y]])
 
 
-def visible_polygon(image_from_field: Float, polygon_m: Float, width: int, height: int) -> NDArray[np.float64]:
-    """The part of a convex (n, 2) field polygon that a (width, height) picture shows, (m, 2) in field metres.
+def visible_polygon(
+    image_from_field: Float, polygon_m: Float, width: int, height: int
+) -> NDArray[np.float64]:
+    """The part of a convex (n, 2) field polygon that a (width, height) picture shows, (m.
 
-    Clipping is done on the field by the half planes of the picture's borders and of the horizon, so that points
-    behind the camera never enter. `image_from_field` must be oriented (see `orient`).
+    2) in field metres.
+
+    Clipping is done on the field by the half planes of the picture's borders and of the horizon,
+    so that points behind the camera never enter. `image_from_field` must be oriented (see
+    `orient`).
     """
     r0, r1, r2 = np.asarray(image_from_field, float)
     poly = np.asarray(polygon_m, float)
@@ -72,7 +86,10 @@ def visible_polygon(image_from_field: Float, polygon_m: Float, width: int, heigh
 def clip_half_plane(
     poly: NDArray[np.float64], half_plane: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The part of a convex (n, 2) polygon where a*x + b*y + c >= 0, half_plane = (a, b, c) (Sutherland-Hodgman)."""
+    """The part of a convex (n, 2) polygon where a*x + b*y + c >= 0, half_plane = (a, b.
+
+    C) (Sutherland-Hodgman).
+    """
     if len(poly) == 0:
         return poly
     d = poly @ half_plane[:2] + half_plane[2]

@@ -1,8 +1,8 @@
 """The common language of the pipeline: what a frame, its keypoints and its registration are.
 
-Conventions used everywhere: image pixels have their centres at integers (x right, y down); field coordinates are
-metres with the origin at the field's centre, x along its length, y across it, z up; a homography is named for its
-direction, `p_field ~ field_from_image @ p_image`.
+Conventions used everywhere: image pixels have their centres at integers (x right, y down); field
+coordinates are metres with the origin at the field's centre, x along its length, y across it, z
+up; a homography is named for its direction, `p_field ~ field_from_image @ p_image`.
 """
 
 from __future__ import annotations
@@ -69,7 +69,10 @@ class Frame:
     monotonic_ns: int
     """`time.monotonic_ns()` when the decoded picture was at hand: latency is counted from here."""
     clock_source: str = "host"
-    """Where `capture_ns` comes from: `host` (arrival), `file` (start of processing + pts), `rtcp`, `ptp`."""
+    """Where `capture_ns` comes from.
+
+    `host` (arrival), `file` (start of processing + pts), `rtcp`, `ptp`.
+    """
     uncertainty_ns: int | None = None
     """Half-width of the capture time's error, nanoseconds; None where unknown."""
 
@@ -93,7 +96,10 @@ class Quality:
     """What is known of how good a homography is."""
 
     score: float = 0.0
-    """Calibrated probability, 0..1, that the homography is right (reprojection error under 2 % of the height)."""
+    """Calibrated probability, 0..1.
+
+    That the homography is right (reprojection error under 2 % of the height).
+    """
     inliers: int = 0
     """Keypoints within the inlier threshold."""
     rms_px: float | None = None
@@ -101,7 +107,10 @@ class Quality:
     expected_error_m: float | None = None
     """Expected mean error on the visible field, metres; None where there is no homography."""
     line_support: float | None = None
-    """Share of the predicted field lines that the picture bears out, 0..1; None where the check did not run."""
+    """Share of the predicted field lines that the picture bears out, 0..1.
+
+    None where the check did not run.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +127,7 @@ class Registration:
     cut: bool = False
     """Whether the picture changed so much from the one before that the shot was cut here."""
     latency_ms: Mapping[str, float] = field(default_factory=dict)
-    """Milliseconds spent in each stage: `preprocess`, `infer`, `keypoints`, `verify`, `dense`, `refine`."""
+    """Milliseconds spent in each stage.
+
+    `preprocess`, `infer`, `keypoints`, `verify`, `dense`, `refine`.
+    """

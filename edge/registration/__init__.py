@@ -1,4 +1,7 @@
-"""Registration of the field in a picture: keypoints, homography, verification, refinement, refusal."""
+"""Registration of the field in a picture.
+
+Keypoints, homography, verification, refinement, refusal.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """The camera behind a homography: what lenses and tripods allow, used as a prior.
 
-A homography has eight free elements, a camera with square pixels, the principal point in the middle and a level
-horizon has six, and one whose place is known four. What a picture's lines leave open (how far the field goes on
-beyond the picture) the camera closes. The place and the pixels' aspect are remembered over a shot's frames as a
-Gaussian, each frame adding what it alone can tell (an information filter): a PTZ camera does not move its centre.
+A homography has eight free elements, a camera with square pixels, the principal point in the
+middle and a level horizon has six, and one whose place is known four. What a picture's lines leave
+open (how far the field goes on beyond the picture) the camera closes. The place and the pixels'
+aspect are remembered over a shot's frames as a Gaussian, each frame adding what it alone can tell
+(an information filter): a PTZ camera does not move its centre.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ class Prior:
 
 
 def rotation(pan: float, tilt: float, roll: float) -> Matrix:
-    """(3, 3) camera from field. Pan 0 looks along +y, positive to the right; tilt positive down; radians."""
+    """Camera from field, (3, 3); radians.
+
+    Pan 0 looks along +y, positive to the right; tilt is positive down.
+    """
     sp, cp, st, ct = np.sin(pan), np.cos(pan), np.sin(tilt), np.cos(tilt)
     right = np.array([cp, -sp, 0.0])
     forward = np.array([sp * ct, cp * ct, -st])
@@ -41,21 +45,25 @@ def rotation(pan: float, tilt: float, roll: float) -> Matrix:
 
 
 def compose(theta: Float, size: tuple[int, int]) -> Matrix:
-    """(8,) parameters -> (3, 3) image_from_field in pixels of a picture of `size` (width, height)."""
+    """Parameters (8,) -> image_from_field (3, 3) of a picture of `size` (width, height)."""
     width, height = size
     r = rotation(*theta[2:5])
     f = np.exp(theta[0]) * width
-    k = np.array([[f, 0, (width - 1) / 2], [0, f * np.exp(theta[1]), (height - 1) / 2], [0, 0, 1.0]])
+    k = np.array(
+        [[f, 0, (width - 1) / 2], [0, f * np.exp(theta[1]), (height - 1) / 2], [0, 0, 1.0]]
+    )
     h: Matrix = k @ np.column_stack([r[:, 0], r[:, 1], -r @ theta[5:8]])
     return h
 
 
 def decompose(image_from_field: Matrix, size: tuple[int, int], log_aspect: float) -> Float | None:
-    """(3, 3) homography -> (8,) parameters with the aspect given, or None where no such camera fits.
+    """(3, 3) homography -> (8,) parameters with the aspect given.
 
-    The focal length is the least-squares solution of the two conditions on the rotation's columns (Zhang 2000, eq. 3
-    and 4), the principal point in the middle. A level camera's homography does not tell the pixels' aspect: for no
-    roll the two conditions are proportional.
+    Or None where no such camera fits.
+
+    The focal length is the least-squares solution of the two conditions on the rotation's columns
+    (Zhang 2000, eq. 3 and 4), the principal point in the middle. A level camera's homography does
+    not tell the pixels' aspect: for no roll the two conditions are proportional.
     """
     width, height = size
     stretch = np.exp(log_aspect)
@@ -81,15 +89,13 @@ def decompose(image_from_field: Matrix, size: tuple[int, int], log_aspect: float
             pan, tilt = np.arctan2(r[2, 0], r[2, 1]), -np.arcsin(np.clip(r[2, 2], -1, 1))
             level = rotation(pan, tilt, 0.0)
             roll = np.arctan2(r[0] @ level[1], r[0] @ level[0])
-            return np.array(
-                [-0.5 * np.log(inverse_square), log_aspect, pan, tilt, roll, *centre]
-            )
+            return np.array([-0.5 * np.log(inverse_square), log_aspect, pan, tilt, roll, *centre])
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """Measurements that move the camera: m field points and where along a direction they were seen."""
+    """Measurements that move the camera: m field points, seen along a direction each."""
 
     field_m: Float
     """(m, 2)."""
@@ -103,10 +109,15 @@ class Pull:
     """(m,) less than 1 where neighbours repeat each other."""
 
 
-def fit(theta: Float, pull: Pull, prior: Prior, size: tuple[int, int], iterations: int = 5) -> tuple[Float, Matrix]:
-    """Maximum a posteriori camera by damped Gauss-Newton -> (8,) parameters and their (8, 8) information.
+def fit(
+    theta: Float, pull: Pull, prior: Prior, size: tuple[int, int], iterations: int = 5
+) -> tuple[Float, Matrix]:
+    """Maximum a posteriori camera by damped Gauss-Newton.
 
-    Residuals are robust (Geman-McClure at three deviations). The information returned is the measurements' alone.
+    Gives (8,) parameters and their (8, 8) information.
+
+    Residuals are robust (Geman-McClure at three deviations). The information returned is the
+    measurements' alone.
     """
     best, system = theta, _system(theta, pull, size)
     cost = system[2] + _prior_cost(theta, prior)
@@ -158,9 +169,10 @@ def _project(theta: Float, points: Float, size: tuple[int, int]) -> Float:
 
 
 def usual(size: tuple[int, int]) -> Prior:
-    """What is known of a camera beside any field before it has shown anything, for a picture of `size`.
+    """What is known of a camera beside any field before it has shown a picture of `size`.
 
-    Pixels are square, but for nearly square pictures: those are wide ones that somebody squeezed (or anamorphic).
+    Pixels are square, but for nearly square pictures: those are wide ones that somebody squeezed
+    (or anamorphic).
     """
     shape = size[0] / size[1]
     squeezed = 0.9 < shape < 1.3
@@ -173,9 +185,9 @@ def usual(size: tuple[int, int]) -> Prior:
 class CameraMemory:
     """What a shot has told of the camera's place and aspect; a pure information filter.
 
-    Frames repeat each other, so each adds only a part of its information. An answer that contradicts what is
-    remembered is counted; after `patience` of them in a row the memory starts anew (the camera was moved, or another
-    one is on air).
+    Frames repeat each other, so each adds only a part of its information. An answer that
+    contradicts what is remembered is counted; after `patience` of them in a row the memory starts
+    anew (the camera was moved, or another one is on air).
     """
 
     def __init__(self, *, part: float = 0.08, patience: int = 12, drift_m: float = 0.25) -> None:
@@ -215,7 +227,8 @@ class CameraMemory:
         i = self.INDEX
         rest = np.setdiff1d(np.arange(8), i)
         inner = information[np.ix_(rest, rest)] + 1e-9 * np.eye(4)
-        # what the frame tells of place and aspect once its own pan, tilt, roll and focal length are free
+        # what the frame tells of place and aspect once its own pan, tilt, roll and focal length
+        # are free
         told = information[np.ix_(i, i)] - information[np.ix_(i, rest)] @ np.linalg.solve(
             inner, information[np.ix_(rest, i)]
         )

@@ -1,8 +1,11 @@
-"""The second, independent check: does the picture itself show lines where the homography says that they are?
+"""The second, independent check.
 
-The network has no part in it. Points are laid along the projected markings; across each, a profile of the grey
-picture is read, and a ridge (brighter than both its sides) is looked for. The same is done beside the lines, which
-tells how often chance finds one. Edges of mowing stripes, boards and shadows are no ridges.
+Does the picture itself show lines where the homography says that they are?
+
+The network has no part in it. Points are laid along the projected markings; across each, a profile
+of the grey picture is read, and a ridge (brighter than both its sides) is looked for. The same is
+done beside the lines, which tells how often chance finds one. Edges of mowing stripes, boards and
+shadows are no ridges.
 """
 
 from __future__ import annotations
@@ -51,7 +54,10 @@ class LinePoints:
             widths.append(np.full(int(keep.sum()), field.markings[k].width_m))
             numbers.append(np.full(int(keep.sum()), k))
         return cls(
-            np.concatenate(middles), np.concatenate(tangents), np.concatenate(widths), np.concatenate(numbers)
+            np.concatenate(middles),
+            np.concatenate(tangents),
+            np.concatenate(widths),
+            np.concatenate(numbers),
         )
 
 
@@ -80,7 +86,7 @@ class Evidence:
     chance: float
     """The same share beside the lines."""
     residual_px: float
-    """Median distance of the ridges from where the lines should be, pixels of the checked picture."""
+    """Median distance of ridges from where lines should be, pixels of the checked picture."""
     markings: int
     """Markings of which at least half the points are borne out."""
     spread: float
@@ -95,7 +101,10 @@ class Evidence:
 def project(
     lines: LinePoints, image_from_field: Matrix, width: int, height: int, most: int = MOST_POINTS
 ) -> Projected:
-    """The line points that lie in the picture, at most `most`, evenly along the lines as the picture shows them."""
+    """The line points that lie in the picture, at most `most`.
+
+    Evenly along the lines as the picture shows them.
+    """
     h = image_from_field
     p = lines.position_m
     q = p @ h[:, :2].T + h[:, 2]
@@ -103,7 +112,13 @@ def project(
     front = z > 1e-9
     safe = np.where(front, z, 1.0)
     xy = q[:, :2] / safe[:, None]
-    inside = front & (xy[:, 0] >= 4) & (xy[:, 0] <= width - 5) & (xy[:, 1] >= 4) & (xy[:, 1] <= height - 5)
+    inside = (
+        front
+        & (xy[:, 0] >= 4)
+        & (xy[:, 0] <= width - 5)
+        & (xy[:, 1] >= 4)
+        & (xy[:, 1] <= height - 5)
+    )
     index = np.flatnonzero(inside)
     xy, z, t = xy[index], z[index], lines.tangent[index]
     along = _push(h, xy, z, t)
@@ -114,7 +129,13 @@ def project(
         marks = (np.arange(most) + 0.5) * travelled[-1] / most
         pick = np.searchsorted(travelled, marks)
         pick = pick[np.append(True, np.diff(pick) > 0)]
-        index, xy, along, across, length = index[pick], xy[pick], along[pick], across[pick], length[pick]
+        index, xy, along, across, length = (
+            index[pick],
+            xy[pick],
+            along[pick],
+            across[pick],
+            length[pick],
+        )
     unit = along / np.maximum(length, 1e-12)[:, None]
     normal = np.stack([-unit[:, 1], unit[:, 0]], 1)
     width_px = np.abs((across * normal).sum(1)) * lines.width_m[index]
@@ -128,11 +149,13 @@ def _push(h: Matrix, xy: Float, z: Float, direction: Float) -> Float:
     return pushed
 
 
-def check(grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.0, contrast: float = 4.0) -> Evidence:
+def check(
+    grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.0, contrast: float = 4.0
+) -> Evidence:
     """Look for ridges within `reach_px` of the projected points of a (height, width) grey picture.
 
-    `contrast` is what a ridge must stand above both its sides, in grey levels, or 2.5 times the picture's own noise
-    across the lines, whichever is more.
+    `contrast` is what a ridge must stand above both its sides, in grey levels, or 2.5 times the
+    picture's own noise across the lines, whichever is more.
     """
     height, width = grey.shape
     m = len(projected.index)
@@ -144,7 +167,9 @@ def check(grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.
     offsets = np.arange(-half, half + 1) * STEP_PX
     at = projected.image_px[:, None] + offsets[None, :, None] * projected.normal[:, None]
     at32 = at.astype(np.float32)
-    profile = cv2.remap(grey, at32[..., 0], at32[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    profile = cv2.remap(
+        grey, at32[..., 0], at32[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     p = cv2.filter2D(profile.astype(np.float32), -1, SMOOTH)
     ridge = np.full_like(p, -255.0)
     # sides must lie outside the paint: two bands of paint width, near and far
@@ -154,7 +179,10 @@ def check(grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.
             c = p[rows, side:-side]
             ridge[rows, side:-side] = c - np.maximum(p[rows, : -2 * side], p[rows, 2 * side :])
     middle = slice(half - window, half + window + 1)
-    beside = [slice(half - 3 * window - 2, half - window - 1), slice(half + window + 2, half + 3 * window + 3)]
+    beside = [
+        slice(half - 3 * window - 2, half - window - 1),
+        slice(half + window + 2, half + 3 * window + 3),
+    ]
     noise = 1.4826 * float(np.median(np.abs(np.diff(p[:, ::2], axis=1)))) + 1e-3
     level = max(contrast, 2.5 * noise)
     best = ridge[:, middle]
@@ -166,14 +194,21 @@ def check(grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.
     a = best[rows_, np.maximum(k - 1, 0)]
     b = best[rows_, np.minimum(k + 1, 2 * window)]
     bend = a - 2 * peak + b
-    shift = np.where(inner & (bend < -1e-3), 0.5 * (a - b) / np.where(bend < -1e-3, bend, -1.0), 0.0)
+    shift = np.where(
+        inner & (bend < -1e-3), 0.5 * (a - b) / np.where(bend < -1e-3, bend, -1.0), 0.0
+    )
     offset = np.where(found, (k - window + np.clip(shift, -0.5, 0.5)) * STEP_PX, 0.0)
     chance = float(np.mean([(ridge[:, s].max(1) > level).mean() for s in beside]))
     return _summary(projected, found, offset, chance, width, height)
 
 
 def _summary(
-    projected: Projected, found: NDArray[np.bool_], offset: Float, chance: float, width: int, height: int
+    projected: Projected,
+    found: NDArray[np.bool_],
+    offset: Float,
+    chance: float,
+    width: int,
+    height: int,
 ) -> Evidence:
     m = len(found)
     residual = float(np.median(np.abs(offset[found]))) if found.any() else float("inf")

@@ -1,4 +1,6 @@
-"""Homographies from weighted correspondences: direct linear solution, robust estimation, maximum likelihood.
+"""Homographies from weighted correspondences.
+
+Direct linear solution, robust estimation, maximum likelihood.
 
 Everything here maps field metres to picture pixels, `image_from_field`; the caller inverts.
 """
@@ -16,14 +18,20 @@ Matrix = NDArray[np.float64]
 
 
 def normalizer(points: Float) -> Matrix:
-    """Similarity that centres (n, 2) points and gives them unit mean distance times sqrt 2 (Hartley 1997)."""
+    """Similarity that centres points, (n, 2), and scales them to mean distance sqrt 2.
+
+    After Hartley (1997).
+    """
     centre = points.mean(0)
     scale = np.sqrt(2) / max(float(np.linalg.norm(points - centre, axis=1).mean()), 1e-9)
     return np.array([[scale, 0, -scale * centre[0]], [0, scale, -scale * centre[1]], [0, 0, 1]])
 
 
 def direct(source: Float, target: Float, weight: Float | None = None) -> Matrix | None:
-    """Weighted direct linear transform of (n, 2) points, n >= 4; None where the points fix no homography."""
+    """Weighted direct linear transform of (n, 2) points, n >= 4.
+
+    None where the points fix no homography.
+    """
     if len(source) < 4:
         return None
     s, t = normalizer(source), normalizer(target)
@@ -45,8 +53,9 @@ def estimate(
 ) -> tuple[Matrix | None, NDArray[np.bool_]]:
     """Weighted robust homography of keypoints -> homography and (n,) inliers within `threshold_px`.
 
-    The network errs smoothly far more often than wildly: a reweighted direct solution finds the answer in a tenth of
-    RANSAC's time, and RANSAC is left for the frames where fewer than 70 % of the keypoints agree with it.
+    The network errs smoothly far more often than wildly: a reweighted direct solution finds the
+    answer in a tenth of RANSAC's time, and RANSAC is left for the frames where fewer than 70 % of
+    the keypoints agree with it.
     """
     weight = score.copy()
     inlier = np.zeros(len(score), bool)
@@ -66,7 +75,9 @@ def estimate(
 def robust(
     field_m: Float, image_px: Float, score: Float, threshold_px: float
 ) -> tuple[Matrix | None, NDArray[np.bool_]]:
-    """RANSAC over the keypoints, then a fit of its inliers weighted by score -> homography and (n,) inliers.
+    """RANSAC over the keypoints, then a fit of its inliers weighted by score.
+
+    Gives homography and (n,) inliers.
 
     OpenCV's plain RANSAC: the USAC modes of OpenCV 5.0 return None on clean points.
     """
@@ -74,7 +85,13 @@ def robust(
     if n < 4:
         return None, np.zeros(n, bool)
     h, mask = cv2.findHomography(
-        field_m.astype(np.float64), image_px.astype(np.float64), cv2.RANSAC, threshold_px, None, 150, 0.99
+        field_m.astype(np.float64),
+        image_px.astype(np.float64),
+        cv2.RANSAC,
+        threshold_px,
+        None,
+        150,
+        0.99,
     )
     if h is None or mask is None:
         return None, np.zeros(n, bool)
@@ -91,7 +108,7 @@ def robust(
 
 
 def warp_jacobian(points: Float) -> Matrix:
-    """Derivative of (n, 2) points under (I + A) to the eight free elements of A, at A = 0; (n, 2, 8).
+    """Derivative of points under I + A to the eight free elements of A, at A = 0; (n, 2, 8).
 
     A = [[a1, a2, a3], [a4, a5, a6], [a7, a8, 0]] (Baker & Matthews 2004, section 3.4).
     """
@@ -107,14 +124,21 @@ def warp_jacobian(points: Float) -> Matrix:
 
 
 def updated(image_from_field: Matrix, step: Float, scale: Matrix) -> Matrix:
-    """Apply a solved step of eight elements; `scale` (3, 3) maps pixels to the step's normalized coordinates."""
+    """Apply a solved step of eight elements.
+
+    `scale` (3, 3) maps pixels to the step's normalized coordinates.
+    """
     a = np.eye(3) + np.append(step, 0.0).reshape(3, 3)
-    h: Matrix = np.linalg.inv(scale) @ a @ scale @ image_from_field
-    return h / np.linalg.norm(h)
+    h = np.linalg.inv(scale) @ a @ scale @ image_from_field
+    unit: Matrix = h / np.linalg.norm(h)
+    return unit
 
 
 def unit_picture(width: float, height: float) -> Matrix:
-    """Pixels -> coordinates of about ±1 over a width x height picture, same scale along both axes."""
+    """Pixels -> coordinates of about ±1 over a width x height picture.
+
+    Same scale along both axes.
+    """
     s = 2 / width
     return np.array([[s, 0, -s * (width - 1) / 2], [0, s, -s * (height - 1) / 2], [0, 0, 1]])
 
@@ -127,10 +151,11 @@ def polish(
     size: tuple[int, int],
     iterations: int = 4,
 ) -> Matrix:
-    """Maximum-likelihood homography of cells whose field positions carry independent Laplace errors.
+    """Maximum-likelihood homography of cells whose field positions carry Laplace errors.
 
-    field_m, image_px, sigma_m: (n, 2). Iteratively reweighted Gauss-Newton; residuals are taken on the field, where
-    the network errs, over the scale that it predicts; `size` is the picture's (width, height).
+    field_m, image_px, sigma_m: (n, 2). Iteratively reweighted Gauss-Newton; residuals are taken on
+    the field, where the network errs, over the scale that it predicts; `size` is the picture's
+    (width, height).
     """
     scale = unit_picture(*size)
     h = image_from_field

@@ -1,8 +1,11 @@
-"""From the network's coordinate map to keypoints of the field's uniform grid, with sub-pixel positions.
+"""From the network's coordinate map to keypoints of the field's uniform grid.
 
-The map tells, for every cell of a stride-4 lattice, which field position the cell shows, with a scale for its error.
-A keypoint is read off where the map takes its coordinates: the cells around it vote in a weighted local affine fit
-image = a + B (field - keypoint), and a is the keypoint's position. Many cells average, so a is better than a cell.
+With sub-pixel positions.
+
+The map tells, for every cell of a stride-4 lattice, which field position the cell shows, with a
+scale for its error. A keypoint is read off where the map takes its coordinates: the cells around
+it vote in a weighted local affine fit image = a + B (field - keypoint), and a is the keypoint's
+position. Many cells average, so a is better than a cell.
 """
 
 from __future__ import annotations
@@ -22,7 +25,10 @@ FINEST = 4
 BEYOND = 1.12
 """Cells are used out to this many half lengths and widths; training goes a little farther."""
 MIN_CELLS = 4
-"""Cells that a keypoint's fit needs; three fix an affine map exactly and tell nothing of its error."""
+"""Cells that a keypoint's fit needs.
+
+Three fix an affine map exactly and tell nothing of its error.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,14 @@ class CoordinateMap:
 
 
 def decode(grid: NDArray[np.float32], field: Field, stride: int = 4) -> CoordinateMap:
-    """(5, h, w) output of the keypoint head -> the cells that show the field; channels as the network names them."""
+    """(5, h, w) output of the keypoint head -> the cells that show the field.
+
+    Channels as the network names them.
+    """
     logit = grid[4]
     on = logit > 0
-    # the ground just beyond the lines has coordinates too: keypoints on the border lie between cells
+    # the ground just beyond the lines has coordinates too: keypoints on the border lie between
+    # cells
     seam = cv2.dilate(on.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
     v, u = np.nonzero(seam & (np.abs(grid[:2]) < BEYOND).all(0))
     centre = (stride - 1) / 2
@@ -65,9 +75,12 @@ def decode(grid: NDArray[np.float32], field: Field, stride: int = 4) -> Coordina
 
 
 def read_keypoints(cells: CoordinateMap, field: Field) -> Keypoints:
-    """The grid's keypoints that the picture shows; the grid is refined where few are seen (a close view).
+    """The grid's keypoints that the picture shows.
 
-    Scores are 1 for a fit that is sure to a tenth of the grid's spacing, and fall with its uncertainty.
+    The grid is refined where few are seen (a close view).
+
+    Scores are 1 for a fit that is sure to a tenth of the grid's spacing, and fall with its
+    uncertainty.
     """
     columns, rows = field.grid.columns, field.grid.rows
     found = _read(cells, field, columns, rows)
@@ -91,12 +104,14 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
     index = (node[:, 1] * columns + node[:, 0]).astype(np.intp)
     total = columns * rows
     count = np.bincount(index, minlength=total)
-    # an affine map is only locally right: the more cells, the nearer ones suffice; sure cells count more
+    # an affine map is only locally right: the more cells, the nearer ones suffice; sure cells
+    # count more
     narrow = np.clip(count / 4, 4, 50)[index]
     weight = np.exp(-narrow * (delta**2).sum(1)) / (0.02 + (sigma**2).sum(1))
 
     def moment(values: Float) -> Float:
-        return np.bincount(index, weight * values, total)
+        summed: Float = np.bincount(index, weight * values, total).astype(np.float64)
+        return summed
 
     one = np.ones(len(index))
     design = np.stack([one, delta[:, 0], delta[:, 1]])
@@ -121,7 +136,8 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
 def _leverage(normal: Float, mass: Float) -> Float:
     """How far each keypoint lies from its cells' centre, squared, in units of their spread, (k,).
 
-    A point is read off between cells, never extrapolated beyond them: above 1 it is one or the other's edge.
+    A point is read off between cells, never extrapolated beyond them: above 1 it is one or the
+    other's edge.
     """
     mean = normal[:, 0, 1:] / mass[:, None]
     spread = normal[:, 1:, 1:] / mass[:, None, None] - mean[:, :, None] * mean[:, None, :]

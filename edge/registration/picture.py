@@ -1,4 +1,7 @@
-"""A source picture made ready: the network's input and the grey picture of the check, with their scales."""
+"""A source picture made ready.
+
+The network's input and the grey picture of the check, with their scales.
+"""
 
 from __future__ import annotations
 
@@ -39,22 +42,33 @@ def scaling(sx: float, sy: float) -> NDArray[np.float64]:
 def prepare(image: Image, target: NDArray[np.uint8]) -> Picture:
     """Fill `target`, the network's (1, h, w, 3) uint8 input, from a (height, width, 3) BGR picture.
 
-    The reduction is done in two steps, first by a whole number over areas (fast and free of aliasing, so that thin
-    lines survive), then to the network's size.
+    The reduction is done in two steps, first by a whole number over areas (fast and free of
+    aliasing, so that thin lines survive), then to the network's size.
     """
     height, width = image.shape[:2]
     factor = max(1, round(width / CHECK_WIDTH))
     if factor > 1:
         # a whole number of blocks, so that the scale is exact
         cropped = image[: height - height % factor, : width - width % factor]
-        small = cv2.resize(cropped, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(
+            cropped, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA
+        )
     else:
         small = image
     h, w = small.shape[:2]
     net = target[0]
     shrinks = w > net.shape[1]
-    cv2.resize(small, (net.shape[1], net.shape[0]), dst=net, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    cv2.resize(
+        small,
+        (net.shape[1], net.shape[0]),
+        dst=net,
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
     check = scaling(1 / factor, 1 / factor)
     return Picture(
-        width, height, cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), check, scaling(net.shape[1] / w, net.shape[0] / h) @ check
+        width,
+        height,
+        cv2.cvtColor(small, cv2.COLOR_BGR2GRAY),
+        check,
+        scaling(net.shape[1] / w, net.shape[0] / h) @ check,
     )

@@ -1,9 +1,12 @@
-"""Refinement: move a homography until the field's lines lie where the picture, or its dense features, show lines.
+"""Refinement: move a homography until the field's lines lie where the picture.
 
-`on_distances` aligns the field's lines with the predicted distance maps (wide basin, coarse); `on_ridges` with the
-ridges that the evidence check measured in the picture itself (narrow, a fraction of a pixel). Both are Gauss-Newton
-with a trust region, both keep the keypoints' answer in the directions that lines do not fix, and both are judged by
-the caller: a refined homography counts only when the independent check says that it is better.
+Or its dense features, show lines.
+
+`on_distances` aligns the field's lines with the predicted distance maps (wide basin, coarse);
+`on_ridges` with the ridges that the evidence check measured in the picture itself (narrow, a
+fraction of a pixel). Both are Gauss-Newton with a trust region, both keep the keypoints' answer in
+the directions that lines do not fix, and both are judged by the caller: a refined homography
+counts only when the independent check says that it is better.
 """
 
 from __future__ import annotations
@@ -21,7 +24,10 @@ from edge.types import Float
 LINE_REACH = 1 / 32
 """The distance maps are 1 at this share of the picture's width from a line; set by training."""
 ANCHOR = 0.05
-"""Weight of the anchor's mean squared deviation beside the mean squared distance of the lines, pixels."""
+"""Weight of the anchor's mean squared deviation beside the mean squared distance of the lines.
+
+Pixels.
+"""
 
 
 def on_distances(
@@ -37,10 +43,13 @@ def on_distances(
 ) -> Matrix:
     """Align projected line points with the predicted line distance; (3, 3) -> (3, 3).
 
-    distances: (2, h, w), 0..1, of the network's picture of `size` (width, height); anchors_m: (k, 2) field points
-    (the keypoints) that tie the answer to the given homography with a deviation of `anchor_px`.
+    distances: (2, h, w), 0..1, of the network's picture of `size` (width, height); anchors_m: (k,
+    2) field points (the keypoints) that tie the answer to the given homography with a deviation of
+    `anchor_px`.
     """
-    problem = _Alignment(distances[0], lines, _Anchor(image_from_field, anchors_m, size, anchor_px), size, stride)
+    problem = _Alignment(
+        distances[0], lines, _Anchor(image_from_field, anchors_m, size, anchor_px), size, stride
+    )
     h = image_from_field
     state = problem.linearize(h)
     damping = 1e-2
@@ -72,10 +81,18 @@ class _Linearized:
 
 
 class _Alignment:
-    """Squared predicted distance at the projected lines, robust, plus the anchor: Levenberg-Marquardt's problem."""
+    """Squared predicted distance at the projected lines, robust, plus the anchor.
+
+    Levenberg-Marquardt's problem.
+    """
 
     def __init__(
-        self, line: NDArray[np.float32], lines: LinePoints, anchor: _Anchor, size: tuple[int, int], stride: int
+        self,
+        line: NDArray[np.float32],
+        lines: LinePoints,
+        anchor: _Anchor,
+        size: tuple[int, int],
+        stride: int,
     ) -> None:
         self.size, self.stride, self.lines, self.anchor = size, stride, lines, anchor
         self.scale = unit_picture(*size)
@@ -85,16 +102,23 @@ class _Alignment:
         self.dy = cv2.Sobel(line, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
 
     def linearize(self, h: Matrix) -> _Linearized | None:
-        """Cost and Gauss-Newton system at a homography; None where hardly a line is in the picture."""
+        """Cost and Gauss-Newton system at a homography.
+
+        None where hardly a line is in the picture.
+        """
         points = project(self.lines, h, *self.size)
         n = len(points.index)
         if n < 12:
             return None
         at = ((points.image_px - (self.stride - 1) / 2) / self.stride).astype(np.float32)
         residual = _sample(self.line, at) * self.reach
-        gradient = np.stack([_sample(self.dx, at), _sample(self.dy, at)], 1) * (self.reach / self.stride)
+        gradient = np.stack([_sample(self.dx, at), _sample(self.dy, at)], 1) * (
+            self.reach / self.stride
+        )
         softness = 0.5 * self.reach
-        weight = 1 / (1 + (residual / softness) ** 2) ** 2  # Geman-McClure: what is far from any line does not pull
+        weight = (
+            1 / (1 + (residual / softness) ** 2) ** 2
+        )  # Geman-McClure: what is far from any line does not pull
         cost = float((residual**2 / (1 + (residual / softness) ** 2)).mean())
         unit = points.image_px @ self.scale[:2, :2].T + self.scale[:2, 2]
         j = np.einsum("ni,nim->nm", gradient, warp_jacobian(unit)) / self.scale[0, 0]
@@ -106,9 +130,14 @@ class _Alignment:
 
 
 class _Anchor:
-    """Ties a homography to where it first put some field points; a Gaussian prior of given deviation."""
+    """Ties a homography to where it first put some field points.
 
-    def __init__(self, h: Matrix, points_m: Float, size: tuple[int, int], deviation_px: float) -> None:
+    A Gaussian prior of given deviation.
+    """
+
+    def __init__(
+        self, h: Matrix, points_m: Float, size: tuple[int, int], deviation_px: float
+    ) -> None:
         self.points, self.scale = points_m, unit_picture(*size)
         self.deviation = deviation_px
         self.target = self._project(h)
@@ -139,18 +168,27 @@ class _Anchor:
 def _sample(array: NDArray[np.float32], at: NDArray[np.float32]) -> Float:
     """Bilinear values of a (h, w) map at (n, 2) positions, its border repeated."""
     x, y = np.ascontiguousarray(at[:, 0]), np.ascontiguousarray(at[:, 1])
-    values: Float = cv2.remap(array, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).ravel().astype(float)
+    values: Float = (
+        cv2.remap(array, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        .ravel()
+        .astype(float)
+    )
     return values
 
 
 def on_ridges(
-    image_from_field: Matrix, evidence: Evidence, lines: LinePoints, anchors_m: Float, size: tuple[int, int],
-    *, anchor_px: float = 4.0, anchor_weight: float = 0.02,
-) -> Matrix:  # fmt: skip
+    image_from_field: Matrix,
+    evidence: Evidence,
+    anchors_m: Float,
+    size: tuple[int, int],
+    *,
+    anchor_px: float = 4.0,
+    anchor_weight: float = 0.02,
+) -> Matrix:
     """One robust Gauss-Newton step onto the ridges that the check found; (3, 3) -> (3, 3).
 
-    The residual of a line point is its ridge's offset along the normal (point-to-line); points without a ridge take
-    no part. `size` is the checked picture's (width, height).
+    The residual of a line point is its ridge's offset along the normal (point-to-line); points
+    without a ridge take no part. `size` is the checked picture's (width, height).
     """
     p, found = evidence.projected, evidence.found
     if found.sum() < 12:

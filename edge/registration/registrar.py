@@ -1,6 +1,7 @@
 """The registrar: one picture in, a registration that may be trusted or a reason why not.
 
-The stages, in order: prepare -> network -> keypoints -> homography -> verify -> (dense -> refine -> verify) -> answer.
+The stages, in order: prepare -> network -> keypoints -> homography -> verify -> (dense -> refine
+-> verify) -> answer.
 """
 
 from __future__ import annotations
@@ -24,8 +25,16 @@ from edge.registration import refine
 from edge.registration.homography import Matrix, direct, estimate, polish
 from edge.registration.keypoints import CoordinateMap, decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
-from edge.registration.verdict import FALLBACK, Verdict, agreement_px, implausible, judge, measure, refusal
-from edge.types import Image, Keypoints, Quality, Reason, Registration, State
+from edge.registration.verdict import (
+    FALLBACK,
+    Verdict,
+    agreement_px,
+    implausible,
+    judge,
+    measure,
+    refusal,
+)
+from edge.types import Float, Image, Keypoints, Quality, Reason, Registration, State
 
 RefineMode = Literal["auto", "never", "always"]
 
@@ -98,9 +107,13 @@ class Registrar:
         thresholds: Thresholds | None = None,
     ) -> None:
         if bundle.manifest.sport != field.sport:
-            raise UsageError(f"field {field.name} is for {field.sport}, the bundle for {bundle.manifest.sport}")
+            raise UsageError(
+                f"field {field.name} is for {field.sport}, the bundle for {bundle.manifest.sport}"
+            )
         self.bundle, self.field = bundle, field
-        self._graphs = open_graphs(bundle, engine, precision=precision, options=EngineOptions(threads=threads))
+        self._graphs = open_graphs(
+            bundle, engine, precision=precision, options=EngineOptions(threads=threads)
+        )
         self.size = (bundle.manifest.input.width, bundle.manifest.input.height)
         model = dict(bundle.manifest.decode)
         self.model = model if "score.bias" in model else dict(FALLBACK)
@@ -143,7 +156,10 @@ class Registrar:
         self._graphs.close()
 
     def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:  # noqa: ARG002
-        """Register a (height, width, 3) uint8 BGR picture; never raises for what the picture shows."""
+        """Register a (height, width, 3) uint8 BGR picture.
+
+        Never raises for what the picture shows.
+        """
         watch = Stopwatch()
         if image_bgr.ndim != 3 or image_bgr.shape[2] != 3 or image_bgr.dtype != np.uint8:
             return _lost(Reason.BAD_FRAME, watch)
@@ -160,7 +176,13 @@ class Registrar:
         if answer is None or state is State.LOST:
             self._last = None
             reason = refusal(answer.verdict.features) if answer else Reason.IMPLAUSIBLE
-            return _lost(reason, watch, cut=cut, verdict=answer.verdict if answer else None, dense_ran=dense_ran)
+            return _lost(
+                reason,
+                watch,
+                cut=cut,
+                verdict=answer.verdict if answer else None,
+                dense_ran=dense_ran,
+            )
         if self.steady:
             answer = self.steadied(seen, answer)
             watch.lap("steady")
@@ -229,13 +251,18 @@ class Registrar:
     def _tracked(
         self, seen: Observation, best: Candidate | None, watch: Stopwatch, *, dense_ran: bool
     ) -> tuple[Candidate | None, State, bool]:
-        """The last frame's homography, moved onto this frame's lines, where the frame's own answer fails."""
+        """The last frame's homography, moved onto this frame's lines.
+
+        Where the frame's own answer fails.
+        """
         if self._last is not None:
             carried = self.try_out(seen, self._last)
             if carried is not None:
                 carried = self.polished(seen, carried)
                 watch.lap("verify")
-                if carried.verdict.score >= max(self.thresholds.accepted, best.verdict.score if best else 0.0):
+                if carried.verdict.score >= max(
+                    self.thresholds.accepted, best.verdict.score if best else 0.0
+                ):
                     return carried, State.TRACKED, dense_ran
         return best, State.LOST, dense_ran
 
@@ -254,7 +281,7 @@ class Registrar:
         return self.polished(seen, second)
 
     def first_candidate(self, seen: Observation) -> Candidate | None:
-        """The keypoints' homography, or the camera nearest to it where the picture likes that better."""
+        """The keypoints' homography, or the camera nearest to it where that fits better."""
         first = self.try_out(seen, seen.start)
         if self.steady:
             camera = self._camera_of_keypoints(seen)
@@ -291,7 +318,7 @@ class Registrar:
         return Candidate(image_from_field, judge(features, self.model), found)
 
     def polished(self, seen: Observation, candidate: Candidate, rounds: int = 2) -> Candidate:
-        """Move a homography onto the ridges found along its lines while the verdict does not get worse."""
+        """Move a homography onto the ridges found along its lines while that improves it."""
         p = seen.picture
         check = p.check_from_source @ np.linalg.inv(p.net_from_source)
         back = np.linalg.inv(check)
@@ -300,7 +327,10 @@ class Registrar:
             if candidate.evidence.support < 0.3:
                 break
             moved = refine.on_ridges(
-                check @ candidate.image_from_field, candidate.evidence, self.lines, seen.keypoints.field_m, size
+                check @ candidate.image_from_field,
+                candidate.evidence,
+                seen.keypoints.field_m,
+                size,
             )
             better = self.try_out(seen, back @ moved)
             if better is None or not _improves(better, candidate):
@@ -312,9 +342,12 @@ class Registrar:
         return candidate
 
     def steadied(self, seen: Observation, candidate: Candidate) -> Candidate:
-        """The candidate as a camera could have it: what the lines leave open, lens and tripod close.
+        """The candidate as a camera could have it.
 
-        Kept when the picture bears it out as well as the free homography; the shot's memory learns from it.
+        What the lines leave open, lens and tripod close.
+
+        Kept when the picture bears it out as well as the free homography; the shot's memory learns
+        from it.
         """
         p = seen.picture
         size = (p.grey.shape[1], p.grey.shape[0])
@@ -342,7 +375,7 @@ class Registrar:
         return candidate
 
     def _pull(self, seen: Observation, candidate: Candidate, check: Matrix) -> cam.Pull:
-        """Ridges (across the line only) and keypoints (both ways) as measurements in the checked picture."""
+        """Ridges (across the line) and keypoints (both ways) as measurements, check pixels."""
         e = candidate.evidence
         on = e.found
         p = e.projected
@@ -357,7 +390,10 @@ class Registrar:
         )
 
     def _keypoint_pull(self, keypoints: Keypoints, check: Matrix) -> cam.Pull:
-        """Keypoints as measurements of both directions; they err together, so ten of them count in all."""
+        """Keypoints as measurements of both directions.
+
+        They err together, so ten of them count in all.
+        """
         at = keypoints.image_px @ check[:2, :2].T + check[:2, 2]
         m = len(keypoints.score)
         return cam.Pull(
@@ -382,7 +418,9 @@ class Registrar:
 
     def _is_cut(self) -> bool:
         """Whether the picture is another shot than the one before."""
-        thumb = cv2.resize(self._input[0], (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
+        thumb = cv2.resize(self._input[0], (32, 18), interpolation=cv2.INTER_AREA).astype(
+            np.float32
+        )
         before, self._thumb = self._thumb, thumb
         if before is None:
             return False
@@ -391,13 +429,17 @@ class Registrar:
             self._last = None
         return cut
 
-    def visible_area(self, registration: Registration, width: int, height: int) -> NDArray[np.float64]:
+    def visible_area(
+        self, registration: Registration, width: int, height: int
+    ) -> NDArray[np.float64]:
         """The part of the field that a registered picture shows, (n, 2) metres."""
         if registration.field_from_image is None:
             return np.zeros((0, 2))
         corners = field_corners(self.field.length_m, self.field.width_m)
-        forward = np.linalg.inv(registration.field_from_image)
-        return visible_polygon(_facing(forward, np.array([[width / 2, height - 1.0]])), corners, width, height)
+        forward = np.linalg.inv(np.asarray(registration.field_from_image, float))
+        return visible_polygon(
+            _facing(forward, np.array([[width / 2, height - 1.0]])), corners, width, height
+        )
 
 
 def _improves(new: Candidate, old: Candidate) -> bool:
@@ -410,10 +452,12 @@ def _improves(new: Candidate, old: Candidate) -> bool:
 def _as_good(new: Candidate, old: Candidate) -> bool:
     """Hardly fewer lines borne out, hardly farther off."""
     a, b = new.evidence, old.evidence
-    return a.support >= b.support - 0.04 and min(a.residual_px, 4.0) <= min(b.residual_px, 4.0) + 0.25
+    return (
+        a.support >= b.support - 0.04 and min(a.residual_px, 4.0) <= min(b.residual_px, 4.0) + 0.25
+    )
 
 
-def _facing(image_from_field: Matrix, image_px: NDArray[np.float64]) -> Matrix:
+def _facing(image_from_field: Matrix, image_px: Float) -> Matrix:
     """The sign that puts what the pixels show in front of the camera."""
     back = np.linalg.inv(image_from_field)
     middle = np.append(np.median(image_px, axis=0), 1.0)
@@ -421,7 +465,7 @@ def _facing(image_from_field: Matrix, image_px: NDArray[np.float64]) -> Matrix:
     return image_from_field if image_from_field[2] @ (p / p[2]) > 0 else -image_from_field
 
 
-def _back(image_from_field: Matrix, image_px: NDArray[np.float64]) -> NDArray[np.float64]:
+def _back(image_from_field: Matrix, image_px: Float) -> NDArray[np.float64]:
     back = np.linalg.inv(image_from_field)
     q = image_px @ back[:, :2].T + back[:, 2]
     p: NDArray[np.float64] = q[:, :2] / q[:, 2:]
@@ -429,8 +473,17 @@ def _back(image_from_field: Matrix, image_px: NDArray[np.float64]) -> NDArray[np
 
 
 def _lost(
-    reason: Reason, watch: Stopwatch, *, cut: bool = False, verdict: Verdict | None = None, dense_ran: bool = False
+    reason: Reason,
+    watch: Stopwatch,
+    *,
+    cut: bool = False,
+    verdict: Verdict | None = None,
+    dense_ran: bool = False,
 ) -> Registration:
     watch.lap("verify")
-    quality = Quality() if verdict is None else Quality(score=verdict.score, line_support=verdict.evidence)
+    quality = (
+        Quality()
+        if verdict is None
+        else Quality(score=verdict.score, line_support=verdict.evidence)
+    )
     return Registration(State.LOST, reason, None, quality, dense_ran, cut, watch.ms)

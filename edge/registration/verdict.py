@@ -1,9 +1,10 @@
 """Self-verification: what is measured of a homography, and the calibrated number made of it.
 
-Agreement of subsets of the keypoints measures variance only: subsets of one blurred map share its bias. So the
-picture is asked too (`evidence`), and how well the projected field covers what the network calls field. A logistic
-model, fitted on rendered held-out views (`models.registration.calibrate`), turns the measurements into the
-probability that the homography is right, and a linear one into the expected error in metres.
+Agreement of subsets of the keypoints measures variance only: subsets of one blurred map share its
+bias. So the picture is asked too (`evidence`), and how well the projected field covers what the
+network calls field. A logistic model, fitted on rendered held-out views
+(`models.registration.calibrate`), turns the measurements into the probability that the homography
+is right, and a linear one into the expected error in metres.
 """
 
 from __future__ import annotations
@@ -21,15 +22,37 @@ from edge.registration.keypoints import CoordinateMap
 from edge.types import Float, Keypoints, Reason
 
 FEATURES = (
-    "agreement", "residual", "inliers", "keypoints", "support", "chance", "ridge", "markings", "coverage", "overlap",
-    "sigma", "spread",
-)  # fmt: skip
+    "agreement",
+    "residual",
+    "inliers",
+    "keypoints",
+    "support",
+    "chance",
+    "ridge",
+    "markings",
+    "coverage",
+    "overlap",
+    "sigma",
+    "spread",
+)
 
 FALLBACK: Mapping[str, float] = {
-    "score.bias": -1.0, "score.agreement": -0.8, "score.residual": -0.6, "score.inliers": 2.0, "score.support": 5.0,
-    "score.chance": -3.0, "score.ridge": -0.5, "score.markings": 0.6, "score.overlap": 3.0, "score.sigma": -0.7,
-    "error.bias": -0.5, "error.agreement": 0.3, "error.residual": 0.3, "error.sigma": 0.4, "error.support": -0.8,
-}  # fmt: skip
+    "score.bias": -1.0,
+    "score.agreement": -0.8,
+    "score.residual": -0.6,
+    "score.inliers": 2.0,
+    "score.support": 5.0,
+    "score.chance": -3.0,
+    "score.ridge": -0.5,
+    "score.markings": 0.6,
+    "score.overlap": 3.0,
+    "score.sigma": -0.7,
+    "error.bias": -0.5,
+    "error.agreement": 0.3,
+    "error.residual": 0.3,
+    "error.sigma": 0.4,
+    "error.support": -0.8,
+}
 """Used when a bundle carries no calibration: conservative, and its score is no probability."""
 
 
@@ -51,8 +74,8 @@ class Verdict:
 def agreement_px(cells_m: Float, cells_px: Float, weight: Float, whole: Matrix) -> float:
     """How far the answer moves when a quarter of the picture is left out, RMS pixels.
 
-    Cells are split into four sectors around their centre; each three of them give a homography, compared with the
-    `whole` one at the cells themselves.
+    Cells are split into four sectors around their centre; each three of them give a homography,
+    compared with the `whole` one at the cells themselves.
     """
     n = len(cells_px)
     if n < 16:
@@ -73,14 +96,26 @@ def agreement_px(cells_m: Float, cells_px: Float, weight: Float, whole: Matrix) 
 
 
 def measure(
-    image_from_field: Matrix, cells: CoordinateMap, keypoints: Keypoints, agreement: float, evidence: Evidence,
-    markings: int, field: Field, size: tuple[int, int],
-) -> dict[str, float]:  # fmt: skip
+    image_from_field: Matrix,
+    cells: CoordinateMap,
+    keypoints: Keypoints,
+    agreement: float,
+    evidence: Evidence,
+    markings: int,
+    field: Field,
+    size: tuple[int, int],
+) -> dict[str, float]:
     """Gather the features of a homography in the network's picture of `size` (width, height)."""
-    width, height = size
-    d = np.linalg.norm(apply_homography(image_from_field, keypoints.field_m) - keypoints.image_px, axis=1)
+    width = size[0]
+    d = np.linalg.norm(
+        apply_homography(image_from_field, keypoints.field_m) - keypoints.image_px, axis=1
+    )
     near = d < 0.02 * width
-    rms = float(np.sqrt(np.average(d[near] ** 2, weights=keypoints.score[near]))) if near.any() else 0.02 * width
+    rms = (
+        float(np.sqrt(np.average(d[near] ** 2, weights=keypoints.score[near])))
+        if near.any()
+        else 0.02 * width
+    )
     sigma = float(np.median(cells.sigma_m.mean(1))) if len(cells.sigma_m) else 50.0
     return {
         "agreement": float(np.log(0.05 + agreement / width * 100)),
@@ -98,7 +133,9 @@ def measure(
     }
 
 
-def overlap(image_from_field: Matrix, cells: CoordinateMap, field: Field, size: tuple[int, int]) -> float:
+def overlap(
+    image_from_field: Matrix, cells: CoordinateMap, field: Field, size: tuple[int, int]
+) -> float:
     """Intersection over union of the projected field and the cells that the network calls field."""
     rows, columns = cells.mask.shape
     stride = size[0] / columns
@@ -107,7 +144,8 @@ def overlap(image_from_field: Matrix, cells: CoordinateMap, field: Field, size: 
     back = np.linalg.inv(image_from_field)
     q = pixels @ back[:, :2].T + back[:, 2]
     p = q[:, :2] / np.where(np.abs(q[:, 2:]) < 1e-12, 1e-12, q[:, 2:])
-    # the field is in front of the camera where the weight has the sign of the inverse's at a field point
+    # the field is in front of the camera where the weight has the sign of the inverse's at a field
+    # point
     front = (p @ image_from_field[2, :2] + image_from_field[2, 2]) > 0
     on = front & (np.abs(p) <= [field.length_m / 2, field.width_m / 2]).all(1)
     mask = cells.mask[::3, ::3].ravel()
@@ -117,23 +155,33 @@ def overlap(image_from_field: Matrix, cells: CoordinateMap, field: Field, size: 
 
 def judge(features: Mapping[str, float], model: Mapping[str, float]) -> Verdict:
     """Turn features into a score and an expected error by the bundle's linear models."""
-    s = model.get("score.bias", 0.0) + sum(model.get(f"score.{k}", 0.0) * v for k, v in features.items())
-    e = model.get("error.bias", 0.0) + sum(model.get(f"error.{k}", 0.0) * v for k, v in features.items())
-    return Verdict(float(1 / (1 + np.exp(-np.clip(s, -30, 30)))), float(np.exp(np.clip(e, -5, 5))), features)
+    s = model.get("score.bias", 0.0) + sum(
+        model.get(f"score.{k}", 0.0) * v for k, v in features.items()
+    )
+    e = model.get("error.bias", 0.0) + sum(
+        model.get(f"error.{k}", 0.0) * v for k, v in features.items()
+    )
+    return Verdict(
+        float(1 / (1 + np.exp(-np.clip(s, -30, 30)))), float(np.exp(np.clip(e, -5, 5))), features
+    )
 
 
 def implausible(image_from_field: Matrix, size: tuple[int, int]) -> bool:
-    """Whether no camera beside the field, upright and above it, could take such a picture of `size` (width, height).
+    """Whether no camera beside the field, upright and above it.
 
-    Mirrored fields, fields seen from below, horizons that cut the lower half of the picture, and scales that no lens
-    gives. Nothing is asked of the pixels' aspect: squeezed video is common.
+    Could take such a picture of `size` (width, height).
+
+    Mirrored fields, fields seen from below, horizons that cut the lower half of the picture, and
+    scales that no lens gives. Nothing is asked of the pixels' aspect: squeezed video is common.
     """
     width, height = size
     try:
         back = np.linalg.inv(image_from_field)
     except np.linalg.LinAlgError:
         return True
-    u = np.array([[0.5 * width, 0.95 * height], [0.2 * width, 0.8 * height], [0.8 * width, 0.8 * height]])
+    u = np.array(
+        [[0.5 * width, 0.95 * height], [0.2 * width, 0.8 * height], [0.8 * width, 0.8 * height]]
+    )
     q = u @ back[:, :2].T + back[:, 2]
     p = q[:, :2] / q[:, 2:]
     w = p @ image_from_field[2, :2] + image_from_field[2, 2]

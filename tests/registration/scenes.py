@@ -41,7 +41,12 @@ def project(h: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def coordinate_map(
-    image_from_field: np.ndarray, field: Field = SOCCER, *, sigma_m: float = 0.3, noise_m: float = 0.0, seed: int = 0
+    image_from_field: np.ndarray,
+    field: Field = SOCCER,
+    *,
+    sigma_m: float = 0.3,
+    noise_m: float = 0.0,
+    seed: int = 0,
 ) -> np.ndarray:
     """(5, h/4, w/4) as a perfect (or noisy) keypoint head would give it."""
     rng = np.random.default_rng(seed)
@@ -60,13 +65,20 @@ def coordinate_map(
     return out.reshape(5, *u.shape)
 
 
-def draw(image_from_field: np.ndarray, width: int = WIDTH, height: int = HEIGHT, field: Field = SOCCER) -> np.ndarray:
-    """(height, width, 3) BGR picture of the painted field, anti-aliased by drawing it at three times the size."""
+def draw(
+    image_from_field: np.ndarray, width: int = WIDTH, height: int = HEIGHT, field: Field = SOCCER
+) -> np.ndarray:
+    """(height, width, 3) BGR picture of the painted field.
+
+    Anti-aliased by drawing it at three times the size.
+    """
     raster = texture(field, 0.05)
     s = 3
     up = np.array([[s, 0, (s - 1) / 2], [0, s, (s - 1) / 2], [0, 0, 1.0]])
     h = up @ image_from_field @ np.linalg.inv(raster.pixel_from_field)
-    big = cv2.warpPerspective(raster.data, h, (width * s, height * s), flags=cv2.INTER_AREA, borderValue=(60, 70, 60))
+    big = cv2.warpPerspective(
+        raster.data, h, (width * s, height * s), flags=cv2.INTER_AREA, borderValue=(60, 70, 60)
+    )
     # what lies above the horizon is drawn mirrored by the warp: paint it over
     v, u = np.mgrid[0 : height * s, 0 : width * s]
     back = np.linalg.inv(up @ image_from_field)
@@ -78,7 +90,10 @@ def draw(image_from_field: np.ndarray, width: int = WIDTH, height: int = HEIGHT,
 
 
 def distance_maps(image_from_field: np.ndarray, field: Field = SOCCER) -> np.ndarray:
-    """(2, h/4, w/4) normalized distances of the projected lines, from a drawing and a distance transform."""
+    """(2, h/4, w/4) normalized distances of the projected lines.
+
+    From a drawing and a distance transform.
+    """
     canvas = np.full((HEIGHT, WIDTH), 255, np.uint8)
     from edge.fields import polylines
 

@@ -7,8 +7,16 @@ import pytest
 from edge.registration import refine
 from edge.registration.evidence import LinePoints, check, markings_borne_out, project
 from edge.registration.homography import unit_picture, updated
-
-from tests.registration.scenes import HEIGHT, SOCCER, VIEWS, WIDTH, camera, distance_maps, draw, visible_error_px
+from tests.registration.scenes import (
+    HEIGHT,
+    SOCCER,
+    VIEWS,
+    WIDTH,
+    camera,
+    distance_maps,
+    draw,
+    visible_error_px,
+)
 
 LINES = LinePoints.of(SOCCER)
 W, H = 640, 360
@@ -99,7 +107,7 @@ def test_a_step_onto_the_ridges_mends_a_small_error(scene):
     anchors = np.zeros((0, 2))
     end = off
     for _ in range(3):
-        end = refine.on_ridges(end, check(grey, project(LINES, end, W, H)), LINES, anchors, (W, H))
+        end = refine.on_ridges(end, check(grey, project(LINES, end, W, H)), anchors, (W, H))
     after = check(grey, project(LINES, end, W, H))
     assert before.residual_px > 0.7
     assert after.residual_px < 0.35
@@ -123,5 +131,7 @@ def test_distance_maps_mend_a_large_error(name):
 
 def test_blank_distance_maps_move_nothing():
     h = VIEWS["middle"]
-    end = refine.on_distances(h, np.ones((2, 48, 80), np.float32), LINES, SOCCER.keypoints_m(), (WIDTH, HEIGHT))
+    end = refine.on_distances(
+        h, np.ones((2, 48, 80), np.float32), LINES, SOCCER.keypoints_m(), (WIDTH, HEIGHT)
+    )
     assert visible_error_px(h, end) < 0.01

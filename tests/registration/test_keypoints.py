@@ -6,8 +6,15 @@ import pytest
 from edge.fields import load_field
 from edge.registration.homography import direct, estimate, polish, warp_jacobian
 from edge.registration.keypoints import decode, read_keypoints, thin
-
-from tests.registration.scenes import HEIGHT, SOCCER, VIEWS, WIDTH, coordinate_map, project, visible_error_px
+from tests.registration.scenes import (
+    HEIGHT,
+    SOCCER,
+    VIEWS,
+    WIDTH,
+    coordinate_map,
+    project,
+    visible_error_px,
+)
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -29,7 +36,9 @@ def test_homography_of_a_perfect_map_is_exact(name):
     assert start is not None
     assert inlier.mean() > 0.9
     chosen = thin(cells)
-    end = polish(start, cells.field_m[chosen], cells.image_px[chosen], cells.sigma_m[chosen], (WIDTH, HEIGHT))
+    end = polish(
+        start, cells.field_m[chosen], cells.image_px[chosen], cells.sigma_m[chosen], (WIDTH, HEIGHT)
+    )
     assert visible_error_px(h, end) < 0.05
 
 
@@ -39,7 +48,9 @@ def test_noise_averages_out():
     keypoints = read_keypoints(cells, SOCCER)
     start, _ = estimate(keypoints.field_m, keypoints.image_px, keypoints.score, 4.0)
     chosen = thin(cells)
-    end = polish(start, cells.field_m[chosen], cells.image_px[chosen], cells.sigma_m[chosen], (WIDTH, HEIGHT))
+    end = polish(
+        start, cells.field_m[chosen], cells.image_px[chosen], cells.sigma_m[chosen], (WIDTH, HEIGHT)
+    )
     assert visible_error_px(h, end) < 0.6
 
 
@@ -81,7 +92,9 @@ def test_scores_follow_the_networks_doubt():
 
 def test_every_sport_reads_its_own_grid():
     field = load_field("nba")
-    h = VIEWS["wide"] @ np.diag([SOCCER.length_m / field.length_m, SOCCER.width_m / field.width_m, 1])
+    h = VIEWS["wide"] @ np.diag(
+        [SOCCER.length_m / field.length_m, SOCCER.width_m / field.width_m, 1]
+    )
     keypoints = read_keypoints(decode(coordinate_map(h, field), field), field)
     error = np.linalg.norm(project(h, keypoints.field_m) - keypoints.image_px, axis=1)
     assert np.median(error) < 0.5
