@@ -61,9 +61,10 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look at everything and print it; 1 when the main job cannot run."""
+    broker = None if options.broker is None else parse_broker(options.broker)
     findings = [finding for check in CHECKS for finding in check()]
-    if options.broker is not None:
-        findings.append(check_broker(options.broker))
+    if broker is not None:
+        findings.append(check_broker(*broker))
     if options.json:
         print_json(
             {"touchline": __version__, "findings": [asdict(finding) for finding in findings]},
@@ -240,18 +241,23 @@ def check_disk() -> Iterator[Finding]:
             yield Finding(what, "ok" if enough else "note", f"{folder}: {free} MB free", cure)
 
 
-def check_broker(url: str) -> Finding:
-    """Try a broker's port; UsageError when the URL is none."""
+def parse_broker(url: str) -> tuple[str, int]:
+    """Split a broker's URL -> host, port; UsageError when it is none."""
     parts = urlsplit(url)
     try:
-        port = parts.port or _PORTS.get(parts.scheme, 0)
+        port = _PORTS.get(parts.scheme, 0) if parts.port is None else parts.port
     except ValueError:
         port = 0
     if parts.scheme not in _PORTS or not parts.hostname or not port:
         raise UsageError(f"--broker {url!r} is no mqtt://host[:port] or mqtts://host[:port]")
-    where = f"{parts.hostname}:{port}"
+    return parts.hostname, port
+
+
+def check_broker(host: str, port: int) -> Finding:
+    """Try a broker's port."""
+    where = f"{host}:{port}"
     try:
-        socket.create_connection((parts.hostname, port), BROKER_TIMEOUT_S).close()
+        socket.create_connection((host, port), BROKER_TIMEOUT_S).close()
     except OSError as error:
         reason = error.strerror or str(error)
         return Finding("broker", "fail", f"{where}: {reason}", "check its address and the firewall")
