@@ -15,6 +15,10 @@ MQTT_PORT = 1883
 MQTTS_PORT = 8883
 
 
+_HOST = r"(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?"
+"""Names of letters, digits, - and _, and IPv4 and IPv6 addresses."""
+
+
 class TlsConfig(Section):
     """TLS towards the broker."""
 
@@ -165,8 +169,10 @@ def _url_problem(url: str) -> str | None:
         port = parts.port
     except ValueError:  # its text would quote a part of the password
         return f"the host or port is malformed; {expected}"
-    if not parts.hostname or re.search(r"\s", url):
+    if not parts.hostname:
         return f"no host in it; {expected}"
+    if not re.fullmatch(_HOST, parts.hostname):
+        return f"{parts.hostname[:60]!r} is no host name or address; {expected}"
     if port == 0:
         return f"port 0 cannot be connected to; {expected}"
     if parts.path not in {"", "/"} or parts.query or parts.fragment:

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT_S = 20.0
 _RESTART_WAIT_S = 0.5
-_GOODBYE_S = 3.0
+_GOODBYE_S = 6.0
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
 
 

@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from edge.errors import ProtocolError
 from edge.publish import mqtt311
@@ -27,7 +27,8 @@ from edge.publish import mqtt311
 _CHUNK = 64 * 1024
 _HANDSHAKE_S = 10.0
 _BACKEND_S = 10.0
-_LAST_WORDS_S = 0.25
+_DRAIN_S = 3.0
+_QUIET_S = 0.5
 _LISTENER = """
 [v5.1]
 name = "touchline"
@@ -73,8 +74,15 @@ def _end_with_parent(parent: int) -> None:
     while os.getppid() == parent:
         if _readable(stdin, 1.0) and not os.read(stdin, 1):
             break
-    time.sleep(_LAST_WORDS_S)  # what was taken last is still on its way to subscribers
+    _let_it_drain()
     os._exit(0)
+
+
+def _let_it_drain() -> None:
+    """Wait until nothing passed for a moment: what was taken last is on its way to subscribers."""
+    end = time.monotonic() + _DRAIN_S
+    while time.monotonic() < min(end, _Client.last_passed_s + _QUIET_S):
+        time.sleep(0.05)
 
 
 def _readable(fd: int, timeout_s: float) -> bool:
@@ -140,6 +148,9 @@ async def _listening(port: int) -> None:
 class _Client:
     """One client: its CONNECT is read, then its bytes pass, rewritten if it speaks 3.1.1."""
 
+    last_passed_s: ClassVar[float] = 0.0
+    """When anything last passed, of any client, on the monotonic clock."""
+
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, backend: int
     ) -> None:
@@ -160,12 +171,13 @@ class _Client:
         self._writer.close()
 
     async def _connect_packet(self) -> tuple[int, bytes, list[tuple[int, bytes]]]:
-        packets: list[tuple[int, bytes]] = []
+        data = await _some(self._reader)
+        if data[0] >> 4 != mqtt311.CONNECT:  # before a length is read from what is no MQTT
+            raise ProtocolError("the first packet is no CONNECT")
+        packets = list(self._splitter.feed(data))
         while not packets:
             packets = list(self._splitter.feed(await _some(self._reader)))
         (first, body), *rest = packets
-        if first >> 4 != mqtt311.CONNECT:
-            raise ProtocolError("the first packet is no CONNECT")
         return first, body, rest
 
     async def _pass(
@@ -207,6 +219,7 @@ async def _pump(
     while True:
         for first, body in splitter.feed(data):
             writer.write(rewrite(first, body) or b"")
+            _Client.last_passed_s = time.monotonic()
         await writer.drain()
         data = await _some(reader)
 

@@ -130,8 +130,7 @@ class TouchlineClient:
             expiry_s=_SESSION_EXPIRY_S if client_id else 0,
             subscriptions=_subscriptions(prefix, site, device, camera),
         )
-        hooks = Hooks(message=self._take)
-        self._connection = Connection(endpoint, session, hooks, backoff)
+        self._connection = Connection(endpoint, session, backoff)
 
     def __enter__(self) -> Self:
         """Start."""
@@ -144,7 +143,7 @@ class TouchlineClient:
 
     def start(self) -> None:
         """Start connecting; returns at once."""
-        self._connection.start()
+        self._connection.start(Hooks(message=self._take))
 
     def wait_connected(self, timeout_s: float = 5.0) -> None:
         """Wait for the first attempt to connect; raises BrokerError, one line, when it fails."""

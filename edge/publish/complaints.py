@@ -21,7 +21,7 @@ _REFUSALS = {
 }
 
 
-def unreachable(endpoint: Endpoint, error: Exception) -> str:
+def unreachable(endpoint: Endpoint, error: BaseException) -> str:
     """Say why no connection could be opened."""
     return f"{endpoint.url}: {_cause(error)}"
 
@@ -71,7 +71,7 @@ def publication_refused(endpoint: Endpoint, topic: str, reason: str) -> str:
     )
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message
         return f"its certificate is not trusted ({why}): give its authority in broker.tls.ca"

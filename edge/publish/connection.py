@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import random
 import socket
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,15 +35,15 @@ _RECEIVE_MAXIMUM = 65535  # MQTT 5's when the broker names none
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits between attempts: doubled from `first_s` up to `most_s`, spread by a quarter."""
+    """Waits between attempts: doubled from `first_s` up to `most_s`."""
 
     first_s: float = 0.25
     most_s: float = 15.0
 
-    def delay_s(self, failures: int, spread: float) -> float:
-        """Return the wait after so many failures in a row; `spread` is 0..1, at random."""
-        base = min(self.first_s * 2.0 ** min(max(failures - 1, 0), 30), self.most_s)
-        return base * (0.75 + 0.5 * spread)
+    def spread(self) -> tuple[float, float]:
+        """Return both, off by up to a quarter at random: boxes must not come back all at once."""
+        factor = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+        return self.first_s * factor, self.most_s * factor
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +108,19 @@ class Connection:
         self,
         endpoint: Endpoint,
         session: Session,
-        hooks: Hooks,
         backoff: Backoff | None = None,
     ) -> None:
         """Prepare; raises BrokerError for certificates that cannot be used."""
         self._endpoint = endpoint
         self._session = session
-        self._hooks = hooks
-        self._backoff = backoff or Backoff()
+        self._hooks = Hooks()
         self._changed = threading.Condition()
         self._connected = False
-        self._attempts = 0
-        """Since the last success."""
         self._answered = False
         """Whether the broker answered the last attempt."""
         self._problem: str | None = None
-        self._down = threading.Event()
-        self._stopping = threading.Event()
-        self._client = self._make_client()
-        self._thread = threading.Thread(target=self._keep, name="touchline-mqtt", daemon=True)
+        self._stopping = False
+        self._client = self._make_client(backoff or Backoff())
 
     @property
     def connected(self) -> bool:
@@ -137,9 +132,13 @@ class Connection:
         """Why there is no connection, one line for a person; None while there is one."""
         return self._problem
 
-    def start(self) -> None:
+    def start(self, hooks: Hooks) -> None:
         """Start connecting, and keep at it until `stop`."""
-        self._thread.start()
+        self._hooks = hooks
+        self._client.connect_async(
+            self._endpoint.host, self._endpoint.port, self._endpoint.keepalive_s, **self._v5()
+        )
+        self._client.loop_start()
 
     def wait_connected(self, timeout_s: float) -> None:
         """Wait for the first attempt; raises BrokerError when it fails or takes longer."""
@@ -168,52 +167,36 @@ class Connection:
             return None
         return None if message.qos == 0 and info.rc == paho.MQTT_ERR_NO_CONN else info.mid
 
-    def stop(self, timeout_s: float = 2.0) -> None:
-        """Say goodbye (the will is not sent then), and end the threads."""
-        self._stopping.set()
+    def stop(self) -> None:
+        """Say goodbye (the will is not sent then), and end the thread."""
+        self._stopping = True
         self._client.disconnect()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s + CONNECT_TIMEOUT_S)
+        self._client.loop_stop()
+        self._client._reset_sockets()  # noqa: SLF001 - paho leaves its wake-up sockets to __del__
 
-    # -- the supervising thread
+    # -- paho's callbacks, on its thread
 
-    def _keep(self) -> None:
-        while not self._stopping.is_set():
-            self._down.clear()
-            if self._dial():
-                self._client.loop_start()
-                if self._stopping.is_set():  # `stop` came while the socket was being opened
-                    self._client.disconnect()
-                self._down.wait()
-                self._client.loop_stop()
-            self._stopping.wait(self._backoff.delay_s(self._attempts, random.random()))  # noqa: S311
-
-    def _dial(self) -> bool:
-        """Open the socket and send CONNECT; the broker's answer comes to `_on_connect`."""
-        self._attempts += 1
+    def _on_pre_connect(self, _client: Any, _data: Any) -> None:
         self._answered = False
-        try:
-            self._client.connect(
-                self._endpoint.host, self._endpoint.port, self._endpoint.keepalive_s, **self._v5()
-            )
-        except (OSError, ValueError) as error:  # ValueError: a host name that no resolver takes
-            self._fail(complaints.unreachable(self._endpoint, error))
-            return False
-        return True
+
+    def _on_connect_fail(self, _client: Any, _data: Any) -> None:
+        error = sys.exc_info()[1]  # paho calls this from its handler and does not pass the error on
+        self._fail(complaints.unreachable(self._endpoint, error or OSError("no connection")))
 
     def _fail(self, problem: str) -> None:
         with self._changed:
-            if self._problem != problem and not self._stopping.is_set():
+            if self._problem != problem and not self._stopping:
                 log.warning("%s", problem)
             self._problem = problem
             self._changed.notify_all()
-
-    # -- paho's callbacks, on its thread
 
     def _on_connect(
         self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, properties: Properties | None
     ) -> None:
         self._answered = True
+        if self._stopping:  # `stop` came while the socket was being opened
+            self._client.disconnect()
+            return
         if code.is_failure:
             self._fail(complaints.refused(self._endpoint, code))
             return
@@ -221,7 +204,6 @@ class Connection:
             self._client.subscribe(list(self._session.subscriptions))
         with self._changed:
             self._connected, self._problem = True, None
-            self._attempts = 0
             self._changed.notify_all()
         log.info("connected to %s", self._endpoint.url)
         self._hooks.up(getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM))
@@ -230,14 +212,13 @@ class Connection:
         self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
     ) -> None:
         was, self._connected = self._connected, False
-        if not self._stopping.is_set():
+        if not self._stopping:
             if was:
                 self._fail(complaints.lost(self._endpoint, code))
             elif not self._answered:
                 self._fail(complaints.closed(self._endpoint))
         if was:
             self._hooks.down()
-        self._down.set()
 
     def _on_subscribe(
         self, _client: Any, _data: Any, _mid: int, codes: Sequence[ReasonCode], _properties: Any
@@ -260,16 +241,16 @@ class Connection:
 
     # -- paho's options
 
-    def _make_client(self) -> paho.Client:
+    def _make_client(self, backoff: Backoff) -> paho.Client:
         five = self._endpoint.mqtt_version == "5"
         client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._session.client_id,
             clean_session=None if five else self._session.clean_start,
             protocol=paho.MQTTv5 if five else paho.MQTTv311,
-            reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
+        client.reconnect_delay_set(*backoff.spread())  # type: ignore[arg-type] # takes fractions too
         if self._endpoint.username is not None:
             client.username_pw_set(self._endpoint.username, self._endpoint.password)
         context = self._endpoint.ssl_context()
@@ -277,6 +258,8 @@ class Connection:
             client.tls_set_context(context)
         self._set_will(client)
         client.on_socket_open = _tune_socket
+        client.on_pre_connect = self._on_pre_connect
+        client.on_connect_fail = self._on_connect_fail
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe

@@ -12,7 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from edge.publish.connection import Outgoing
 from edge.publish.messages import Event
@@ -81,12 +81,23 @@ class _InFlight:
         return len(self.events) + len(self.documents)
 
 
+class Link(Protocol):
+    """What an outbox sends through."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+
+    def send(self, message: Outgoing) -> int | None:
+        """Hand a message over; its id, or None when it was not taken."""
+
+
 class Outbox:
     """Holds what waits and sends it on its own thread."""
 
     def __init__(
         self,
-        send: Callable[[Outgoing], int | None],
+        link: Link,
         spool: Spool,
         *,
         frame_expiry_s: float,
@@ -98,7 +109,7 @@ class Outbox:
         self.delivered_events = 0
         self.problem: str | None = None
         """The last refusal of a message by the broker; None when there was none."""
-        self._send = send
+        self._link = link
         self._spool = spool
         self._frame_expiry_s = frame_expiry_s
         self._wall_ns = wall_ns
@@ -121,7 +132,7 @@ class Outbox:
 
     def offer_frame(self, key: str, item: FrameItem) -> None:
         """Offer a frame; one under the same key that was not sent yet is dropped."""
-        self.frames.put(key, item, "slow_link" if self._up else "offline")
+        self.frames.put(key, item, "slow_link" if self._link.connected else "offline")
         self._kick()
 
     def offer_event(self, item: EventItem) -> None:
@@ -164,7 +175,7 @@ class Outbox:
     def flush(self, timeout_s: float) -> bool:
         """Wait until nothing waits or the link is gone; say whether everything was sent."""
         with self._wake:
-            self._wake.wait_for(lambda: self._idle() or not self._up, timeout_s)
+            self._wake.wait_for(lambda: self._idle() or not self._link.connected, timeout_s)
             return self._idle()
 
     def stop(self) -> None:
@@ -279,7 +290,7 @@ class Outbox:
         if time.monotonic() - item.offered_s > self._frame_expiry_s:
             self.frames.settle("expired")
             return True
-        mid = self._send(item.compose())
+        mid = self._link.send(item.compose())
         if mid is None:
             self.frames.settle("link_lost")
         else:
@@ -297,7 +308,7 @@ class Outbox:
             with self._wake:
                 self._dirty.pop(topic)
             message = self._documents[topic]()
-            mid = None if message is None else self._send(message)
+            mid = None if message is None else self._link.send(message)
             if mid is not None:
                 self._in_flight.documents[mid] = topic
         return bool(due)
@@ -309,7 +320,7 @@ class Outbox:
         events = self._spool.waiting(room, after=self._sent_number)
         for event in events:
             properties = (("schema", Event.SCHEMA), ("seq", str(event.number)))
-            mid = self._send(
+            mid = self._link.send(
                 Outgoing(event.topic, event.payload, qos=1, user_properties=properties)
             )
             if mid is None:

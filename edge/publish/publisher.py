@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.config import PublishConfig
-from edge.errors import BrokerError
 from edge.publish.compose import Stamp, homography_message
 from edge.publish.connection import Backoff, Connection, Hooks, Outgoing, Session
 from edge.publish.endpoint import Endpoint
@@ -90,22 +89,18 @@ class Publisher:
         self._latest: Homography | None = None
         self._latest_made_s = self._latest_sent_s = float("-inf")
         self._started = False
+        self._connection = Connection(endpoint, self._mqtt_session(), backoff)
         self._spool = Spool(
             spool_path,
             max_bytes=int(self._settings.spool.max_mb * 1e6),
             max_age_ns=int(self._settings.spool.max_age_h * 3.6e12),
         )
         self._outbox = Outbox(
-            self._send,
+            self._connection,
             self._spool,
             frame_expiry_s=self._settings.frame_expiry_s,
             wall_ns=wall_ns,
         )
-        try:
-            self._connection = self._connect(endpoint, backoff)
-        except BrokerError:
-            self._spool.close()
-            raise
 
     def __enter__(self) -> Self:
         """Start."""
@@ -121,8 +116,11 @@ class Publisher:
         self._started = True
         self._set_state(Status.ONLINE)
         self._outbox.set_document(self._topics.info, self._info_message)
-        self._outbox.start()
-        self._connection.start()
+        outbox = self._outbox
+        outbox.start()
+        self._connection.start(
+            Hooks(up=outbox.note_up, down=outbox.note_down, sent=outbox.note_sent)
+        )
 
     def wait_connected(self, timeout_s: float = 5.0) -> None:
         """Wait for the first attempt to connect; raises BrokerError, one line, when it fails.
@@ -239,20 +237,14 @@ class Publisher:
         self._seq[topic] = self._seq.get(topic, 0) + 1
         return self._seq[topic]
 
-    def _send(self, message: Outgoing) -> int | None:
-        return self._connection.send(message)
-
-    def _connect(self, endpoint: Endpoint, backoff: Backoff | None) -> Connection:
-        session = Session(
+    def _mqtt_session(self) -> Session:
+        return Session(
             client_id=f"touchline-{self._topics.site}-{self._topics.device}",
             clean_start=False,
             expiry_s=_SESSION_EXPIRY_S,
             will=self._state(Status.OFFLINE, clean=False),
             will_delay_s=self._settings.will_delay_s,
         )
-        outbox = self._outbox
-        hooks = Hooks(up=outbox.note_up, down=outbox.note_down, sent=outbox.note_sent)
-        return Connection(endpoint, session, hooks, backoff)
 
 
 def _outgoing(

@@ -22,7 +22,7 @@ class Topics:
 
     def __post_init__(self) -> None:
         """Refuse names that would not be one level each; raises UsageError."""
-        if not re.match(PREFIX_PATTERN, self.prefix):
+        if not re.fullmatch(PREFIX_PATTERN, self.prefix):
             raise UsageError(f"prefix {self.prefix!r}: use levels of a-z, 0-9, _ and -")
         for what, name in (("site", self.site), ("device", self.device)):
             _check(what, name)
@@ -88,6 +88,6 @@ def topic_filter(prefix: str, site: str | None, device: str | None, rest: str = 
 
 
 def _check(what: str, name: str) -> str:
-    if not re.match(ID_PATTERN, name):
+    if not re.fullmatch(ID_PATTERN, name):
         raise UsageError(f"{what} {name!r}: use a-z, 0-9, _ and -, at most 63, no other character")
     return name

@@ -1,0 +1,131 @@
+"""A mosquitto to kill and restart, and frames, answers and publishers to test with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.fields import load_field
+from edge.publish import BoxInfo, BundleInfo, Endpoint, Publisher, Topics
+from edge.publish.connection import Backoff
+from edge.types import Frame, Quality, Reason, Registration, State
+
+FAST = Backoff(first_s=0.05, most_s=0.2)
+TOPICS = Topics("touchline", "venue", "box")
+CAMERA = "cam1"
+FIELD_FROM_IMAGE = np.array(
+    [[-0.351458, 0.0169037, 1.48758], [0.10739, 2.29331, -873.378], [0.0, -0.0302432, 1.0]]
+)
+
+
+def eventually(condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+    """Wait until `condition` holds; the limit only ends a test that hangs."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"did not come: {what}")
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_frame(index: int = 0) -> Frame:
+    image = np.zeros((72, 128, 3), np.uint8)
+    return Frame(image, index, index / 25, 1_700_000_000_000_000_000 + index, time.monotonic_ns())
+
+
+def answered(state: State = State.VERIFIED, *, cut: bool = False) -> Registration:
+    quality = Quality(0.97, 38, 1.4, 0.3, 0.9)
+    latency_ms = {"infer": 9.81234}
+    return Registration(
+        state,
+        field_from_image=FIELD_FROM_IMAGE,
+        quality=quality,
+        cut=cut,
+        latency_ms=latency_ms,
+    )
+
+
+def lost(reason: Reason = Reason.NO_FIELD) -> Registration:
+    return Registration(State.LOST, reason)
+
+
+def make_publisher(endpoint: Endpoint, topics: Topics = TOPICS, **options: object) -> Publisher:
+    bundle = BundleInfo(name="soccer", version="1.0.0", sport="soccer")
+    info = BoxInfo(CAMERA, load_field("soccer"), "rendered", [bundle], "7")
+    return Publisher(endpoint, topics, info, **({"backoff": FAST} | options))  # type: ignore[arg-type]
+
+
+def find_program(name: str) -> str:
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+    found = shutil.which(name, path=path)
+    assert found is not None, f"{name} is missing: apt-get install mosquitto mosquitto-clients"
+    return found
+
+
+class Mosquitto:
+    """A mosquitto on one port of loopback that can be killed and started again."""
+
+    def __init__(
+        self, folder: Path, extra: str = "", listener: str = "allow_anonymous true"
+    ) -> None:
+        self.port = free_port()
+        self.folder = folder
+        self._config = folder / "mosquitto.conf"
+        user = "user root\n" if os.geteuid() == 0 else ""
+        self._config.write_text(f"{user}{extra}\nlistener {self.port} 127.0.0.1\n{listener}\n")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint("127.0.0.1", self.port)
+
+    def start(self) -> None:
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [find_program("mosquitto"), "-c", str(self._config)], stdout=log, stderr=log
+            )
+        eventually(self._listening, f"mosquitto: {self._log()}")
+
+    def kill(self) -> None:
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        self._end(signal.SIGTERM)
+
+    def save(self) -> None:
+        """Make it write its database, and wait until it has."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+        eventually((self.folder / "mosquitto.db").exists, "mosquitto's database")
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(10)
+            self._process = None
+
+    def _listening(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log()
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _log(self) -> str:
+        return (self.folder / "mosquitto.log").read_text(errors="replace")

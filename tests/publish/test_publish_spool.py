@@ -1,0 +1,149 @@
+"""Slots and spool: what waits, what is dropped, and that the counts add up."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.publish.slots import Slots
+from edge.publish.spool import Spool
+
+SECOND = 10**9
+
+
+def append(spool: Spool, text: str, now_ns: int = 0) -> int:
+    return spool.append("t", lambda number: f"{number}:{text}".encode(), now_ns)
+
+
+def payloads(spool: Spool) -> list[bytes]:
+    return [event.payload for event in spool.waiting(100)]
+
+
+def test_events_wait_in_order_with_their_number(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "deep" / "spool.sqlite")
+    assert [append(spool, c) for c in "abc"] == [1, 2, 3]
+    assert payloads(spool) == [b"1:a", b"2:b", b"3:c"]
+    assert [e.number for e in spool.waiting(1, after=1)] == [2]
+    spool.remove(2)
+    spool.remove(2)
+    assert (payloads(spool), len(spool), spool.problem) == ([b"1:a", b"3:c"], 2, None)
+    spool.close()
+
+
+def test_events_outlive_the_process_and_numbers_are_never_reused(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    first = Spool(path)
+    append(first, "a")
+    first.remove(append(first, "b"))
+    first.close()
+    second = Spool(path)
+    assert payloads(second) == [b"1:a"]
+    assert append(second, "c") == 3
+    second.close()
+
+
+def test_the_oldest_go_when_the_size_is_reached() -> None:
+    spool = Spool(None, max_bytes=12)
+    for c in "abcdef":
+        append(spool, c)
+    assert payloads(spool) == [b"3:c", b"4:d", b"5:e", b"6:f"]
+    assert spool.dropped == {"size": 2}
+    append(spool, "x" * 50)
+    assert len(spool) == 1, "one event is kept whatever its size"
+    spool.close()
+
+
+def test_old_events_go() -> None:
+    spool = Spool(None, max_age_ns=10 * SECOND)
+    append(spool, "a", 0)
+    append(spool, "b", 5 * SECOND)
+    append(spool, "c", 12 * SECOND)
+    assert payloads(spool) == [b"2:b", b"3:c"]
+    assert spool.dropped == {"age": 1}
+    spool.close()
+
+
+def test_a_second_process_does_not_send_the_first_ones_events(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    first = Spool(path)
+    append(first, "a")
+    second = Spool(path)
+    assert second.problem is not None
+    assert "locked" in second.problem
+    assert (len(second), append(second, "b")) == (0, 1)
+    assert payloads(first) == [b"1:a"]
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + b"x" * 90])
+def test_a_damaged_file_is_reported_and_events_wait_in_memory(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "spool.sqlite"
+    path.write_bytes(content)
+    spool = Spool(path)
+    assert spool.problem is not None
+    assert "memory" in spool.problem
+    assert append(spool, "a") == 1
+    spool.close()
+
+
+def test_a_path_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    spool = Spool(tmp_path / "file" / "spool.sqlite")
+    assert spool.problem is not None
+    assert append(spool, "a") == 1
+    spool.close()
+
+
+def test_a_full_disk_loses_no_event_and_no_number(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    spool.remove(append(spool, "a"))
+    append(spool, "b")
+    pages = spool._db.execute("PRAGMA page_count").fetchone()[0]
+    spool._db.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "disk is full"
+    assert append(spool, "c" * 9000) == 3
+    assert spool.problem is not None
+    assert "full" in spool.problem
+    assert [e.number for e in spool.waiting(9)] == [2, 3]
+    spool.close()
+
+
+def test_the_file_is_a_plain_sqlite_database(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.sqlite")
+    append(spool, "a")
+    spool.close()
+    db = sqlite3.connect(tmp_path / "spool.sqlite")
+    assert db.execute("SELECT number, topic, payload FROM event").fetchall() == [(1, "t", b"1:a")]
+    db.close()
+
+
+@given(st.lists(st.sampled_from(["put a", "put b", "take", "sent", "lost", "clear"]), max_size=60))
+def test_slots_keep_the_newest_and_account_for_every_item(steps: list[str]) -> None:
+    slots: Slots[int] = Slots()
+    newest: dict[str, int] = {}
+    taken = 0
+    for number, step in enumerate(steps):
+        if step.startswith("put"):
+            slots.put(step, number, "slow_link")
+            newest[step] = number
+        elif step == "take":
+            item = slots.take()
+            assert item in newest.values() or (item is None and not newest)
+            newest = {key: value for key, value in newest.items() if value != item}
+            taken += item is not None
+        elif step == "clear":
+            slots.clear("stopped")
+            newest.clear()
+        elif taken:
+            taken -= 1
+            slots.settle(None if step == "sent" else "link_lost")
+        counts = slots.counts()
+        assert counts.unaccounted == 0
+        assert counts.pending == len(newest) + taken
+        assert bool(slots) == bool(newest)
