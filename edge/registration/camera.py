@@ -9,6 +9,7 @@ aspect are remembered over a shot's frames as a Gaussian, each frame adding what
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,12 +37,17 @@ def rotation(pan: float, tilt: float, roll: float) -> Matrix:
 
     Pan 0 looks along +y, positive to the right; tilt is positive down.
     """
-    sp, cp, st, ct = np.sin(pan), np.cos(pan), np.sin(tilt), np.cos(tilt)
-    right = np.array([cp, -sp, 0.0])
-    forward = np.array([sp * ct, cp * ct, -st])
-    down = np.cross(forward, right)
-    sr, cr = np.sin(roll), np.cos(roll)
-    return np.stack([cr * right + sr * down, cr * down - sr * right, forward])
+    sp, cp, st, ct = math.sin(pan), math.cos(pan), math.sin(tilt), math.cos(tilt)
+    sr, cr = math.sin(roll), math.cos(roll)
+    right = (cp, -sp, 0.0)
+    down = (-st * sp, -st * cp, -ct)
+    return np.array(
+        [
+            [cr * a + sr * b for a, b in zip(right, down, strict=True)],
+            [cr * b - sr * a for a, b in zip(right, down, strict=True)],
+            [sp * ct, cp * ct, -st],
+        ]
+    )
 
 
 def compose(theta: Float, size: tuple[int, int]) -> Matrix:
@@ -147,25 +153,18 @@ def _prior_cost(theta: Float, prior: Prior) -> float:
 
 def _system(theta: Float, pull: Pull, size: tuple[int, int]) -> tuple[Matrix, Float, float]:
     """Normal matrix, right-hand side and robust cost at a camera."""
-    base = _project(theta, pull.field_m, size)
-    r = ((pull.image_px - base) * pull.direction).sum(1) / pull.deviation_px
-    j = np.empty((len(r), 8))
-    for k in range(8):
-        moved = theta.copy()
-        moved[k] += STEPS[k]
-        d = (_project(moved, pull.field_m, size) - base) / STEPS[k]
-        j[:, k] = (d * pull.direction).sum(1) / pull.deviation_px
+    thetas = theta + np.vstack([np.zeros(8), np.diag(STEPS)])
+    stack = np.concatenate([compose(t, size) for t in thetas])  # (27, 3)
+    q = (pull.field_m @ stack[:, :2].T + stack[:, 2]).reshape(-1, 9, 3)
+    depth = np.where(np.abs(q[..., 2]) < 1e-9, 1e-9, q[..., 2])
+    along = (q[..., 0] * pull.direction[:, :1] + q[..., 1] * pull.direction[:, 1:]) / depth
+    along /= pull.deviation_px[:, None]
+    r = (pull.image_px * pull.direction).sum(1) / pull.deviation_px - along[:, 0]
+    j = (along[:, 1:] - along[:, :1]) / STEPS
     soft = 1 / (1 + (r / 3) ** 2)
     w = pull.weight * soft**2
     jw = j * w[:, None]
     return jw.T @ j, jw.T @ r, float((pull.weight * r * r * soft).sum())
-
-
-def _project(theta: Float, points: Float, size: tuple[int, int]) -> Float:
-    h = compose(theta, size)
-    q = points @ h[:, :2].T + h[:, 2]
-    p: Float = q[:, :2] / np.where(np.abs(q[:, 2:]) < 1e-9, 1e-9, q[:, 2:])
-    return p
 
 
 def usual(size: tuple[int, int]) -> Prior:

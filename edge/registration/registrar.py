@@ -1,7 +1,6 @@
 """The registrar: one picture in, a registration that may be trusted or a reason why not.
 
-The stages, in order: prepare -> network -> keypoints -> homography -> verify -> (dense -> refine
--> verify) -> answer.
+prepare -> network -> keypoints -> homography -> verify -> (dense -> refine -> verify) -> answer
 """
 
 from __future__ import annotations
@@ -18,25 +17,16 @@ from edge.bundles import Bundle, open_graphs
 from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
-from edge.geometry import field_corners, visible_polygon
-from edge.registration import camera as cam
-from edge.registration import evidence as ev
-from edge.registration import refine
+from edge.registration.candidates import Candidate, Observation, Workbench, facing
 from edge.registration.homography import Matrix, direct, estimate, polish
-from edge.registration.keypoints import CoordinateMap, decode, read_keypoints, thin
+from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
-from edge.registration.verdict import (
-    FALLBACK,
-    Verdict,
-    agreement_px,
-    implausible,
-    judge,
-    measure,
-    refusal,
-)
-from edge.types import Float, Image, Keypoints, Quality, Reason, Registration, State
+from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
+from edge.types import Float, Image, Quality, Reason, Registration, State
 
 RefineMode = Literal["auto", "never", "always"]
+INLIER = 0.0125
+"""Distance within which a keypoint agrees, over the picture's width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +43,6 @@ class Thresholds:
     """Mean change of a thumbnail, of its range, that tells a cut from a camera's motion."""
 
 
-@dataclass(slots=True)
-class Candidate:
-    """A homography on trial; image_from_field in the network's pixels."""
-
-    image_from_field: Matrix
-    verdict: Verdict
-    evidence: ev.Evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What one picture gave before any homography is judged."""
-
-    picture: Picture
-    cells: CoordinateMap
-    keypoints: Keypoints
-    start: Matrix
-    agreement: float
-    features: NDArray[np.float32]
-
-
 class Stopwatch:
     """Milliseconds by stage."""
 
@@ -88,10 +57,20 @@ class Stopwatch:
         self._last = now
 
 
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    state: State
+    answer: Candidate | None
+    """The accepted candidate, or the best refused one when `state` is LOST."""
+    dense_ran: bool
+
+
 class Registrar:
     """Registers pictures of one field with one bundle. Not safe for two threads at once.
 
-    Raises BundleError or EngineError when the bundle's graphs cannot be loaded.
+    `verify="never"` answers every picture (for ablations); `refine` says when the dense head runs;
+    `steady=False` leaves the homography free of what a camera can be. Raises UsageError for a field
+    of another sport, BundleError or EngineError when the bundle's graphs cannot be loaded.
     """
 
     def __init__(
@@ -104,6 +83,7 @@ class Registrar:
         threads: int | None = None,
         verify: Literal["auto", "never"] = "auto",
         refine: RefineMode = "auto",
+        steady: bool = True,
         thresholds: Thresholds | None = None,
     ) -> None:
         if bundle.manifest.sport != field.sport:
@@ -116,20 +96,18 @@ class Registrar:
         )
         self.size = (bundle.manifest.input.width, bundle.manifest.input.height)
         model = dict(bundle.manifest.decode)
-        self.model = model if "score.bias" in model else dict(FALLBACK)
         usual = Thresholds()
         self.thresholds = thresholds or Thresholds(
             verified=model.get("threshold.verified", usual.verified),
             accepted=model.get("threshold.accepted", usual.accepted),
         )
-        self.refine_mode: RefineMode = refine
+        self.refines: RefineMode = refine
         self.verifies = verify == "auto"
-        self.steady = True
-        self.lines = ev.LinePoints.of(field)
+        calibrated = model if "score.bias" in model else FALLBACK
+        self.workbench = Workbench(field, self.size, calibrated, steady=steady)
         self._input = self._graphs.encoder.buffer("image")
         self._thumb: NDArray[np.float32] | None = None
         self._last: Matrix | None = None
-        self.memory = cam.CameraMemory()
 
     @property
     def engine_name(self) -> str:
@@ -149,53 +127,48 @@ class Registrar:
     def reset(self) -> None:
         """Forget the frames before: the next picture stands alone."""
         self._thumb = self._last = None
-        self.memory.forget()
+        self.workbench.memory.forget()
 
     def close(self) -> None:
         """Free the engines."""
         self._graphs.close()
 
-    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:  # noqa: ARG002
+    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:  # noqa: ARG002 - trackers will use it
         """Register a (height, width, 3) uint8 BGR picture.
 
-        Never raises for what the picture shows.
+        Never raises for what the picture shows: a refusal is a registration without a homography.
         """
         watch = Stopwatch()
-        if image_bgr.ndim != 3 or image_bgr.shape[2] != 3 or image_bgr.dtype != np.uint8:
+        if not _usable(image_bgr):
             return _lost(Reason.BAD_FRAME, watch)
-        if min(image_bgr.shape[:2]) < SMALLEST:
-            return _lost(Reason.BAD_FRAME, watch)
-        picture = prepare(image_bgr, self._input)
+        picture = self.prepare(image_bgr)
         cut = self._is_cut()
         watch.lap("preprocess")
         seen = self.observe(picture, watch)
         if isinstance(seen, Reason):
             self._last = None
             return _lost(seen, watch, cut=cut)
-        answer, state, dense_ran = self._decide(seen, watch)
-        if answer is None or state is State.LOST:
+        decision = self._decide(seen, watch)
+        answer = decision.answer
+        if decision.state is State.LOST or answer is None:
             self._last = None
-            reason = refusal(answer.verdict.features) if answer else Reason.IMPLAUSIBLE
-            return _lost(
-                reason,
-                watch,
-                cut=cut,
-                verdict=answer.verdict if answer else None,
-                dense_ran=dense_ran,
-            )
-        if self.steady:
-            answer = self.steadied(seen, answer)
-            watch.lap("steady")
+            return _refused(decision, watch, cut=cut)
         self._last = answer.image_from_field
-        source = np.linalg.inv(answer.image_from_field) @ picture.net_from_source
+        if answer.verdict.score >= self.thresholds.verified:
+            self.workbench.remember(answer)
+        field_from_image = np.linalg.inv(answer.image_from_field) @ picture.net_from_source
         return Registration(
-            state=state,
-            field_from_image=source / np.linalg.norm(source),
+            state=decision.state,
+            field_from_image=field_from_image / np.linalg.norm(field_from_image),
             quality=self._quality(answer, seen),
-            dense_ran=dense_ran,
+            dense_ran=decision.dense_ran,
             cut=cut,
             latency_ms=watch.ms,
         )
+
+    def prepare(self, image_bgr: Image) -> Picture:
+        """Fill the network's input from a picture; `observe` comes next."""
+        return prepare(image_bgr, self._input)
 
     def observe(self, picture: Picture, watch: Stopwatch) -> Observation | Reason:
         """Run the network on the prepared picture and estimate a first homography."""
@@ -205,209 +178,67 @@ class Registrar:
         if cells.coverage < self.thresholds.coverage:
             return Reason.NO_FIELD
         keypoints = read_keypoints(cells, self.field)
-        width = self.size[0]
-        h, inlier = estimate(keypoints.field_m, keypoints.image_px, keypoints.score, 0.0125 * width)
+        threshold = INLIER * self.size[0]
+        h, inlier = estimate(keypoints.field_m, keypoints.image_px, keypoints.score, threshold)
         chosen = thin(cells)
         px, m, sigma = cells.image_px[chosen], cells.field_m[chosen], cells.sigma_m[chosen]
         if h is None or inlier.sum() < 6:
-            # a picture with too few grid points: the cells themselves
-            h, inlier = estimate(m, px, 1 / (1 + sigma.mean(1)), 0.0125 * width)
+            # too few grid points agree: the cells themselves
+            h, inlier = estimate(m, px, 1 / (1 + sigma.mean(1)), threshold)
             if h is None or inlier.sum() < 0.25 * len(m):
                 return Reason.FEW_KEYPOINTS
-        h = _facing(h, px)
-        h = _facing(polish(h, m, px, sigma, self.size), px)
+        h = facing(polish(facing(h, px), m, px, sigma, self.size), px)
         watch.lap("keypoints")
-        weight = 1 / (0.05 + sigma.mean(1)) ** 2
         on = np.linalg.norm((m - _back(h, px)) / sigma, axis=1) < 6
         if on.sum() < 16:
             return Reason.FEW_KEYPOINTS
-        whole = direct(m[on], px[on], weight[on])
-        spread = agreement_px(m[on], px[on], weight[on], h if whole is None else whole)
+        weight = 1 / (0.05 + sigma[on].mean(1)) ** 2
+        whole = direct(m[on], px[on], weight)
+        agreement = agreement_px(m[on], px[on], weight, h if whole is None else whole)
         watch.lap("verify")
-        return Observation(picture, cells, keypoints, h, spread, out["features"])
+        return Observation(picture, cells, keypoints, h, agreement, out["features"])
 
-    def _decide(self, seen: Observation, watch: Stopwatch) -> tuple[Candidate | None, State, bool]:
+    def distances(self, seen: Observation) -> NDArray[np.float32]:
+        """Run the dense head: (2, h, w) normalized line and region distances."""
+        maps: NDArray[np.float32] = self._graphs.dense.run({"features": seen.features})[
+            "distances"
+        ][0]
+        return maps
+
+    def _decide(self, seen: Observation, watch: Stopwatch) -> _Decision:
         """Verify, refine where needed or told, and choose."""
         t = self.thresholds
-        first = self.first_candidate(seen)
+        best = self.workbench.first(seen)
+        state = State.VERIFIED
         watch.lap("verify")
-        good = first is not None and first.verdict.score >= t.verified
-        if self.refine_mode == "never" or (good and self.refine_mode == "auto"):
-            if first is None or (self.verifies and first.verdict.score < t.accepted):
-                return self._tracked(seen, first, watch, dense_ran=False)
-            return first, State.VERIFIED, False
-        distances = self._graphs.dense.run({"features": seen.features})["distances"][0]
-        watch.lap("dense")
-        second = self.refined(seen, first, distances)
-        watch.lap("refine")
-        if second is not None and (first is None or second.verdict.score > first.verdict.score):
-            if not self.verifies or second.verdict.score >= t.accepted:
-                return second, State.REFINED, True
-            first = second
-        if first is not None and (not self.verifies or first.verdict.score >= t.accepted):
-            return first, State.VERIFIED, True
-        return self._tracked(seen, first, watch, dense_ran=True)
+        sure = best is not None and best.verdict.score >= t.verified
+        asks = self.refines == "always" or (self.refines == "auto" and not sure)
+        if asks:
+            distances = self.distances(seen)
+            watch.lap("dense")
+            start = seen.start if best is None else best.image_from_field
+            second = self.workbench.refined(seen, start, distances)
+            watch.lap("refine")
+            if second is not None and (best is None or second.verdict.score > best.verdict.score):
+                best, state = second, State.REFINED
+        if best is not None and (not self.verifies or best.verdict.score >= t.accepted):
+            return _Decision(state, best, asks)
+        carried = self._carried(seen)
+        watch.lap("verify")
+        if carried is not None and carried.verdict.score >= t.accepted:
+            return _Decision(State.TRACKED, carried, asks)
+        return _Decision(State.LOST, best, asks)
 
-    def _tracked(
-        self, seen: Observation, best: Candidate | None, watch: Stopwatch, *, dense_ran: bool
-    ) -> tuple[Candidate | None, State, bool]:
-        """The last frame's homography, moved onto this frame's lines.
-
-        Where the frame's own answer fails.
-        """
-        if self._last is not None:
-            carried = self.try_out(seen, self._last)
-            if carried is not None:
-                carried = self.polished(seen, carried)
-                watch.lap("verify")
-                if carried.verdict.score >= max(
-                    self.thresholds.accepted, best.verdict.score if best else 0.0
-                ):
-                    return carried, State.TRACKED, dense_ran
-        return best, State.LOST, dense_ran
-
-    def refined(
-        self, seen: Observation, first: Candidate | None, distances: NDArray[np.float32]
-    ) -> Candidate | None:
-        """Align with the distance maps, from the keypoints' homography."""
-        start = seen.start if first is None else first.image_from_field
-        anchors = seen.keypoints.field_m
-        moved = refine.on_distances(start, distances, self.lines, anchors, self.size)
-        second = self.try_out(seen, _facing(moved, seen.cells.image_px))
-        if second is None:
+    def _carried(self, seen: Observation) -> Candidate | None:
+        """The last frame's homography on this frame's lines, where the frame's own answer fails."""
+        if self._last is None:
             return None
-        if self.steady:
-            second = self.steadied(seen, second)
-        return self.polished(seen, second)
-
-    def first_candidate(self, seen: Observation) -> Candidate | None:
-        """The keypoints' homography, or the camera nearest to it where that fits better."""
-        first = self.try_out(seen, seen.start)
-        if self.steady:
-            camera = self._camera_of_keypoints(seen)
-            other = None if camera is None else self.try_out(seen, camera)
-            if other is not None and (first is None or _improves(other, first)):
-                first = other
-        return None if first is None else self.polished(seen, first)
-
-    def _camera_of_keypoints(self, seen: Observation) -> Matrix | None:
-        """The most probable camera given the keypoints alone; network pixels."""
-        p = seen.picture
-        size = (p.grey.shape[1], p.grey.shape[0])
-        check = p.check_from_source @ np.linalg.inv(p.net_from_source)
-        prior = self.memory.prior(cam.usual(size))
-        theta = cam.decompose(check @ seen.start, size, prior.mean[1])
-        if theta is None:
-            return None
-        theta, _ = cam.fit(theta, self._keypoint_pull(seen.keypoints, check), prior, size)
-        camera: Matrix = np.linalg.inv(check) @ cam.compose(theta, size)
-        return camera
-
-    def try_out(self, seen: Observation, image_from_field: Matrix) -> Candidate | None:
-        """Judge a homography (network pixels); None when no camera could have it."""
-        if implausible(image_from_field, self.size):
-            return None
-        p = seen.picture
-        check = p.check_from_source @ np.linalg.inv(p.net_from_source)
-        height, width = p.grey.shape
-        found = ev.check(p.grey, ev.project(self.lines, check @ image_from_field, width, height))
-        features = measure(
-            image_from_field, seen.cells, seen.keypoints, seen.agreement, found,
-            ev.markings_borne_out(found, self.lines), self.field, self.size,
-        )  # fmt: skip
-        return Candidate(image_from_field, judge(features, self.model), found)
-
-    def polished(self, seen: Observation, candidate: Candidate, rounds: int = 2) -> Candidate:
-        """Move a homography onto the ridges found along its lines while that improves it."""
-        p = seen.picture
-        check = p.check_from_source @ np.linalg.inv(p.net_from_source)
-        back = np.linalg.inv(check)
-        size = (p.grey.shape[1], p.grey.shape[0])
-        for _ in range(rounds):
-            if candidate.evidence.support < 0.3:
-                break
-            moved = refine.on_ridges(
-                check @ candidate.image_from_field,
-                candidate.evidence,
-                seen.keypoints.field_m,
-                size,
-            )
-            better = self.try_out(seen, back @ moved)
-            if better is None or not _improves(better, candidate):
-                break
-            gained = candidate.evidence.residual_px - better.evidence.residual_px
-            candidate = better
-            if gained < 0.3:
-                break
-        return candidate
-
-    def steadied(self, seen: Observation, candidate: Candidate) -> Candidate:
-        """The candidate as a camera could have it.
-
-        What the lines leave open, lens and tripod close.
-
-        Kept when the picture bears it out as well as the free homography; the shot's memory learns
-        from it.
-        """
-        p = seen.picture
-        size = (p.grey.shape[1], p.grey.shape[0])
-        check = p.check_from_source @ np.linalg.inv(p.net_from_source)
-        known = cam.usual(size)
-        theta = cam.decompose(check @ candidate.image_from_field, size, known.mean[1])
-        if theta is None:
-            return candidate
-        remembered = self.memory.frames >= 3
-        for prior in (self.memory.prior(known), known) if remembered else (known,):
-            best, information = candidate, None
-            for _ in range(2):
-                pull = self._pull(seen, best, check)
-                theta_new, information = cam.fit(theta, pull, prior, size)
-                trial = self.try_out(seen, np.linalg.inv(check) @ cam.compose(theta_new, size))
-                if trial is None or not _as_good(trial, candidate):
-                    break
-                best, theta = trial, theta_new
-            if best is not candidate and information is not None:
-                if best.verdict.score >= self.thresholds.verified:
-                    self.memory.add(theta, information)
-                return best
-            if prior is not known:
-                self.memory.contradict()
-        return candidate
-
-    def _pull(self, seen: Observation, candidate: Candidate, check: Matrix) -> cam.Pull:
-        """Ridges (across the line) and keypoints (both ways) as measurements, check pixels."""
-        e = candidate.evidence
-        on = e.found
-        p = e.projected
-        n = int(on.sum())
-        k = self._keypoint_pull(seen.keypoints, check)
-        return cam.Pull(
-            np.r_[self.lines.position_m[p.index[on]], k.field_m],
-            np.r_[p.image_px[on] + e.offset_px[on, None] * p.normal[on], k.image_px],
-            np.r_[p.normal[on], k.direction],
-            np.r_[np.full(n, 0.7), k.deviation_px],
-            np.r_[np.full(n, min(1.0, 60 / max(n, 1))), k.weight],
-        )
-
-    def _keypoint_pull(self, keypoints: Keypoints, check: Matrix) -> cam.Pull:
-        """Keypoints as measurements of both directions.
-
-        They err together, so ten of them count in all.
-        """
-        at = keypoints.image_px @ check[:2, :2].T + check[:2, 2]
-        m = len(keypoints.score)
-        return cam.Pull(
-            np.r_[keypoints.field_m, keypoints.field_m],
-            np.r_[at, at],
-            np.repeat(np.eye(2), m, axis=0),
-            np.tile(4.0 / np.maximum(keypoints.score, 0.05), 2),
-            np.full(2 * m, min(1.0, 10 / max(m, 1))),
-        )
+        carried = self.workbench.try_out(seen, self._last)
+        return None if carried is None else self.workbench.improved(seen, carried)
 
     def _quality(self, answer: Candidate, seen: Observation) -> Quality:
         f = answer.verdict.features
-        to_source = seen.picture.width / self.size[0]
-        residual = (np.exp(f["residual"]) - 0.05) / 100 * self.size[0] * to_source
+        residual = (np.exp(f["residual"]) - 0.05) / 100 * seen.picture.width
         return Quality(
             score=answer.verdict.score,
             inliers=round(f["inliers"] * len(seen.keypoints.score)),
@@ -429,40 +260,14 @@ class Registrar:
             self._last = None
         return cut
 
-    def visible_area(
-        self, registration: Registration, width: int, height: int
-    ) -> NDArray[np.float64]:
-        """The part of the field that a registered picture shows, (n, 2) metres."""
-        if registration.field_from_image is None:
-            return np.zeros((0, 2))
-        corners = field_corners(self.field.length_m, self.field.width_m)
-        forward = np.linalg.inv(np.asarray(registration.field_from_image, float))
-        return visible_polygon(
-            _facing(forward, np.array([[width / 2, height - 1.0]])), corners, width, height
-        )
 
-
-def _improves(new: Candidate, old: Candidate) -> bool:
-    """More lines borne out, or as many and closer."""
-    a, b = new.evidence, old.evidence
-    gain = (a.support - b.support) + 0.15 * (min(b.residual_px, 4.0) - min(a.residual_px, 4.0))
-    return gain > 0
-
-
-def _as_good(new: Candidate, old: Candidate) -> bool:
-    """Hardly fewer lines borne out, hardly farther off."""
-    a, b = new.evidence, old.evidence
+def _usable(image: Image) -> bool:
     return (
-        a.support >= b.support - 0.04 and min(a.residual_px, 4.0) <= min(b.residual_px, 4.0) + 0.25
+        image.ndim == 3
+        and image.shape[2] == 3
+        and image.dtype == np.uint8
+        and min(image.shape[:2]) >= SMALLEST
     )
-
-
-def _facing(image_from_field: Matrix, image_px: Float) -> Matrix:
-    """The sign that puts what the pixels show in front of the camera."""
-    back = np.linalg.inv(image_from_field)
-    middle = np.append(np.median(image_px, axis=0), 1.0)
-    p = back @ middle
-    return image_from_field if image_from_field[2] @ (p / p[2]) > 0 else -image_from_field
 
 
 def _back(image_from_field: Matrix, image_px: Float) -> NDArray[np.float64]:
@@ -470,6 +275,15 @@ def _back(image_from_field: Matrix, image_px: Float) -> NDArray[np.float64]:
     q = image_px @ back[:, :2].T + back[:, 2]
     p: NDArray[np.float64] = q[:, :2] / q[:, 2:]
     return p
+
+
+def _refused(decision: _Decision, watch: Stopwatch, *, cut: bool) -> Registration:
+    """A refusal with the reason of the best candidate."""
+    if decision.answer is None:
+        return _lost(Reason.IMPLAUSIBLE, watch, cut=cut, dense_ran=decision.dense_ran)
+    verdict = decision.answer.verdict
+    reason = refusal(verdict.features)
+    return _lost(reason, watch, cut=cut, verdict=verdict, dense_ran=decision.dense_ran)
 
 
 def _lost(
@@ -480,7 +294,6 @@ def _lost(
     verdict: Verdict | None = None,
     dense_ran: bool = False,
 ) -> Registration:
-    watch.lap("verify")
     quality = (
         Quality()
         if verdict is None
