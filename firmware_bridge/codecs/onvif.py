@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -176,7 +177,11 @@ def parse(data: bytes) -> Element:
     except ImportError as error:
         raise UsageError("ONVIF needs the camera extra: pip install 'touchline[camera]'") from error
     try:
-        root = Safe.fromstring(data, forbid_dtd=True)
+        try:
+            root = Safe.fromstring(data, forbid_dtd=True)
+        except SyntaxError:
+            # some cameras use prefixes that they never declare
+            root = Safe.fromstring(_with_declared_prefixes(data), forbid_dtd=True)
     except (DefusedXmlException, SyntaxError, ValueError, LookupError) as error:
         raise ProtocolError(f"ONVIF: not acceptable XML ({type(error).__name__})") from error
     fault = find(root, "Fault")
@@ -184,6 +189,21 @@ def parse(data: bytes) -> Element:
         text = " ".join(" ".join(part.split()) for part in fault.itertext() if part.strip())[:200]
         raise OnvifFaultError(text, unauthorized="auth" in text.lower())
     return root
+
+
+_PREFIX = re.compile(rb"[</\s]([A-Za-z_][\w.-]{0,30}):[A-Za-z_]")
+_DECLARED = re.compile(rb"xmlns:([\w.-]{1,31})\s*=")
+_ROOT = re.compile(rb"<[A-Za-z_][\w.:-]*")
+
+
+def _with_declared_prefixes(data: bytes) -> bytes:
+    """Declare at the root whatever prefixes are used without a declaration."""
+    root = _ROOT.search(data)
+    missing = set(_PREFIX.findall(data)) - set(_DECLARED.findall(data)) - {b"xml", b"xmlns"}
+    if root is None or not 0 < len(missing) <= 16:
+        return data
+    names = b"".join(b' xmlns:%s="urn:undeclared"' % name for name in sorted(missing))
+    return data[: root.end()] + names + data[root.end() :]
 
 
 def parse_time(root: Element) -> datetime | None:

@@ -73,11 +73,12 @@ class ReplyKind(Enum):
     ERROR = "error"
 
 
+BUFFER_FULL, CANCELLED = 0x03, 0x04
 ERRORS = {
     0x01: "message length",
     0x02: "syntax",
-    0x03: "command buffer full",
-    0x04: "cancelled",
+    BUFFER_FULL: "command buffer full",
+    CANCELLED: "cancelled",
     0x05: "no socket",
     0x41: "not executable",
 }

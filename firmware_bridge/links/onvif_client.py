@@ -77,7 +77,7 @@ class OnvifClient:
 
     def connect(self) -> None:
         """Time, services, profile with PTZ, ranges. Raises OSError, ProtocolError."""
-        theirs = onvif.parse_time(self._call(onvif.DEVICE_NS, onvif.GET_TIME, signed=False))
+        theirs = self._camera_time()
         if theirs is not None:
             self._clock_offset = theirs - datetime.now(timezone.utc)
         self._services = onvif.parse_services(self._call(onvif.DEVICE_NS, onvif.GET_SERVICES))
@@ -90,6 +90,15 @@ class OnvifClient:
         self.spaces = onvif.parse_spaces(
             self._call(onvif.PTZ_NS, onvif.get_options(self.profile.ptz_token))
         )
+
+    def _camera_time(self) -> datetime | None:
+        """Return the camera's clock: free to ask by the standard, but some cameras want a login."""
+        try:
+            return onvif.parse_time(self._call(onvif.DEVICE_NS, onvif.GET_TIME, signed=False))
+        except onvif.OnvifFaultError as error:
+            if not error.unauthorized or not self._username:
+                raise
+        return onvif.parse_time(self._call(onvif.DEVICE_NS, onvif.GET_TIME))
 
     def device(self) -> dict[str, str]:
         """Maker, model and firmware."""
@@ -241,6 +250,8 @@ def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
             raise ProtocolError(f"ONVIF: answer is over {onvif.MAX_XML_BYTES} bytes")
         if time.monotonic() > deadline:
             raise TimeoutError("ONVIF: the answer took too long")
+    # nothing is left, but only `read` lets go of the connection, or complains of a missing end
+    response.read()
     return bytes(data)
 
 

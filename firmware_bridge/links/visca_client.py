@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 0.25
 RETRIES = 2
+BUSY_S = 5.0
+_TAKEN = {visca.ReplyKind.ACK, visca.ReplyKind.COMPLETION}
 
 
 class ViscaError(ProtocolError):
@@ -107,10 +109,23 @@ class ViscaClient:
         return reply.data
 
     def command(self, body: bytes) -> None:
-        """Send a command and wait until it is acknowledged. Raises as `inquire` does."""
-        self._ask(
-            visca.PayloadType.COMMAND, body, {visca.ReplyKind.ACK, visca.ReplyKind.COMPLETION}
-        )
+        """Send a command and wait until it is acknowledged. Raises as `inquire` does.
+
+        A camera carries out two at a time: while it is busy, the command is offered again.
+        """
+        deadline = time.monotonic() + BUSY_S
+        while not self._offer(body, last=time.monotonic() > deadline):
+            time.sleep(0.05)
+
+    def _offer(self, body: bytes, *, last: bool) -> bool:
+        """Whether the camera took a command; that it is busy is an error only the last time."""
+        try:
+            self._ask(visca.PayloadType.COMMAND, body, _TAKEN)
+        except ViscaError as error:
+            if error.code != visca.BUFFER_FULL or last:
+                raise
+            return False
+        return True
 
     @contextmanager
     def _exchange(self) -> Iterator[None]:
@@ -157,11 +172,11 @@ class ViscaClient:
             except ProtocolError:
                 self.malformed += 1
                 continue
-            if reply.kind is visca.ReplyKind.ERROR:
+            if reply.kind is visca.ReplyKind.ERROR and reply.error != visca.CANCELLED:
                 raise ViscaError(reply)
             if reply.kind in wanted:
                 return True, reply
-            # an ACK or completion of an earlier command
+            # an ACK, completion or cancellation of an earlier command
             self.strays += 1
         return False, None
 

@@ -128,9 +128,10 @@ class SimulatedCamera:
     ) -> bool:
         """Go to a position in the device's numbers; False when it is outside the limits."""
         s, now = self.settings, self.state(t_s)
-        pan = now.pan_deg if pan_deg is None else pan_deg
-        tilt = now.tilt_deg if tilt_deg is None else tilt_deg
-        to = now.zoom if zoom is None else zoom
+        heading = self._heading(t_s, now)
+        pan = heading[0] if pan_deg is None else pan_deg
+        tilt = heading[1] if tilt_deg is None else tilt_deg
+        to = heading[2] if zoom is None else zoom
         inside = (
             s.pan_limits_deg[0] <= pan <= s.pan_limits_deg[1]
             and s.tilt_limits_deg[0] <= tilt <= s.tilt_limits_deg[1]
@@ -139,6 +140,14 @@ class SimulatedCamera:
         if inside:
             self._push(_Leg(t_s, (now.pan_deg, now.tilt_deg, now.zoom), (pan, tilt, to)))
         return inside
+
+    def _heading(self, t_s: float, now: HeadState) -> tuple[float, float, float]:
+        """Where each axis is on its way to: a command for one must not stop the others."""
+        with self._lock:
+            index = bisect.bisect_right(self._track.times, t_s) - 1
+            if index >= 0:
+                return self._track.legs[index].target
+        return now.pan_deg, now.tilt_deg, now.zoom
 
     def stop(self, t_s: float) -> None:
         """Stay where it is."""

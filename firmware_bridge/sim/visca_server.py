@@ -19,7 +19,7 @@ from firmware_bridge.sim.camera import SimulatedCamera
 _SOCKETS = 2
 _MAX_CLIENTS = 5
 _TICK_S = 0.02
-_SYNTAX, _FULL, _NOT_EXECUTABLE = 0x02, 0x03, 0x41
+_SYNTAX, _FULL, _CANCELLED, _NOT_EXECUTABLE = 0x02, 0x03, 0x04, 0x41
 
 
 class ViscaDevice:
@@ -62,11 +62,17 @@ class ViscaDevice:
             return self._preset(body[4], body[5], t_s)
         if body == visca.HOME:
             self._camera.home(t_s)
-        elif (head == "010601" and body[6:8] == b"\x03\x03") or body == visca.ZOOM_STOP:
+        elif self.is_stop(body):
             self._camera.stop(t_s)
         elif body != visca.INTERFACE_CLEAR:
             return _SYNTAX
         return 0
+
+    @staticmethod
+    def is_stop(body: bytes) -> bool:
+        """Whether a command ends a movement."""
+        drive = body[1:4] == b"\x01\x06\x01"
+        return (drive and body[6:8] == b"\x03\x03") or body == visca.ZOOM_STOP
 
     def moving(self, t_s: float) -> bool:
         """Whether the head moves."""
@@ -232,9 +238,10 @@ class ViscaServer:
         if visca.is_inquiry(body):
             self._reply(peer, self._device.answer(body, now), sequence)
             return
-        free = next(
-            (s for s in range(1, _SOCKETS + 1) if s not in {s for _, s, _ in self._pending}), None
-        )
+        if self._device.is_stop(body):
+            self._cancel()
+        busy = {number for _, number, _ in self._pending}
+        free = next((number for number in range(1, _SOCKETS + 1) if number not in busy), None)
         if free is None:
             self._reply(peer, visca.Reply(ReplyKind.ERROR, 0, error=_FULL), sequence)
             return
@@ -248,6 +255,12 @@ class ViscaServer:
         self._reply(peer, visca.Reply(ReplyKind.ACK, free), sequence)
         self._pending.append((peer, free, sequence))
         self._complete()
+
+    def _cancel(self) -> None:
+        """Tell those whose command a stop puts an end to."""
+        pending, self._pending = self._pending, []
+        for peer, number, sequence in pending:
+            self._reply(peer, visca.Reply(ReplyKind.ERROR, number, error=_CANCELLED), sequence)
 
     def _complete(self) -> None:
         """Tell those whose command has been carried out."""
@@ -293,6 +306,9 @@ class ViscaServer:
 def _bound(kind: socket.SocketKind, host: str, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, kind)
     try:
+        if kind == socket.SOCK_DGRAM:
+            # some controllers listen on the camera's own port number, also on this machine
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
     except OSError:
         sock.close()

@@ -53,6 +53,11 @@ def test_status_of_a_recorded_camera() -> None:
     assert status.utc == datetime(2026, 3, 1, 10, tzinfo=timezone.utc)
 
 
+def test_prefixes_that_are_never_declared_are_read_all_the_same() -> None:
+    data = b'<?xml version="1.0"?><s:Body><ptz:Position><tt:PanTilt x="1"/></ptz:Position></s:Body>'
+    assert onvif.parse_status(onvif.parse(data)).pan == 1.0
+
+
 def test_status_with_nothing_that_can_be_read() -> None:
     status = onvif.parse_status(recorded("ptz_get_status.xml"))
     assert (status.pan, status.tilt, status.zoom, status.moving, status.utc) == (None,) * 5
@@ -74,7 +79,8 @@ def test_presets_profiles_services_time_and_device() -> None:
     assert onvif.parse_presets(presets) == {"p1": "Goal"}
     profiles = answer(
         '<trt:GetProfilesResponse><trt:Profiles token="a"><tt:Name>A</tt:Name></trt:Profiles>'
-        '<trt:Profiles token="b"><tt:Name>B</tt:Name><tt:PTZConfiguration token="c"/></trt:Profiles>'
+        '<trt:Profiles token="b"><tt:Name>B</tt:Name>'
+        '<tt:PTZConfiguration token="c"/></trt:Profiles>'
         "</trt:GetProfilesResponse>"
     )
     assert onvif.parse_profiles(profiles) == [
