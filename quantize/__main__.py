@@ -63,6 +63,7 @@ def run_int8(args: argparse.Namespace) -> int:
             seed=args.seed,
             target=Path(folder) / bundle.manifest.name,
             tensorrt=args.tensorrt,
+            tflite=args.tflite,
         )
         manifest = fresh.manifest
         if not args.no_gate:
@@ -215,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     int8.add_argument("--float-node", action="append", default=[], help="keep this node in float")
     int8.add_argument("--reduce-range", action="store_true", help="7-bit weights: no VNNI")
     int8.add_argument("--tensorrt", action="store_true", help="also symmetric graphs for TensorRT")
+    int8.add_argument("--tflite", action="store_true", help="also graphs for the tflite engine")
     int8.add_argument("--no-gate", action="store_true", help="write without measuring")
     gate = _command(commands, "gate", run_gate_command, "measure INT8 against FP32, record it")
     gate.add_argument("--dry-run", action="store_true", help="leave the manifest as it is")

@@ -17,6 +17,7 @@ from edge.bundles.write import existing_files
 from edge.engines import EngineOptions, load_named
 from edge.errors import UsageError
 from quantize.int8 import Feed, Int8Options, prepare, quantize
+from quantize.tflite import convert
 
 GRAPHS = {"encoder": "model", "dense": "dense"}
 """Graph -> stem of its file names."""
@@ -32,13 +33,14 @@ def quantize_bundle(
     seed: int,
     target: Path,
     tensorrt: bool = False,
+    tflite: bool = False,
 ) -> Bundle:
     """Write `target`, a copy of the bundle with INT8 graphs made from its FP32 ones.
 
     `frames` are (height, width, 3) uint8 pictures in the bundle's colour order, resized when they
-    are of another size; `seed` is only recorded. `tensorrt` adds symmetric graphs for TensorRT. The
-    gate has not run yet: see `quantize.gate`. Raises UsageError without frames, BundleError without
-    FP32 graphs.
+    are of another size; `seed` is only recorded. `tensorrt` adds symmetric graphs for TensorRT,
+    `tflite` the INT8 graphs as `.tflite`. The gate has not run yet: see `quantize.gate`. Raises
+    UsageError without frames, BundleError without FP32 graphs.
     """
     if not frames:
         raise UsageError("calibration needs at least one frame, but was given none")
@@ -51,6 +53,10 @@ def quantize_bundle(
             out = Path(folder) / f"{stem}.int8.onnx"
             kept += [f"{graph}:{name}" for name in quantize(prepared, out, options)]
             fresh.append(NewFile(out, out.name, graph, "int8"))
+            if tflite:
+                lite = out.with_suffix(".tflite")
+                convert(out, lite)
+                fresh.append(NewFile(lite, lite.name, graph, "int8"))
             if tensorrt:
                 out = Path(folder) / f"{stem}.tensorrt.int8.onnx"
                 quantize(prepared, out, replace(options, symmetric=True))

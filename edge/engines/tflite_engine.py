@@ -25,6 +25,10 @@ MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 """Where an interpreter may come from, the better one first."""
 
 
+CHANNELS_LAST = "_nhwc"
+"""End of the names of maps that lie (1, h, w, c) in the file; other engines have (1, c, h, w)."""
+
+
 def devices() -> tuple[str, ...]:
     """Return the devices of this engine: the CPU alone."""
     return ("cpu",)
@@ -59,14 +63,12 @@ class TfliteEngine:
     def __init__(self, interpreter: Any, precision: str) -> None:
         self.precision = precision
         self._interpreter: Any = interpreter
-        signature = _signature(interpreter)
-        self._in = _details(interpreter.get_input_details(), signature.get("inputs", []))
-        self._out = _details(interpreter.get_output_details(), signature.get("outputs", []))
+        self._in, self._out = _details(interpreter)
         self.inputs: Mapping[str, TensorSpec] = by_name(
-            [_spec(n, d, raw=True) for n, d in self._in.items()]
+            [_spec(name, detail, raw=True) for name, detail in self._in.items()]
         )
         self.outputs: Mapping[str, TensorSpec] = by_name(
-            [_spec(n, d, raw=False) for n, d in self._out.items()]
+            [_spec(name, detail, raw=False) for name, detail in self._out.items()]
         )
         self._buffers: dict[str, Array] = {}
 
@@ -83,7 +85,9 @@ class TfliteEngine:
         check_inputs(self.name, self.inputs, inputs)
         try:
             for key, array in inputs.items():
-                self._interpreter.set_tensor(self._in[key]["index"], array)
+                detail = self._in[key]
+                given = array.transpose(0, 2, 3, 1) if _is_map(detail) else array
+                self._interpreter.set_tensor(detail["index"], np.ascontiguousarray(given))
             self._interpreter.invoke()
         except (ValueError, RuntimeError) as error:
             raise EngineError(
@@ -96,35 +100,43 @@ class TfliteEngine:
         self._interpreter = None
 
     def _result(self, detail: dict[str, Any]) -> Array:
-        raw: Array = self._interpreter.get_tensor(detail["index"])
+        value: Array = self._interpreter.get_tensor(detail["index"])
         scale, zero = detail["quantization"]
-        if scale == 0:
-            return raw
-        real: Array = (raw.astype(np.float32) - np.float32(zero)) * np.float32(scale)
-        return real
+        if scale != 0:
+            value = (value.astype(np.float32) - np.float32(zero)) * np.float32(scale)
+        return value.transpose(0, 3, 1, 2) if _is_map(detail) else value
 
 
-def _signature(interpreter: Any) -> dict[str, list[str]]:
-    """Return the names of the first signature, or {} when the file has none."""
-    signatures: dict[str, dict[str, list[str]]] = interpreter.get_signature_list()
-    return next(iter(signatures.values()), {})
+def _details(interpreter: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Name the details of inputs and outputs: by the signature, or by the tensors without one."""
+    if interpreter.get_signature_list():
+        runner = interpreter.get_signature_runner()
+        return _named(runner.get_input_details()), _named(runner.get_output_details())
+    inputs = {detail["name"]: detail for detail in interpreter.get_input_details()}
+    outputs = {detail["name"]: detail for detail in interpreter.get_output_details()}
+    return _named(inputs), _named(outputs)
 
 
-def _details(details: list[dict[str, Any]], names: list[str]) -> dict[str, dict[str, Any]]:
-    """Name tensor details: by the signature where that is clear, else by the tensor itself."""
-    own = {_plain(detail["name"]): detail for detail in details}
-    if len(names) == 1 and len(details) == 1:
-        return {names[0]: details[0]}
-    return {name: own[name] for name in names} if names and set(names) == set(own) else own
+def _named(details: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Key tensor details by the names that the outside knows; their own stays as `key`."""
+    return {_plain(name): {**detail, "key": name} for name, detail in details.items()}
 
 
-def _plain(tensor: str) -> str:
-    """Strip what converters wrap around a name: `serving_default_image:0` -> `image`."""
-    return tensor.removeprefix("serving_default_").partition(":")[0]
+def _plain(name: str) -> str:
+    """Strip what is wrapped around a name: `serving_default_image:0`, `grid_nhwc` -> `grid`."""
+    bare = name.removeprefix("serving_default_").partition(":")[0]
+    return bare.removesuffix(CHANNELS_LAST)
+
+
+def _is_map(detail: dict[str, Any]) -> bool:
+    """Tell whether a tensor is (1, h, w, c) in the file and (1, c, h, w) to the outside."""
+    return bool(detail["key"].endswith(CHANNELS_LAST))
 
 
 def _spec(name: str, detail: dict[str, Any], *, raw: bool) -> TensorSpec:
     shape = tuple(None if n < 0 else int(n) for n in detail["shape_signature"])
+    if _is_map(detail):
+        shape = (shape[0], shape[3], shape[1], shape[2])
     dtype = np.dtype(detail["dtype"])
     if not raw and detail["quantization"][0] != 0:
         dtype = np.dtype(np.float32)
