@@ -122,18 +122,25 @@ def _connect(
 ) -> InputContainer:
     options: Mapping[str, str] = {
         "rtsp_transport": transport,
-        "timeout": str(int(1e6 * open_timeout_s)),  # of the socket, microseconds
         "fflags": "nobuffer",
         "flags": "low_delay",
-        "analyzeduration": "1000000",
+        "analyzeduration": "300000",  # microseconds; more only delays the first picture
     }
+    started_s = time.monotonic()
     try:
         container: InputContainer = av.open(
             address, "r", options=dict(options), timeout=(open_timeout_s, read_timeout_s)
         )
     except FFmpegError as error:
-        raise SourceError(f"{uri}: {_why_not(error, address, open_timeout_s)}") from error
+        # FFmpeg calls a silent host a timeout or invalid data, by the step at which it gave up
+        silent = time.monotonic() - started_s > 0.95 * open_timeout_s
+        why = _silence(open_timeout_s) if silent else _why_not(error, address, open_timeout_s)
+        raise SourceError(f"{uri}: {why}") from error
     return container
+
+
+def _silence(open_timeout_s: float) -> str:
+    return f"no answer within {open_timeout_s:g} s; check the address, the cable and the firewall"
 
 
 def _why_not(error: FFmpegError, address: str, open_timeout_s: float) -> str:

@@ -88,23 +88,22 @@ class Pictures(SourceBase):
     """
 
     def __init__(self, path: str | Path, *, fps: float | None = None) -> None:
+        if fps is not None and not fps > 0:
+            raise SourceError(f"{path}: fps={fps:g}: must be more than 0")
         self._root = Path(path)
         single = not self._root.is_dir()
         self._paths = [self._root] if single else _list_or_explain(self._root)
         self._at = 0
         self._fps = fps
         self._unreadable: SourceError | None = None
-        self._corrupt = 0
         self._first = self._next_readable()
         if self._first is None:
             raise self._none_readable() from self._unreadable
         height, width = self._first.shape[:2]
-        corrupt = self._corrupt
         kind: Kind = "picture" if single else "folder"
         super().__init__(
             SourceInfo(str(path), kind, width, height, fps, len(self._paths), live=False)
         )
-        self._corrupt = corrupt
         self._opened_ns = time.time_ns()
 
     @property

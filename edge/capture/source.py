@@ -59,10 +59,12 @@ class Source(Protocol):
 class SourceBase:
     """What all sources share: iteration and `with`."""
 
+    # defaults of the class, so that a source may count before it knows enough for its info
+    _corrupt: int = 0
+    _note: str | None = None
+
     def __init__(self, info: SourceInfo) -> None:
         self._info = info
-        self._corrupt = 0
-        self._note: str | None = None
 
     @property
     def info(self) -> SourceInfo:

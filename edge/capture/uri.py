@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 import stat
@@ -120,7 +121,8 @@ def _exists(path: Path) -> bool:
 
 
 def _from_path(path: Path) -> SourceSpec:
-    path = path.expanduser()
+    with contextlib.suppress(RuntimeError):  # the home of a user who does not exist
+        path = path.expanduser()
     if not _exists(path):
         raise SourceError(_missing(path))
     mode = path.stat().st_mode

@@ -38,8 +38,8 @@ class VideoFile(SourceBase):
             stream.thread_type = "SLICE" if stream.width * stream.height <= 1920 * 1088 else "AUTO"
             self._decoder = Decoder(self._container, stream)
             self._pictures = self._decoder.pictures()
-            self._start_s = float((stream.start_time or 0) * (stream.time_base or 0))
             self._first: Decoded | None = self._decode_first()
+            self._start_s = _start_s(self._container, self._first)
         except BaseException:
             self._container.close()
             raise
@@ -163,6 +163,13 @@ def _video(container: InputContainer, path: Path) -> VideoStream:
             f"{path}: the file holds {what}; give a video, a picture or a folder of pictures"
         )
     return stream
+
+
+def _start_s(container: InputContainer, first: Decoded) -> float:
+    """When the file begins on its own time line, as a player shows it."""
+    if container.start_time is not None:
+        return float(container.start_time) / 1e6
+    return first.pts_s or 0.0
 
 
 def _rate(stream: VideoStream) -> float | None:

@@ -26,6 +26,9 @@ _CLOTHES: tuple[Bgr, ...] = (
     95, 60),
 )  # fmt: skip
 _SEAT_M, _ROW_M = 0.52, 0.78
+_FREE, _NEUTRAL, _HOME, _AWAY = range(4)
+"""Who sits in a seat: nobody, anybody, a supporter of the first team, of the second."""
+_VARIANTS = 24
 _NAMES = (
     "NORTHGATE",
     "KESTREL",
@@ -41,27 +44,35 @@ _NAMES = (
 def stand_texture(
     length_m: float, depth_m: float, px_per_m: float, teams: Sequence[Bgr], rng: np.random.Generator
 ) -> Image:
-    """Draw a stand seen square on, (height, width, 3) uint8 BGR: seats, people, stairs."""
-    width, height = int(length_m * px_per_m), int(depth_m * px_per_m)
-    seats = np.array(teams[0], float) * 0.45 + 22
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = seats.astype(np.uint8)
-    _concrete(picture, px_per_m)
-    row_px, seat_px = _ROW_M * px_per_m, _SEAT_M * px_per_m
-    rows, places = int(height / row_px), int(width / seat_px)
-    free = _free_seats(rows, places, rng)
-    support = _support(places, rng)
-    for row in range(rows):
-        y = (row + 0.72) * row_px
-        for place in np.flatnonzero(~free[row]):
-            at = (
-                (place + 0.5 + rng.uniform(-0.15, 0.15)) * seat_px,
-                y + rng.uniform(-0.1, 0.1) * row_px,
-            )
-            shirt = _shirt(teams, float(support[place]), rng)
-            _spectator(picture, at, seat_px, shirt, rng)
-    gloom = np.linspace(0.4, 0.8, height)[:, None, None]  # the roof shades the back rows
-    return np.asarray(picture * gloom, np.uint8)
+    """Draw a stand seen square on, (height, width, 3) uint8 BGR: seats, people, stairs.
+
+    A few dozen different seats are drawn, and tiled at random to tens of thousands.
+    """
+    rows, places = max(1, round(depth_m / _ROW_M)), max(1, round(length_m / _SEAT_M))
+    tile = (max(3, round(_SEAT_M * px_per_m)), max(4, round(_ROW_M * px_per_m)))
+    seats = np.stack([_seats(tile, teams, group, rng) for group in range(4)])
+    away = rng.random((rows, places)) < 0.5 + 0.5 * _support(places, rng)[None]
+    group = np.where(rng.random((rows, places)) < 0.42, _HOME + away, _NEUTRAL)
+    group[_free_seats(rows, places, rng)] = _FREE
+    variant = rng.integers(0, _VARIANTS, (rows, places))
+    picture = seats[group, variant].swapaxes(1, 2).reshape(rows * tile[1], places * tile[0], 3)
+    light = np.linspace(0.4, 0.8, len(picture), dtype=np.float32)  # the roof shades the back rows
+    return np.asarray(picture * light[:, None, None], np.uint8)
+
+
+def _seats(
+    tile: tuple[int, int], teams: Sequence[Bgr], group: int, rng: np.random.Generator
+) -> Image:
+    """Draw the variants of one seat, (n, height, width, 3), free or with somebody in it."""
+    width, height = tile
+    shell = (np.array(teams[0]) * 0.45 + 22).astype(np.uint8)
+    pictures = np.empty((_VARIANTS, height, width, 3), np.uint8)
+    for picture in pictures:
+        picture[:] = shell
+        picture[: max(1, height // 5)] = (88, 86, 84)  # the step's edge
+        if group != _FREE:
+            _spectator(picture, _shirt(teams, group, rng), rng)
+    return pictures
 
 
 def board_texture(length_m: float, px_per_m: float, rng: np.random.Generator) -> Image:
@@ -98,13 +109,6 @@ def _board_colours(rng: np.random.Generator) -> tuple[Bgr, Bgr]:
     return ground, (40, 40, 40) if sum(ground) > 380 else (235, 235, 235)
 
 
-def _concrete(picture: Image, px_per_m: float) -> None:
-    """Stair edges: each row's step is a little lighter than what is behind it."""
-    height = picture.shape[0]
-    for y in np.arange(0, height, _ROW_M * px_per_m):
-        picture[int(y) : int(y + 0.16 * px_per_m) + 1] = (88, 86, 84)
-
-
 def _free_seats(rows: int, places: int, rng: np.random.Generator) -> np.ndarray:
     """Which seats have nobody: stairs every 14 m, a gangway across, exits, and some at random."""
     free = rng.random((rows, places)) < rng.uniform(0.05, 0.16)
@@ -125,30 +129,32 @@ def _support(places: int, rng: np.random.Generator) -> NDArray[np.float64]:
     return support
 
 
-def _shirt(teams: Sequence[Bgr], support: float, rng: np.random.Generator) -> Bgr:
-    if rng.random() < 0.42:
-        base = teams[int(support > 0)]
-    else:
-        base = _CLOTHES[int(rng.integers(len(_CLOTHES)))]
+def _shirt(teams: Sequence[Bgr], group: int, rng: np.random.Generator) -> Bgr:
+    """Choose what a supporter of the first or second team, or anybody, wears."""
+    colours = {_HOME: teams[0], _AWAY: teams[1]}
+    base = colours.get(group) or _CLOTHES[int(rng.integers(len(_CLOTHES)))]
     light = rng.uniform(0.65, 1.1)
     blue, green, red = (int(min(255, c * light)) for c in base)
     return blue, green, red
 
 
-def _spectator(
-    picture: Image, at: tuple[float, float], seat_px: float, shirt: Bgr, rng: np.random.Generator
-) -> None:
-    x, y = round(at[0]), round(at[1])
-    # taller than they are: a stand is seen at a flat angle, people in it are not
-    body = (max(1, round(0.36 * seat_px)), max(1, round(0.62 * seat_px)))
+def _spectator(picture: Image, shirt: Bgr, rng: np.random.Generator) -> None:
+    """Draw one person into the (height, width, 3) picture of a seat.
+
+    Taller than people are: a stand is seen at a flat angle, those who sit in it are not.
+    """
+    height, width = picture.shape[:2]
+    x = round(width * rng.uniform(0.42, 0.58))
+    y = round(height * rng.uniform(0.78, 0.9))
+    body = (max(1, round(0.36 * width)), max(1, round(0.4 * height)))
     cv2.ellipse(picture, (x, y), body, 0, 0, 360, shirt, -1, cv2.LINE_AA)
     skin = _SKINS[int(rng.integers(len(_SKINS)))]
-    head = (x, y - round(0.78 * seat_px))
-    face = (max(1, round(0.18 * seat_px)), max(1, round(0.27 * seat_px)))
+    head = (x, y - round(0.5 * height))
+    face = (max(1, round(0.18 * width)), max(1, round(0.17 * height)))
     cv2.ellipse(picture, head, face, 0, 0, 360, skin, -1, cv2.LINE_AA)
     if rng.random() < 0.6:
-        hair = (head[0], head[1] - max(1, round(0.16 * seat_px)))
-        cv2.circle(picture, hair, max(1, round(0.16 * seat_px)), (25, 30, 38), -1, cv2.LINE_AA)
+        hair = (head[0], head[1] - max(1, round(0.1 * height)))
+        cv2.circle(picture, hair, max(1, round(0.16 * width)), (25, 30, 38), -1, cv2.LINE_AA)
 
 
 def crowd_rows(
@@ -168,7 +174,14 @@ def crowd_rows(
         for place in np.arange(-0.5, width / seat + 0.5):
             x = (place + 0.5 * (row % 2) + rng.uniform(-0.18, 0.18)) * seat
             if rng.random() < 0.94:
-                _supporter(picture, mask, x, seat, _shirt(teams, rng.uniform(-1, 0.3), rng), rng)
+                _supporter(
+                    picture,
+                    mask,
+                    x,
+                    seat,
+                    _shirt(teams, int(rng.choice((_NEUTRAL, _HOME))), rng),
+                    rng,
+                )
         rows.append((picture, mask))
     return rows
 

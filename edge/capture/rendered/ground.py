@@ -89,14 +89,15 @@ def _painted(field: Field, metres_per_px: float, light: Light, rng: np.random.Ge
     tone = _stripes(field, x, y, rng) * _patches(raster.data.shape[:2], rng) * _wear(field, x, y)
     tone += (1 - tone) * 0.6 * paint  # paint hides the grass below it, though not all
     tone *= light.brightness(x[None], y[:, None])
-    tone *= rng.normal(1, 0.045, tone.shape).astype(np.float32)
+    grain = rng.standard_normal(tone.shape, dtype=np.float32)
+    tone *= 1 + 0.045 * grain
     picture = raster.data * tone[..., None]
     inside = (np.abs(x) < field.length_m / 2 + _APRON_M)[None] & (
         np.abs(y) < field.width_m / 2 + _APRON_M
     )[:, None]
-    rough = rng.normal(1, 0.04, picture.shape[:2])[..., None]
-    picture = np.where(inside[..., None], picture, np.array(_ASPHALT) * rough)
-    return Raster(np.clip(picture, 0, 255).astype(np.uint8), raster.metres_per_px, raster.origin_m)
+    picture[~inside] = np.array(_ASPHALT, np.float32) * (1 + 0.04 * grain[~inside, None])
+    np.clip(picture, 0, 255, out=picture)
+    return Raster(picture.astype(np.uint8), raster.metres_per_px, raster.origin_m)
 
 
 def _axes(raster: Raster) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -115,7 +116,7 @@ def _stripes(
     """Mowing: bands across the field, on some pitches also along it."""
 
     def bands(t: NDArray[np.float32], period: float) -> NDArray[np.float32]:
-        return np.tanh(4 * np.sin(np.pi * t / period)).astype(np.float32)
+        return np.asarray(np.tanh(4 * np.sin(np.pi * t / period)), np.float32)
 
     strength = rng.uniform(0.06, 0.12)
     light = 1 + strength * bands(x, field.length_m / int(rng.integers(14, 21)))[None]

@@ -59,7 +59,7 @@ class Scene:
         self._pose_px = max(12, round(150 * scale))
         self._ball = ball(max(2, round(24 * scale)))
         # textures as fine as the picture can show, but no finer than is worth the memory
-        ground = Ground(field, float(np.clip(0.05 / scale, 0.035, 0.2)), self._light, rng)
+        ground = Ground(field, float(np.clip(0.06 / scale, 0.04, 0.25)), self._light, rng)
         venue = Venue(field, float(np.clip(20 * scale, 6, 28)), self.teams, rng)
         stewards = self._stewards(rng)
 

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.capture import Backoff, FreezeDetector, Link, LinkState
+from tests.capture.media import numbered
+
+
+@pytest.mark.parametrize(
+    ("attempt", "pause_s"),
+    [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (6, 10.0), (1000, 10.0), (10**6, 10.0)],
+)
+def test_pauses_grow_up_to_the_longest(attempt: int, pause_s: float) -> None:
+    assert Backoff(0.5, 2.0, 10.0).pause_s(attempt) == pause_s
+
+
+def test_a_connection_that_breaks_is_tried_again_later_and_later() -> None:
+    link = Link(Backoff(1.0, 3.0, 60.0))
+    link.connecting(0.0)
+    assert link.state is LinkState.CONNECTING
+    assert link.failed(0.0, "refused") == 1.0
+    assert link.state is LinkState.WAITING
+    assert (link.retry_in_s(0.25), link.retry_in_s(5.0)) == (0.75, 0.0)
+    link.connecting(1.0)
+    assert link.retry_in_s(1.0) == 0.0
+    assert link.failed(1.5, "refused") == 3.0
+    assert (link.failures, link.last_error) == (2, "refused")
+
+
+def test_a_frame_clears_the_error_but_only_time_clears_the_pauses() -> None:
+    link = Link(Backoff(1.0, 2.0, 60.0), steady_s=5.0)
+    link.failed(0.0, "refused")
+    link.connecting(1.0)
+    link.frame(1.1)
+    assert link.state is LinkState.STREAMING
+    assert link.last_error is None
+    assert link.failed(2.0, "broke") == 2.0, "it flaps: the pauses go on growing"
+    link.connecting(4.0)
+    for now_s in (4.5, 7.0, 9.5):
+        link.frame(now_s)
+    assert link.failed(10.0, "broke") == 1.0, "it was steady: the pauses start anew"
+
+
+@pytest.mark.parametrize(("silent_s", "stalled"), [(0.0, False), (1.9, False), (2.1, True)])
+def test_silence_is_a_stall(silent_s: float, stalled: bool) -> None:
+    link = Link(stall_s=2.0)
+    link.connecting(0.0)
+    assert not link.stalled(100.0), "a connection being made has its own timeout"
+    link.frame(10.0)
+    assert link.stalled(10.0 + silent_s) is stalled
+
+
+def test_the_end_is_the_end() -> None:
+    link = Link()
+    link.connecting(0.0)
+    link.frame(0.0)
+    link.ended()
+    assert link.state is LinkState.ENDED
+    assert not link.stalled(99.0)
+
+
+def test_equal_pictures_for_long_are_a_frozen_camera() -> None:
+    detector = FreezeDetector(3.0)
+    still = numbered(5)
+    assert [detector.frozen(still, now_s) for now_s in (0.0, 1.0, 2.9, 3.0)] == [
+        *[False] * 3,
+        True,
+    ]
+    moved = still.copy()
+    moved[::16, ::16] += np.uint8(1)
+    assert not detector.frozen(moved, 4.0)
+    assert not detector.frozen(moved, 6.9)
+    assert detector.frozen(moved, 7.0)
