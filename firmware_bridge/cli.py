@@ -22,15 +22,15 @@ from firmware_bridge.links import open_link
 from firmware_bridge.model import LinkState
 from firmware_bridge.probe import LISTEN_S, USUAL_PORTS, probe
 from firmware_bridge.profiles import profiles
-from firmware_bridge.sim.camera import SimSettings, SimulatedCamera
+from firmware_bridge.sim.camera import SimSettings
 from firmware_bridge.sim.rtsp import RtspServer
 from firmware_bridge.sim.simulator import Simulator
 from firmware_bridge.sim.video import LiveVideo, PictureMaker
 
-MakePictures: TypeAlias = Callable[[SimSettings, float], PictureMaker]
-"""(camera's settings, frames a second) -> what renders and encodes its pictures."""
-MakeClip: TypeAlias = Callable[[SimulatedCamera, Path, float, float], None]
-"""(camera, file, seconds, frames a second) -> a clip in a file, with the truth beside it."""
+MakePictures: TypeAlias = Callable[[SimSettings, float], "tuple[SimSettings, PictureMaker]"]
+"""(settings, frames a second) -> the settings at the rendered place, what renders and encodes."""
+MakeClip: TypeAlias = Callable[[SimSettings, Path, float, float], None]
+"""(settings, file, seconds, frames a second) -> a clip in a file, with the truth beside it."""
 
 
 def add_parser(
@@ -323,22 +323,24 @@ def _simulate(
     options: argparse.Namespace, pictures: MakePictures | None, clip: MakeClip | None
 ) -> int:
     settings = _settings(options)
+    if options.fps <= 0 or options.rate <= 0:
+        raise UsageError("--fps and --rate must be above 0")
     if options.clip is not None:
         if clip is None:
             raise UsageError("--clip: there is no renderer in this installation")
-        clip(SimulatedCamera(settings), options.clip, options.seconds or 20.0, options.fps)
+        clip(settings, options.clip, options.seconds or 20.0, options.fps)
         print(f"wrote {options.clip}")
         return 0
-    if options.fps <= 0 or options.rate <= 0:
-        raise UsageError("--fps and --rate must be above 0")
+    maker = None
+    if pictures is not None and not options.no_video:
+        settings, maker = pictures(settings, options.fps)
     with ExitStack() as stack:
         simulator = stack.enter_context(_simulator(options, settings))
         framed, raw, tcp = simulator.visca.ports
         lines = [f"VISCA udp {options.host}:{framed}, raw-udp :{raw}, tcp :{tcp}"]
         lines.append(f"ONVIF http://{options.host}:{simulator.onvif.port}")
-        if pictures is not None and not options.no_video:
+        if maker is not None:
             server = RtspServer(host=options.host, port=options.rtsp_port)
-            maker = pictures(settings, options.fps)
             stack.enter_context(LiveVideo(simulator.camera, maker, server, fps=options.fps))
             lines.append(f"picture {server.url}")
         targets = {name: getattr(options, name) for name in ("freed", "opentrackio")}
@@ -390,7 +392,7 @@ def _settings(options: argparse.Namespace) -> SimSettings:
         noise_deg=options.noise,
         loss=options.loss,
         seed=options.seed,
-        focal_widths=(1.1, 4.5),
+        focal_widths=(1.5, 5.0),
     )
 
 
