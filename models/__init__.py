@@ -1,1 +1,1 @@
-"""Networks, synthetic data, training, evaluation, and the bundles that ship. Needs the extra `train`."""
+"""Networks, rendered data, training, evaluation, the bundles that ship; needs the extra `train`."""

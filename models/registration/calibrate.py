@@ -1,83 +1,117 @@
-"""Fit the verdict's models on rendered views: `python -m models.registration.calibrate BUNDLE OUT.json`.
+"""Fit the verdict's models on rendered views.
 
-For many views, right and wrong homographies are judged: the keypoints' own, the refined one, and both disturbed.
-A logistic model learns which are right (reprojection under 2 % of the height), a linear one the logarithm of the
-projection error. The thresholds are then read from the scores that wrong answers reach.
+`python -m models.registration.calibrate BUNDLE OUT.json` judges right and wrong homographies of
+many views: the keypoints' own, the improved one, the refined one, and disturbed ones. A logistic
+model learns which are right (reprojection under 2 % of the height), a linear one the logarithm of
+the projection error. `export --decode OUT.json` puts both into a bundle's manifest.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.bundles import load_bundle
+from edge.errors import UsageError
 from edge.fields import load_field
+from edge.registration import Registrar
+from edge.registration.candidates import Candidate, Observation
 from edge.registration.homography import unit_picture, updated
-from edge.registration.picture import prepare
-from edge.registration.registrar import Candidate, Observation, Registrar, Stopwatch
+from edge.registration.registrar import Stopwatch
 from edge.registration.verdict import FEATURES
 from edge.types import Reason
+from models.registration.cameras import Array
+from models.registration.commands import one_line_errors
 from models.registration.held_out import View, views
-from models.registration.metrics import errors
+from models.registration.metrics import NEAR, Errors, errors
+from models.registration.scoring import bins
 
 SEED = 70_001
-"""Neither the training's nor the held-out set's."""
+"""Of the views: neither the training's nor the held-out set's."""
+NEGATIVES = 0.15
+"""Share of views without a field: a verdict must know those too."""
+DISTURBANCES = (0.01, 0.03)
+"""Deviations by which right answers are made wrong, of half the picture's width."""
+LOG_ERROR = (0.02, 50.0)
+"""Metres between which the projection error is learned."""
 
 
-def candidates(registrar: Registrar, view: View, rng: np.random.Generator) -> list[tuple[Candidate, Observation]]:
-    """Judged homographies of a view: raw, polished, refined, disturbed."""
-    picture = prepare(view.image, registrar._input)  # noqa: SLF001 - the calibration looks inside on purpose
-    seen = registrar.observe(picture, Stopwatch())
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """m homographies, measured and compared with the truth."""
+
+    features: Array
+    """(m, k) in the order of `edge.registration.verdict.FEATURES`."""
+    reprojection: Array
+    """(m,) over the picture's height; infinite in a view without a field."""
+    projection_m: Array
+    """(m,); infinite in a view without a field."""
+
+    def part(self, which: slice) -> Judged:
+        """Some of them."""
+        return Judged(self.features[which], self.reprojection[which], self.projection_m[which])
+
+
+def candidates(
+    registrar: Registrar, view: View, rng: np.random.Generator
+) -> list[tuple[Candidate, Observation]]:
+    """Homographies of a view with their verdicts: raw, improved, refined, disturbed."""
+    registrar.reset()
+    seen = registrar.observe(registrar.prepare(view.image), Stopwatch())
     if isinstance(seen, Reason):
         return []
-    out = []
-    first = registrar.try_out(seen, seen.start)
-    if first is not None:
-        out += [first, registrar.polished(seen, first)]
-    distances = registrar._graphs.dense.run({"features": seen.features})["distances"][0]  # noqa: SLF001
-    second = registrar.refined(seen, first, distances)
-    if second is not None:
-        out.append(second)
+    bench = registrar.workbench
+    first = bench.first(seen)
+    start = seen.start if first is None else first.image_from_field
+    second = bench.refined(seen, start, registrar.distances(seen))
+    found = [c for c in (bench.try_out(seen, seen.start), first, second) if c is not None]
     scale = unit_picture(*registrar.size)
-    for base in out[-1:]:
-        for size in (0.01, 0.03):
+    for base in found[-1:]:
+        for size in DISTURBANCES:
             step = rng.normal(0, size, 8) * [1, 1, 1, 1, 1, 1, 0.3, 0.3]
-            bad = registrar.try_out(seen, updated(base.image_from_field, step, scale))
+            bad = bench.try_out(seen, updated(base.image_from_field, step, scale))
             if bad is not None:
-                out.append(registrar.polished(seen, bad))
-    return [(c, seen) for c in out]
+                found.append(bench.improved(seen, bad))
+    return [(candidate, seen) for candidate in found]
 
 
-def collect(registrar: Registrar, n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Features (m, k), reprojection errors (m,) and projection errors (m,); inf for a negative."""
+def collect(registrar: Registrar, n: int, seed: int) -> Judged:
+    """Judge the homographies of n rendered views."""
     rng = np.random.default_rng(seed)
-    rows, reproj, metres = [], [], []
-    for view in views(n, seed, negatives=0.15):
+    rows: list[list[float]] = []
+    found: list[Errors] = []
+    for view in views(n, seed, negatives=NEGATIVES):
         height, width = view.image.shape[:2]
         for c, seen in candidates(registrar, view, rng):
             rows.append([c.verdict.features[k] for k in FEATURES])
-            if view.field_from_image is None:
-                reproj.append(np.inf)
-                metres.append(np.inf)
-                continue
             answer = np.linalg.inv(c.image_from_field) @ seen.picture.net_from_source
-            e = errors(view.field_from_image, answer, *view.field_m, width, height)
-            reproj.append(e.reprojection)
-            metres.append(e.projection_m)
-    return np.array(rows), np.array(reproj), np.array(metres)
+            truth = view.field_from_image
+            found.append(
+                Errors() if truth is None else errors(truth, answer, *view.field_m, width, height)
+            )
+    return Judged(
+        np.array(rows).reshape(-1, len(FEATURES)),
+        np.array([e.reprojection for e in found]),
+        np.array([e.projection_m for e in found]),
+    )
 
 
-def logistic(x: NDArray[np.float64], y: NDArray[np.bool_], ridge: float = 1.0) -> NDArray[np.float64]:
-    """Weights (k + 1,), bias last, of a regularized logistic regression by Newton's method; x is standardized inside."""
-    mean, std = x.mean(0), x.std(0) + 1e-6
-    z = np.c_[(x - mean) / std, np.ones(len(x))]
+def logistic(x: Array, y: NDArray[np.bool_], ridge: float = 1.0) -> Array:
+    """Regularized logistic regression of (n, k) on (n,) by Newton's method.
+
+    Returns (k + 1,) weights, the bias last; `ridge` weighs the squares of the weights of the
+    standardized features, halved.
+    """
+    z, mean, std = _standardized(x)
     w = np.zeros(z.shape[1])
-    penalty = ridge * np.eye(len(w))
-    penalty[-1, -1] = 0
+    penalty = _penalty(ridge, len(w))
     for _ in range(50):
         p = 1 / (1 + np.exp(-np.clip(z @ w, -30, 30)))
         gradient = z.T @ (p - y) + penalty @ w
@@ -89,55 +123,95 @@ def logistic(x: NDArray[np.float64], y: NDArray[np.bool_], ridge: float = 1.0) -
     return _unstandardized(w, mean, std)
 
 
-def linear(x: NDArray[np.float64], y: NDArray[np.float64], ridge: float = 1.0) -> NDArray[np.float64]:
-    """Weights (k + 1,), bias last, of a ridge regression."""
+def linear(x: Array, y: Array, ridge: float = 1.0) -> Array:
+    """Ridge regression of (n, k) on (n,) -> (k + 1,) weights, the bias last."""
+    z, mean, std = _standardized(x)
+    w = np.linalg.solve(z.T @ z + _penalty(ridge, z.shape[1]), z.T @ y)
+    return _unstandardized(w, mean, std)
+
+
+def _standardized(x: Array) -> tuple[Array, Array, Array]:
+    """Standardized features with a column of ones, and the means and deviations taken out."""
     mean, std = x.mean(0), x.std(0) + 1e-6
-    z = np.c_[(x - mean) / std, np.ones(len(x))]
-    penalty = ridge * np.eye(z.shape[1])
+    return np.c_[(x - mean) / std, np.ones(len(x))], mean, std
+
+
+def _penalty(ridge: float, k: int) -> Array:
+    """On all weights but the bias, the last of k."""
+    penalty = ridge * np.eye(k)
     penalty[-1, -1] = 0
-    return _unstandardized(np.linalg.solve(z.T @ z + penalty, z.T @ y), mean, std)
+    return penalty
 
 
-def _unstandardized(w: NDArray[np.float64], mean: NDArray[np.float64], std: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unstandardized(w: Array, mean: Array, std: Array) -> Array:
     slopes = w[:-1] / std
     return np.append(slopes, w[-1] - float(slopes @ mean))
 
 
-def fit(rows: NDArray[np.float64], reproj: NDArray[np.float64], metres: NDArray[np.float64]) -> dict[str, float]:
-    """The `decode` section of a manifest."""
-    good = reproj < 0.02
-    s = logistic(rows, good)
-    known = np.isfinite(metres)
-    e = linear(rows[known], np.log(np.clip(metres[known], 0.02, 50)))
+def fit(judged: Judged) -> dict[str, float]:
+    """The `decode` section of a manifest (see `edge.registration.verdict.judge`)."""
+    s = logistic(judged.features, judged.reprojection < NEAR)
+    known = np.isfinite(judged.projection_m)
+    rows, target = judged.features[known], np.log(np.clip(judged.projection_m[known], *LOG_ERROR))
+    e = linear(rows, target)
     # the exponential of a mean logarithm is a median: the mean error lies above it
-    residual = np.log(np.clip(metres[known], 0.02, 50)) - (rows[known] @ e[:-1] + e[-1])
+    residual = target - (rows @ e[:-1] + e[-1])
     e[-1] += 0.5 * float(np.var(np.clip(residual, -2, 2)))
     out = {"score.bias": float(s[-1]), "error.bias": float(e[-1])}
     out |= {f"score.{k}": float(v) for k, v in zip(FEATURES, s[:-1], strict=True)}
     return out | {f"error.{k}": float(v) for k, v in zip(FEATURES, e[:-1], strict=True)}
 
 
-def main() -> None:
+def predict(model: Mapping[str, float], features: Array) -> tuple[Array, Array]:
+    """Scores and expected errors in metres, (m,) each, of (m, k) features under a fitted model."""
+    score, error = (
+        features @ [model[f"{what}.{k}"] for k in FEATURES] + model[f"{what}.bias"]
+        for what in ("score", "error")
+    )
+    return 1 / (1 + np.exp(-score)), np.exp(error)
+
+
+def report(judged: Judged, model: Mapping[str, float]) -> list[str]:
+    """One line for each interval of the score: how many were judged, how many are right."""
+    score, expected = predict(model, judged.features)
+    found = bins(score, judged.reprojection, judged.projection_m, expected, np.ones(len(score)))
+    return [
+        f"  score {b.low:.2f}-{b.high:.2f}: {b.count:5d} judged, {100 * (b.right or 0.0):5.1f} %"
+        f" right, {b.projection_m:.2f} m off, {b.expected_m:.2f} m expected (medians)"
+        for b in found
+    ]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("bundle", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--views", type=int, default=1500)
     parser.add_argument("--engine", default="onnxruntime")
-    args = parser.parse_args()
-    registrar = Registrar(load_bundle(args.bundle), load_field("soccer"), engine=args.engine)
-    rows, reproj, metres = collect(registrar, args.views, SEED)
-    split = len(rows) * 2 // 3
-    model = fit(rows[:split], reproj[:split], metres[:split])
-    weights = np.array([model[f"score.{k}"] for k in FEATURES])
-    score = 1 / (1 + np.exp(-(rows[split:] @ weights + model["score.bias"])))
-    right = reproj[split:] < 0.02
-    print(f"{len(rows)} homographies, {100 * (reproj < 0.02).mean():.0f} % right; on the last third:")
-    for low, high in ((0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.97), (0.97, 1.01)):
-        bin_ = (score >= low) & (score < high)
-        if bin_.any():
-            print(f"  score {low:.2f}-{high:.2f}: {bin_.sum():5d} judged, {100 * right[bin_].mean():5.1f} % right")
-    args.out.write_text(json.dumps(fit(rows, reproj, metres), indent=1))
+    args = parser.parse_args(arguments)
+    with one_line_errors(parser):
+        calibrate(args.bundle, args.out, args.views, args.engine)
+
+
+def calibrate(folder: Path, out: Path, n: int, engine: str) -> None:
+    """Fit on n views of a bundle, print how the fit does on views it has not seen, write it."""
+    bundle = load_bundle(folder)
+    registrar = Registrar(bundle, load_field(bundle.manifest.field), engine=engine)
+    with closing(registrar):
+        judged = collect(registrar, n, SEED)
+    total = len(judged.reprojection)
+    right = judged.reprojection < NEAR
+    if not right.any() or right.all():
+        found = f"{int(right.sum())} of {total} homographies are right"
+        raise UsageError(f"{folder}: {found}: nothing to learn a verdict from, take more views")
+    print(f"{total} homographies, {100 * float(right.mean()):.0f} % right")
+    print("fitted on two thirds, on the last third:")
+    split = total * 2 // 3
+    print("\n".join(report(judged.part(slice(split, None)), fit(judged.part(slice(split))))))
+    out.write_text(json.dumps(fit(judged), indent=1) + "\n")
 
 
 if __name__ == "__main__":

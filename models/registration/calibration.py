@@ -9,7 +9,7 @@ from edge.types import Image
 from models.registration.views import ViewRenderer
 
 SEED = 50_001
-"""Added to the caller's seed: neither a training's, the verdict's calibration's nor the held-out set's."""
+"""Added to the caller's seed, so that no held-out view calibrates what it later measures."""
 SIZE = (320, 192)
 """Width and height of the network's picture."""
 NEGATIVES = 0.09
@@ -21,8 +21,8 @@ _BATCH = 8
 def frames(sport: str, n: int, seed: int = 0, *, size: tuple[int, int] = SIZE) -> Iterator[Image]:
     """Yield `n` seeded pictures, (h, w, 3) uint8 BGR at `size` (width, height).
 
-    They are drawn from the training's prior of cameras, fields and negatives, with all the faults of lens and codec.
-    Raises UsageError for a sport that no view is rendered of.
+    They are drawn from the training's prior of cameras, fields and negatives, with all the faults
+    of lens and codec. Raises UsageError for a sport that no view is rendered of.
     """
     if sport not in SPORTS:
         raise UsageError(f"no views of {sport!r} are rendered: known are {', '.join(SPORTS)}")

@@ -1,7 +1,8 @@
-"""Cameras that look at a field: where venues put them, as seeded random priors, and the geometry they give.
+"""Cameras that look at a field: where venues put them, as random priors, and what they see.
 
-Priors for soccer: World Cup 2014 broadcast poses (percentiles of f/width 1.2/2.4/5.1, 49-149 m from the field's axis,
-9-22 m high), SoccerNet's ranges, and well beyond them for small venues: near, low, off the middle line.
+Priors for soccer: World Cup 2014 broadcast poses (percentiles of f/width 1.2/2.4/5.1, 49-149 m
+from the field's axis, 9-22 m high), SoccerNet's ranges, and well beyond them for small venues:
+near, low, off the middle line.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Cameras:
     rotation: Array
     """(n, 3, 3) camera from field: rows are the picture's right, down and forward directions."""
     focal: Array
-    """(n, 2) focal length along x and y over the picture's width, in pixels of the *network's* picture."""
+    """(n, 2) focal length along x and y, in widths of the *network's* picture."""
     kappa: Array
     """(n,) radial term: undistorted = distorted * (1 + kappa * (radius in half widths)^2)."""
 
@@ -48,7 +49,7 @@ class Cameras:
         return k @ np.concatenate([self.rotation[:, :, :2], t[:, :, None]], 2)
 
     def project(self, i: int, points_m: Array, width: int, height: int) -> tuple[Array, Array]:
-        """Camera i: (m, 3) points -> (m, 2) pixels (with the radial term) and (m,) depths in metres."""
+        """Camera i: (m, 3) points -> (m, 2) pixels with the radial term, (m,) depths in metres."""
         p = (points_m - self.centre_m[i]) @ self.rotation[i].T
         z = p[:, 2]
         safe = np.where(np.abs(z) < 1e-6, 1e-6, z)
@@ -126,7 +127,9 @@ def anywhere(rng: np.random.Generator, n: int, field: Field) -> tuple[Array, Arr
     )
 
 
-MIX: tuple[tuple[float, Prior], ...] = ((0.55, broadcast), (0.28, small_venue), (0.17, anywhere))
+Mix = tuple[tuple[float, Prior], ...]
+"""Weights and the priors they belong to."""
+MIX: Mix = ((0.55, broadcast), (0.28, small_venue), (0.17, anywhere))
 
 
 def sample(
@@ -135,21 +138,21 @@ def sample(
     field: Field,
     *,
     aspect: float,
-    mix: tuple[tuple[float, Prior], ...] = MIX,
+    mix: Mix = MIX,
     source_aspect: float = 16 / 9,
     lens: float = 1.0,
 ) -> Cameras:
-    """n cameras that see enough of the field to be registered.
+    """Draw n cameras that see enough of the field to be registered.
 
-    `aspect` is the network picture's width over height. The source picture (16:9) is squeezed into it; some are
-    squeezed further, as badly converted video is. `lens` scales the radial term.
+    `aspect` is the network picture's width over height. The source picture (16:9) is squeezed into
+    it; some are squeezed further, as badly converted video is. `lens` scales the radial term.
     """
     points = np.concatenate(polylines(field, 2.0))
     found: list[Cameras] = []
     have = 0
     while have < n:
         m = max(8, int(1.5 * (n - have)) + 4)
-        cams = _draw(rng, m, field, aspect, mix, source_aspect, lens)
+        cams = draw(rng, m, field, aspect=aspect, mix=mix, source_aspect=source_aspect, lens=lens)
         good = np.flatnonzero(_sees_enough(cams, points, field, aspect))
         found.append(cams.take(good))
         have += len(good)
@@ -157,15 +160,17 @@ def sample(
     return Cameras(*parts)
 
 
-def _draw(
+def draw(
     rng: np.random.Generator,
     n: int,
     field: Field,
+    *,
     aspect: float,
-    mix: tuple[tuple[float, Prior], ...],
-    source_aspect: float,
-    lens: float,
+    mix: Mix = MIX,
+    source_aspect: float = 16 / 9,
+    lens: float = 1.0,
 ) -> Cameras:
+    """Draw n cameras of the prior, whatever they see (see `sample`)."""
     weights = np.array([w for w, _ in mix])
     choice = rng.choice(len(mix), n, p=weights / weights.sum())
     drawn = [prior(rng, n, field) for _, prior in mix]

@@ -1,31 +1,44 @@
-"""Registration error on rendered held-out views, of a network in training and of a bundle.
+"""Registration error on rendered held-out views, of a bundle and of a network in training.
 
-`python -m models.registration.evaluate BUNDLE --views 500 --out DIR` scores a bundle with the box's own registrar,
-at a stadium's main cameras and at those of the wide prior: the keypoints' answer as it is, refined when verification
-asks for it, and refined always; then how well the verdict's score and expected error tell right from wrong.
+`python -m models.registration.evaluate BUNDLE --views 500 --out DIR` scores a bundle with the box's
+own registrar, at a stadium's main cameras and at those of the wide prior: the keypoints' answer as
+it is, refined when verification asks for it, and refined always. Then it shows how well the
+verdict's score and expected error tell right from wrong.
 """
 
 from __future__ import annotations
 
-from contextlib import closing
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
 from typing import Literal
 
-import cv2
-import numpy as np
 import torch
 
-from edge.bundles import Bundle
+from edge.bundles import Bundle, load_bundle
 from edge.fields import load_field
 from edge.registration import Registrar
 from edge.registration.registrar import RefineMode
-from models.registration.cameras import Prior
-from models.registration.held_out import BROADCAST, SEED, WIDE, views
+from models.registration import report
+from models.registration.cameras import Mix
+from models.registration.commands import one_line_errors
+from models.registration.held_out import BROADCAST, SEED, WIDE, View, views
+from models.registration.maps import map_errors
 from models.registration.network import RegistrationNet
-from models.registration.scoring import score_view, summary
+from models.registration.scoring import Scored, score_view, summary
 from models.registration.views import ViewRenderer
 
-Mix = Literal["wide", "broadcast"]
-MIXES: dict[Mix, tuple[tuple[float, Prior], ...]] = {"broadcast": BROADCAST, "wide": WIDE}
+PriorName = Literal["wide", "broadcast"]
+PRIORS: dict[PriorName, Mix] = {"broadcast": BROADCAST, "wide": WIDE}
+MODES: dict[str, tuple[RefineMode, Literal["auto", "never"]]] = {
+    "raw": ("never", "never"),
+    "refined when asked": ("auto", "auto"),
+    "refined always": ("always", "auto"),
+}
+"""Names of the rows, and the registrar's `refine` and `verify`."""
+PRODUCT = "refined when asked"
+"""What the box does."""
 
 
 def evaluate_bundle(
@@ -36,60 +49,85 @@ def evaluate_bundle(
     n: int = 200,
     seed: int = SEED,
     refine: RefineMode = "auto",
-    mix: Mix = "wide",
+    mix: PriorName = "wide",
 ) -> dict[str, float]:
-    """Score a bundle on `n` rendered views of its sport's standard field.
+    """Score a bundle on `n` rendered views of its standard field.
 
-    Returns what `metrics.table` has (`iou_part_mean`, `iou_whole_mean`, `proj_m_median`, `reproj_median`, `right`, ...;
-    unanswered views have overlaps of 0 and infinite distances), `dense_share` and `ms_median` of one registration.
-    Raises BundleError or EngineError when the bundle does not run.
+    Returns what `scoring.summary` has: `iou_part_mean`, `iou_whole_mean`, `proj_m_median`,
+    `reproj_median`, `right`, `answered`, `frames`, `dense_share`, `ms_median` and more. Unanswered
+    views have overlaps of 0 and infinite distances. Raises BundleError or EngineError when the
+    bundle does not run.
     """
     field = load_field(bundle.manifest.field)
     registrar = Registrar(bundle, field, engine=engine, precision=precision, refine=refine)
     with closing(registrar):
-        return summary([score_view(registrar, v) for v in views(n, seed, mix=MIXES[mix])])
+        return summary([score_view(registrar, v) for v in views(n, seed, mix=PRIORS[mix])])
+
+
+def score_modes(
+    bundle: Bundle, pictures: Iterator[View], *, engine: str, worst: int = 12
+) -> tuple[dict[str, list[Scored]], list[report.Case]]:
+    """Answers of every mode to the same views, and the views that the product did worst on."""
+    field = load_field(bundle.manifest.field)
+    rows: dict[str, list[Scored]] = {name: [] for name in MODES}
+    cases: list[report.Case] = []
+    with ExitStack() as stack:
+        registrars = {
+            name: Registrar(bundle, field, engine=engine, refine=refine, verify=verify)
+            for name, (refine, verify) in MODES.items()
+        }
+        for registrar in registrars.values():
+            stack.enter_context(closing(registrar))
+        for number, view in enumerate(pictures):
+            for name, registrar in registrars.items():
+                rows[name].append(score_view(registrar, view))
+            cases.append(report.Case(number, view, rows[PRODUCT][-1]))
+            cases = sorted(cases, key=report.badness, reverse=True)[:worst]
+    return rows, cases
 
 
 @torch.no_grad()
 def quick_check(net: RegistrationNet, width: int, height: int, n: int = 48) -> dict[str, float]:
-    """Errors of both heads straight from the maps, without the registration core; for the training log.
+    """Errors of both heads straight from the maps, without the registrar; for the training's log.
 
-    Median distance on the field (metres) over all cells, median over views of the mean reprojection of a plain
-    least-squares homography (share of the picture's height), share of wrong field cells, error of the line distances.
+    See `maps.map_errors`; `n` views of the standard field, a multiple of 8.
     """
     renderer = ViewRenderer(SEED, width, height, negatives=0.0, sizes=1)
-    metres, pixels, mask, dense = [], [], [], []
+    device = next(net.parameters()).device
+    batches = []
     for _ in range(n // 8):
-        b = renderer.batch(8)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            out = net(torch.from_numpy(b.image))
-        scale = torch.tensor([b.field_m[0] / 2, b.field_m[1] / 2]).view(1, 2, 1, 1)
-        error = ((out.grid[:, :2] - b.xy) * scale).norm(dim=1)
-        mask.append(float(((out.grid[:, 4] > 0) != b.field).float().mean()))
-        dense.append(
-            float((out.distances[:, 0] - b.distances[:, 0]).abs()[b.distances[:, 0] < 1].mean())
-        )
-        v, u = np.mgrid[0 : height // 4, 0 : width // 4] * 4 + 1.5
-        for i in range(8):
-            on = b.field[i].numpy()
-            metres.append(float(error[i][b.field[i]].median()))
-            sigma = out.grid[i, 2:4].mean(0).numpy()
-            keep = on & (sigma < np.median(sigma[on]))
-            image = np.stack([u[keep], v[keep]], 1)
-            found = (out.grid[i, :2] * scale[0]).permute(1, 2, 0).numpy()[keep]
-            h, _ = cv2.findHomography(found.astype(np.float64), image, cv2.RANSAC, 4.0)
-            truth = b.image_from_field[i]
-            points = (b.xy[i] * scale[0]).permute(1, 2, 0).numpy()[on]
-            if h is None:
-                pixels.append(1.0)
-                continue
-            p = np.c_[points, np.ones(len(points))]
-            a, t = p @ h.T, p @ truth.T
-            d = np.linalg.norm(a[:, :2] / a[:, 2:] - t[:, :2] / t[:, 2:], axis=1)
-            pixels.append(float(np.minimum(d, height).mean() / height))
-    return {
-        "metres": float(np.median(metres)),
-        "reproj": float(np.median(pixels)),
-        "mask_error": float(np.mean(mask)),
-        "line_error": float(np.mean(dense)),
-    }
+        batch = renderer.batch(8)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            out = net(torch.from_numpy(batch.image).to(device))
+        batches.append((batch, out.grid.cpu(), out.distances.cpu()))
+    return map_errors(batches)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("--views", type=int, default=500, help="of each prior (500)")
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--engine", default="onnxruntime", help="auto, onnxruntime, openvino, ...")
+    parser.add_argument("--out", type=Path, help="folder for JSON, plot and the worst views")
+    args = parser.parse_args(arguments)
+    if args.views < 1:
+        parser.error("--views begins at 1")
+    with one_line_errors(parser):
+        bundle = load_bundle(args.bundle)
+        parts = []
+        for prior, mix in PRIORS.items():
+            pictures = views(args.views, args.seed, mix=mix)
+            rows, cases = score_modes(bundle, pictures, engine=args.engine)
+            parts.append(report.Part(prior, rows, PRODUCT, cases))
+            print(report.text(parts[-1]), flush=True)
+        if args.out is not None:
+            for path in report.write(args.out, parts, bundle=bundle.label, seed=args.seed):
+                print(path)
+
+
+if __name__ == "__main__":
+    main()

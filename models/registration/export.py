@@ -1,20 +1,29 @@
-"""Write a trained network as a bundle: `python -m models.registration.export RUN/last.pt FOLDER`."""
+"""Write a trained network as a bundle.
+
+`python -m models.registration.export RUN/last.pt FOLDER --decode DECODE.json` exports the averaged
+network of a checkpoint to ONNX in float32; `python -m quantize` adds the INT8 files.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import pickle
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from edge.bundles import write_bundle
 from edge.bundles.manifest import Grid, ImageInput, Manifest, Output
 from edge.bundles.write import NewFile
+from edge.errors import UsageError
 from edge.fields import default_field, load_field
+from models.registration.commands import one_line_errors, picture_size
 from models.registration.network import (
     DENSE_CHANNELS,
     GRID_CHANNELS,
@@ -27,13 +36,19 @@ FEATURES = 64
 
 
 def load_network(checkpoint: Path) -> tuple[RegistrationNet, dict[str, Any]]:
-    """The averaged network of a checkpoint, in evaluation mode, and what the checkpoint says of its training."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    """The averaged network of a checkpoint, in evaluation mode, and the record of its training.
+
+    Raises UsageError when the file is missing or no checkpoint of this network.
+    """
     net = RegistrationNet(pretrained=False)
-    net.load_state_dict(state["ema"])
-    net.eval()
-    keys = ("images", "step", "elapsed", "settings")
-    return net, {k: state[k] for k in keys}
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        net.load_state_dict(state["ema"])
+        record = {k: state[k] for k in ("images", "step", "elapsed", "settings")}
+    except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise UsageError(f"{checkpoint}: no checkpoint of the training: {why}") from error
+    return net.eval(), record
 
 
 def export_graphs(net: RegistrationNet, folder: Path, width: int, height: int) -> None:
@@ -42,20 +57,33 @@ def export_graphs(net: RegistrationNet, folder: Path, width: int, height: int) -
     net = net.float().to(memory_format=torch.contiguous_format)
     image = torch.zeros(1, height, width, 3, dtype=torch.uint8)
     features = torch.zeros(1, FEATURES, height // STRIDE, width // STRIDE)
+    _export(MainGraph(net), image, folder / "model.onnx", "image", ["grid", "features"])
+    _export(net.dense, features, folder / "dense.onnx", "features", ["distances"])
+
+
+def _export(graph: nn.Module, example: Tensor, path: Path, name: str, outputs: list[str]) -> None:
     with warnings.catch_warnings(), torch.no_grad():
+        # the exporter that writes plain opset 17 is called legacy, on every call
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            MainGraph(net), (image,), str(folder / "model.onnx"), input_names=["image"],
-            output_names=["grid", "features"], opset_version=17, dynamo=False, do_constant_folding=True,
-        )  # fmt: skip
-        torch.onnx.export(
-            net.dense, (features,), str(folder / "dense.onnx"), input_names=["features"],
-            output_names=["distances"], opset_version=17, dynamo=False, do_constant_folding=True,
-        )  # fmt: skip
+            graph,
+            (example,),
+            str(path),
+            input_names=[name],
+            output_names=outputs,
+            opset_version=17,
+            dynamo=False,
+            do_constant_folding=True,
+        )
 
 
 def manifest(
-    sport: str, width: int, height: int, version: str, decode: dict[str, float], training: dict[str, Any]
+    sport: str,
+    width: int,
+    height: int,
+    version: str,
+    decode: dict[str, float],
+    training: dict[str, Any],
 ) -> Manifest:
     """The manifest of a registration bundle, without its files."""
     field = load_field(default_field(sport))
@@ -77,9 +105,15 @@ def manifest(
 
 
 def export_bundle(
-    checkpoint: Path, folder: Path, *, sport: str = "soccer", width: int = 320, height: int = 192,
-    version: str = "0.1.0", decode: dict[str, float] | None = None,
-) -> None:  # fmt: skip
+    checkpoint: Path,
+    folder: Path,
+    *,
+    sport: str = "soccer",
+    width: int = 320,
+    height: int = 192,
+    version: str = "0.1.0",
+    decode: dict[str, float] | None = None,
+) -> None:
     """Export a checkpoint as an FP32 bundle; `python -m quantize` adds the INT8 files."""
     net, training = load_network(checkpoint)
     made = manifest(sport, width, height, version, decode or {}, training)
@@ -93,18 +127,35 @@ def export_bundle(
         write_bundle(folder, made, files)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--size", default="320x192", help="WxH of the network's picture")
+    parser.add_argument("folder", type=Path, help="the bundle to write")
+    parser.add_argument(
+        "--size", type=picture_size, default=(320, 192), help="WxH of the network's picture"
+    )
     parser.add_argument("--version", default="0.1.0")
     parser.add_argument("--decode", type=Path, help="JSON of decoding parameters (see calibrate)")
-    args = parser.parse_args()
-    width, height = map(int, args.size.split("x"))
-    decode = json.loads(args.decode.read_text()) if args.decode else None
-    export_bundle(args.checkpoint, args.folder, width=width, height=height, version=args.version, decode=decode)
+    args = parser.parse_args(arguments)
+    width, height = args.size
+    with one_line_errors(parser):
+        export_bundle(
+            args.checkpoint,
+            args.folder,
+            width=width,
+            height=height,
+            version=args.version,
+            decode=None if args.decode is None else _read_decode(args.decode),
+        )
+
+
+def _read_decode(path: Path) -> dict[str, float]:
+    try:
+        found = json.loads(path.read_text())
+        return {str(k): float(v) for k, v in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path}: no JSON object of numbers: {error}") from error
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The heavy part of a rendered view, batched in torch: every pixel's ray meets the pitch, the boards or the stands.
+"""The heavy part of a rendered view, batched in torch: where every pixel's ray meets the ground.
 
-Nothing here knows a sport: markings come as distance maps of a `Field`, colours and wear as numbers drawn by the
-caller. It runs wherever torch runs.
+Nothing here knows a sport: markings come as distance maps of a `Field`, colours and wear as numbers
+drawn by the caller.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from edge.fields import Field, distance_map
 from models.registration.cameras import Cameras
@@ -32,7 +31,7 @@ class FieldMaps:
     """Distance maps of a field as a texture, with the direction to the nearest line."""
 
     texture: Tensor
-    """(1, 4, rows, columns): distance to a line (m), its gradient along x and y, distance to a region (m)."""
+    """(1, 4, rows, columns): line distance (m), its gradient along x and y, region distance (m)."""
     half_m: tuple[float, float]
     """Half extent of the texture along x and y, metres."""
     length_m: float
@@ -55,11 +54,11 @@ class FieldMaps:
         )
 
     def sample(self, x: Tensor, y: Tensor, channels: slice = slice(None)) -> Tensor:
-        """Field coordinates (b, h, w) -> (b, channels, h, w); beyond the map: its border's values."""
+        """Field coordinates (b, h, w) -> (b, channels, h, w); beyond the map, its border."""
         g = torch.stack([x / self.half_m[0], -y / self.half_m[1]], -1).clamp(-1, 1)
         b = g.shape[0]
         tex = self.texture[:, channels].expand(b, -1, -1, -1)
-        return F.grid_sample(tex, g, "bilinear", "border", align_corners=False)
+        return functional.grid_sample(tex, g, "bilinear", "border", align_corners=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ def cast(cams: Cameras, width: int, height: int, step: int = 1) -> Rays:
 
 
 def _scale(x: Tensor, y: Tensor, nx: Tensor, ny: Tensor) -> Tensor:
-    """Metres across the line for one step of the map, |J^T n|, by central differences; (b, h, w)."""
+    """Metres across the line for a step of the map, |J^T n| by central differences; (b, h, w)."""
     jx_u, jy_u = torch.gradient(x, dim=2)[0], torch.gradient(y, dim=2)[0]
     jx_v, jy_v = torch.gradient(x, dim=1)[0], torch.gradient(y, dim=1)[0]
     return torch.hypot(jx_u * nx + jy_u * ny, jx_v * nx + jy_v * ny).clamp_min(1e-4)
@@ -112,9 +111,9 @@ def labels(
 ) -> dict[str, Tensor]:
     """Ground truth at the stride of the network's maps.
 
-    `xy` (b, 2, h, w) in half lengths and widths; `field` and `near` (b, h, w) bool, on the field and within `FAR`;
-    `distances` (b, 2, h, w), 0..1: line and region distance over their reach, in pixels across the line (the first
-    order approximation distance / |gradient|, Sampson 1982).
+    `xy` (b, 2, h, w) in half lengths and widths; `field` and `near` (b, h, w) bool, on the field
+    and within `FAR`; `distances` (b, 2, h, w), 0..1: line and region distance over their reach, in
+    pixels across the line (the first order approximation distance / |gradient|, Sampson 1982).
     """
     rays = cast(cams, width, height, stride)
     xn, yn = rays.x * 2 / maps.length_m, rays.y * 2 / maps.width_m
@@ -142,8 +141,11 @@ def _area(x: Tensor, y: Tensor) -> Tensor:
     return (xu * yv - xv * yu).abs().clamp_min(1e-8)
 
 
-def line_coverage(cams: Cameras, maps: FieldMaps, rays: Rays, line_m: Tensor) -> Tensor:
-    """Share of each pixel that paint covers, (b, h, w): a line of width `line_m` (b,) seen through a pixel-wide box."""
+def line_coverage(maps: FieldMaps, rays: Rays, line_m: Tensor) -> Tensor:
+    """Share of each pixel that paint covers, (b, h, w).
+
+    A line of width `line_m` (b,) is seen through a box of one pixel.
+    """
     d, nx, ny = maps.sample(rays.x, rays.y, slice(0, 3)).unbind(1)
     foot = _scale(rays.x, rays.y, nx, ny)
     w = line_m.view(-1, 1, 1)
@@ -153,13 +155,8 @@ def line_coverage(cams: Cameras, maps: FieldMaps, rays: Rays, line_m: Tensor) ->
 
 
 def tile(texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Nearest look-up in a repeating texture (rows, columns[, 3]) at (b, h, w) texel coordinates."""
+    """Nearest look-up in a repeating (rows, columns[, 3]) texture at (b, h, w) texels."""
     rows, columns = texture.shape[:2]
     i = torch.remainder(v, rows).long().clamp_(0, rows - 1)
     j = torch.remainder(u, columns).long().clamp_(0, columns - 1)
     return texture.reshape(rows * columns, -1)[(i * columns + j).reshape(-1)].reshape(*u.shape, -1)
-
-
-def numpy_batch(t: Tensor) -> NDArray[np.uint8]:
-    """Float picture(s) 0..255 -> uint8 array."""
-    return t.clamp(0, 255).round().to(torch.uint8).numpy()

@@ -1,4 +1,4 @@
-"""Rendered held-out views: seeded, at the resolution of a source, with the truth as the best pinhole homography."""
+"""Rendered held-out views at a source's resolution, with the best pinhole homography as truth."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.registration.homography import direct
 from edge.types import Image
-from models.registration.cameras import Array, Prior, anywhere, broadcast, small_venue
-from models.registration.ground import cast
-from models.registration.views import ViewRenderer
+from models.registration.cameras import Array, Mix, anywhere, broadcast, small_venue
+from models.registration.ground import Rays, cast
+from models.registration.views import Batch, ViewRenderer
 
 SEED = 90_001
-"""Training seeds stay below: neither the textures nor the views of a held-out set are ever trained on."""
+"""No run of the training has it (see `train.view_seed`): textures and views are new to it."""
 SIZE = (640, 360)
-WIDE: tuple[tuple[float, Prior], ...] = ((0.4, broadcast), (0.35, small_venue), (0.25, anywhere))
-BROADCAST: tuple[tuple[float, Prior], ...] = ((1.0, broadcast),)
+WIDE: Mix = ((0.4, broadcast), (0.35, small_venue), (0.25, anywhere))
+BROADCAST: Mix = ((1.0, broadcast),)
+_STEP = 8
+"""Pixels between the rays that the truth is fitted to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,36 +32,40 @@ class View:
     field_from_image: NDArray[np.float64] | None
     """(3, 3); None in a negative."""
     field_m: tuple[float, float]
+    """Length and width of the field."""
 
 
 def views(
-    n: int, seed: int = SEED, *, mix: tuple[tuple[float, Prior], ...] = WIDE, negatives: float = 0.0,
-    size: tuple[int, int] = SIZE, standard: bool = True,
-) -> Iterator[View]:  # fmt: skip
-    """n views; `standard` keeps to the 105 x 68 m field that the registrar is told of."""
-    renderer = ViewRenderer(
-        seed, *size, mix=mix, negatives=negatives, sizes=1 if standard else 10
-    )
+    n: int,
+    seed: int = SEED,
+    *,
+    mix: Mix = WIDE,
+    negatives: float = 0.0,
+    size: tuple[int, int] = SIZE,
+    standard: bool = True,
+) -> Iterator[View]:
+    """Render n views; `standard` keeps to the 105 x 68 m field that the registrar is told of."""
+    renderer = ViewRenderer(seed, *size, mix=mix, negatives=negatives, sizes=1 if standard else 10)
     made = 0
     while made < n:
         b = renderer.batch(min(8, n - made))
-        rays = cast(b.cameras, *size, step=8)
-        for i in range(len(b.image)):
-            truth = None if b.negative[i] else _best_pinhole(b, rays, i, size)
-            yield View(b.image[i], truth, b.field_m)
+        rays = cast(b.cameras, *size, step=_STEP)
+        for i, image in enumerate(b.image):
+            truth = None if b.negative[i] else best_pinhole(b, rays, i)
+            yield View(image, truth, b.field_m)
         made += len(b.image)
 
 
-def _best_pinhole(b: object, rays: object, i: int, size: tuple[int, int]) -> Array:
-    """Least-squares homography of what the (slightly bent) picture shows of the field."""
-    from edge.registration.homography import direct
+def best_pinhole(batch: Batch, rays: Rays, i: int) -> Array:
+    """Least-squares `field_from_image` (3, 3) of what the slightly bent picture i shows.
 
-    x, y, up = rays.x[i].numpy(), rays.y[i].numpy(), rays.up[i].numpy()  # type: ignore[attr-defined]
-    lx, ly = b.field_m  # type: ignore[attr-defined]
-    on = ~up & (np.abs(x) <= lx / 2) & (np.abs(y) <= ly / 2)
+    `rays` are those of the batch, cast every `_STEP` pixels.
+    """
+    x, y = rays.x[i].numpy(), rays.y[i].numpy()
+    half_x, half_y = batch.field_m[0] / 2, batch.field_m[1] / 2
+    on = ~rays.up[i].numpy() & (np.abs(x) <= half_x) & (np.abs(y) <= half_y)
     v, u = np.nonzero(on)
-    image = np.stack([u, v], 1) * 8 + 3.5
-    h = direct(np.stack([x[on], y[on]], 1).astype(float), image.astype(float))
-    forward = b.image_from_field[i] if h is None else h  # type: ignore[attr-defined]
-    inverse: Array = np.linalg.inv(forward)
-    return inverse
+    image_px = np.stack([u, v], 1) * _STEP + (_STEP - 1) / 2
+    h = direct(np.stack([x[on], y[on]], 1).astype(float), image_px)
+    field_from_image: Array = np.linalg.inv(batch.image_from_field[i] if h is None else h)
+    return field_from_image

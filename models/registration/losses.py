@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from models.registration.network import Outputs
 
@@ -13,10 +13,10 @@ LOG_SIGMA = (-5.5, 1.5)
 
 
 def keypoint_loss(grid: Tensor, xy: Tensor, field: Tensor, near: Tensor) -> dict[str, Tensor]:
-    """Laplace negative log likelihood of the coordinates with their own scale, and the field's mask.
+    """Laplace negative log likelihood of the coordinates with their scale, and the field's mask.
 
-    `grid` (b, 5, h, w), `xy` (b, 2, h, w), `field` and `near` (b, h, w) bool. The scale makes the weights of the
-    read-off: where the network cannot know, it says so (Kendall & Gal 2017).
+    `grid` (b, 5, h, w), `xy` (b, 2, h, w), `field` and `near` (b, h, w) bool. The scale makes the
+    weights of the read-off: where the network cannot know, it says so (Kendall & Gal 2017).
     """
     mask = near.unsqueeze(1).float()
     count = mask.sum().clamp_min(1)
@@ -26,12 +26,12 @@ def keypoint_loss(grid: Tensor, xy: Tensor, field: Tensor, near: Tensor) -> dict
     return {
         "nll": nll.sum() / (2 * count),
         "l1": (error * mask).sum() / (2 * count),
-        "field": F.binary_cross_entropy_with_logits(grid[:, 4], field.float()),
+        "field": functional.binary_cross_entropy_with_logits(grid[:, 4], field.float()),
     }
 
 
 def dense_loss(predicted: Tensor, truth: Tensor) -> Tensor:
-    """Absolute error of the normalized distances, (b, 2, h, w) both, cells near a line weighted up."""
+    """Absolute error of the normalized distances, (b, 2, h, w), cells near a line weighted up."""
     weight = 1 + 4 * (truth < 1).float()
     return (weight * (predicted - truth).abs()).sum() / weight.sum()
 

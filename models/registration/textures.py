@@ -1,4 +1,4 @@
-"""Procedural textures of a venue: noise, crowd, advertising boards. Seeded, made once, sampled by the renderer."""
+"""Procedural textures of a venue: noise, crowd, advertising boards; seeded and made once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def fractal_noise(
 
 
 def crowd(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """(TILE, TILE, 3) BGR mosaic of people: one cell a head or a shirt, in a few colours of a crowd's own."""
+    """(TILE, TILE, 3) BGR mosaic of people: a cell is a head or a shirt, in a few colours."""
     k = int(rng.integers(3, 7))
     palette = rng.integers(20, 236, (k, 3))
     if rng.random() < 0.5:
@@ -55,7 +55,7 @@ def backdrop(rng: np.random.Generator, noise: NDArray[np.float32]) -> NDArray[np
 
 
 def boards(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """(64, 4 * TILE, 3) BGR strip of advertising: panels with words and shapes, or one colour all along."""
+    """(64, 4 * TILE, 3) BGR strip of advertising: panels with words and shapes, or one colour."""
     width = 4 * TILE
     strip = np.zeros((64, width, 3), np.uint8)
     one = rng.integers(0, 255, 3).tolist() if rng.random() < 0.35 else None

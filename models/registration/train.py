@@ -1,8 +1,10 @@
-"""Train the registration network on rendered views: `python -m models.registration.train RUN --minutes 95`.
+"""Train the registration network on rendered views.
 
-Rendering and learning share each process, one thread and one process a core (two threads of one process wait for
-each other on a shared machine); gradients are averaged over gloo. On a GPU one process does. The schedule is one of
-time: `--minutes` in all, lower resolution first, so that a session of any length ends with a finished schedule.
+`python -m models.registration.train RUN --minutes 95` renders and learns in the same process, one
+thread and one process a core (two threads of one process wait for each other on a shared machine);
+gradients are averaged over gloo. On a GPU one process does. The schedule is one of time:
+`--minutes` in all, lower resolution first, so that a training of any length ends with a finished
+schedule.
 Stop it at any time: run again with the same arguments, it resumes from the last checkpoint.
 """
 
@@ -13,21 +15,28 @@ import copy
 import json
 import math
 import os
+import socket
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import cv2
-import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
+from models.registration.evaluate import quick_check
 from models.registration.losses import total_loss
 from models.registration.network import RegistrationNet
 from models.registration.views import Batch, ViewRenderer
+
+LOG_EVERY = 50
+"""Steps between lines of the log."""
+SAVE_EVERY_S = 120
+CHECK_EVERY_S = 600
+"""Seconds between held-out checks."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,14 @@ def rate_at(progress: float, step: int) -> float:
     )
 
 
+def view_seed(seed: int, rank: int, step: int) -> int:
+    """Seed of the views that a process renders from a step on.
+
+    A resumed run must not render the same views again, nor two processes each other's.
+    """
+    return seed * 1000 + rank + 7919 * (step + 1)
+
+
 def flip(b: Batch, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Mirror a batch left to right: the view from the other half of the field."""
     xy = b.xy.flip(3).clone()
@@ -110,28 +127,35 @@ def update_ema(ema: nn.Module, net: nn.Module, decay: float) -> None:
 class Trainer:
     """One process of a run."""
 
-    def __init__(self, rank: int, settings: Settings) -> None:
+    def __init__(self, rank: int, settings: Settings, *, pretrained: bool = True) -> None:
+        """`pretrained`: begin with ImageNet weights in the encoder."""
         self.rank, self.s = rank, settings
         self.folder = Path(settings.run)
         torch.manual_seed(settings.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.net = RegistrationNet().to(self.device, memory_format=torch.channels_last)
+        net = RegistrationNet(pretrained=pretrained)
+        self.net = net.to(self.device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.net).eval()
         encoder = list(self.net.encoder.parameters())
         rest = [p for n, p in self.net.named_parameters() if not n.startswith("encoder.")]
+        groups = [
+            {"params": encoder, "factor": settings.encoder_rate},
+            {"params": rest, "factor": 1.0},
+        ]
         self.opt = torch.optim.AdamW(
-            [{"params": encoder, "factor": settings.encoder_rate}, {"params": rest, "factor": 1.0}],
-            lr=settings.rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98),
-        )  # fmt: skip
+            groups, lr=settings.rate, weight_decay=settings.weight_decay, betas=(0.9, 0.98)
+        )
         self.elapsed, self.step, self.images = 0.0, 0, 0
         self.resume()
-        # a resumed run must not render the same views again
-        self.view_seed = settings.seed * 1000 + rank + 7919 * (self.step + 1)
+        self.view_seed = view_seed(settings.seed, rank, self.step)
         self.stage = -1
         self.renderer: ViewRenderer | None = None
+        self._sums: dict[str, float] = {}
+        self._clock = self._saved = self._checked = time.monotonic()
 
     @property
     def checkpoint(self) -> Path:
+        """Where the run stands."""
         return self.folder / "last.pt"
 
     def resume(self) -> None:
@@ -147,9 +171,14 @@ class Trainer:
     def save(self) -> None:
         """Write the checkpoint so that a crash leaves the old one or the new one, whole."""
         state = {
-            "net": self.net.state_dict(), "ema": self.ema.state_dict(), "opt": self.opt.state_dict(),
-            "elapsed": self.elapsed, "step": self.step, "images": self.images, "settings": asdict(self.s),
-        }  # fmt: skip
+            "net": self.net.state_dict(),
+            "ema": self.ema.state_dict(),
+            "opt": self.opt.state_dict(),
+            "elapsed": self.elapsed,
+            "step": self.step,
+            "images": self.images,
+            "settings": asdict(self.s),
+        }
         part = self.checkpoint.with_suffix(".part")
         torch.save(state, part)
         part.replace(self.checkpoint)
@@ -178,7 +207,7 @@ class Trainer:
             offset += g.numel()
 
     def one_step(self, s: Stage, progress: float) -> dict[str, float]:
-        """Render a batch, learn from it."""
+        """Render a batch, learn from it; the parts of the loss and the gradient's norm."""
         assert self.renderer is not None
         b = self.renderer.batch(s.batch)
         image = torch.from_numpy(b.image)
@@ -202,44 +231,52 @@ class Trainer:
             update_ema(self.ema, self.net, min(self.s.ema, (1 + self.step) / (10 + self.step)))
         return parts | {"norm": float(norm)}
 
+    def progress(self) -> float:
+        """Share of the time that is used up; every process must see the same: rank 0's counts."""
+        shared = torch.tensor([self.elapsed / (self.s.minutes * 60)], dtype=torch.float64)
+        if self.s.processes > 1:
+            dist.broadcast(shared, 0)
+        return float(shared)
+
+    def advance(self, progress: float) -> dict[str, float]:
+        """One step of the stage in force, counted; the parts of its loss."""
+        stage = self.enter(stage_at(self.s, progress))
+        parts = self.one_step(stage, progress)
+        now = time.monotonic()
+        self.elapsed += now - self._clock
+        self._clock = now
+        self.step += 1
+        self.images += stage.batch * self.s.processes
+        return parts
+
     def run(self) -> None:
         """Until the time is up."""
-        total = self.s.minutes * 60
-        sums: dict[str, float] = {}
-        last_save = last_eval = time.monotonic()
-        clock = time.monotonic()
-        while True:
-            # every process must see the same progress: rank 0's clock counts
-            shared = torch.tensor([self.elapsed / total], dtype=torch.float64)
-            if self.s.processes > 1:
-                dist.broadcast(shared, 0)
-            progress = float(shared)
-            if progress >= 1:
-                break
-            s = self.enter(stage_at(self.s, progress))
-            parts = self.one_step(s, progress)
-            now = time.monotonic()
-            self.elapsed += now - clock
-            clock = now
-            self.step += 1
-            self.images += s.batch * self.s.processes
-            for k, v in parts.items():
-                sums[k] = sums.get(k, 0.0) + v
-            if self.rank == 0 and self.step % 50 == 0:
-                self.log({k: v / 50 for k, v in sums.items()} | {"width": s.width})
-                sums = {}
-            if self.rank == 0 and now - last_save > 120:
-                self.save()
-                last_save = now
-            if self.rank == 0 and now - last_eval > 600:
-                self.evaluate()
-                last_eval = now
-                clock = time.monotonic()  # evaluation is not training time
+        self._clock = time.monotonic()
+        while (progress := self.progress()) < 1:
+            parts = self.advance(progress)
+            if self.rank == 0:
+                self.report(parts)
         if self.rank == 0:
             self.save()
             self.evaluate()
 
-    def log(self, values: dict[str, Any]) -> None:
+    def report(self, parts: Mapping[str, float]) -> None:
+        """Add a step to the log's means; log, save and check when it is time to."""
+        for k, v in parts.items():
+            self._sums[k] = self._sums.get(k, 0.0) + v
+        if self.step % LOG_EVERY == 0:
+            means = {k: v / LOG_EVERY for k, v in self._sums.items()}
+            self.log(means | {"width": self.s.stages[self.stage].width})
+            self._sums = {}
+        if self._clock - self._saved > SAVE_EVERY_S:
+            self.save()
+            self._saved = self._clock
+        if self._clock - self._checked > CHECK_EVERY_S:
+            self._checked = self._clock
+            self.evaluate()
+            self._clock = time.monotonic()  # a check is no training time
+
+    def log(self, values: Mapping[str, float]) -> None:
         """One line to the screen and to log.jsonl."""
         row = {"step": self.step, "images": self.images, "minutes": round(self.elapsed / 60, 2)} | {
             k: round(float(v), 5) for k, v in values.items()
@@ -249,11 +286,10 @@ class Trainer:
             f.write(json.dumps(row) + "\n")
 
     def evaluate(self) -> None:
-        """Held-out registration error of the averaged network, in metres and of the picture's height."""
-        from models.registration.evaluate import quick_check
-
+        """Held-out errors of the averaged network, in metres and of the picture's height."""
         s = self.s.stages[self.stage]
-        self.log({"heldout_" + k: v for k, v in quick_check(self.ema, s.width, s.height).items()})
+        found = quick_check(self.ema, s.width, s.height)
+        self.log({"heldout_" + k: v for k, v in found.items()})
 
 
 def worker(rank: int, settings: Settings, port: int) -> None:
@@ -268,7 +304,14 @@ def worker(rank: int, settings: Settings, port: int) -> None:
         dist.destroy_process_group()
 
 
-def main() -> None:
+def _free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -277,12 +320,12 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else 2)
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     settings = Settings(**vars(args))
     folder = Path(args.run)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
-    port = int(np.random.default_rng().integers(20000, 60000))
+    port = _free_port()
     if settings.processes == 1:
         worker(0, settings, port)
     else:

@@ -1,0 +1,240 @@
+"""What an evaluation shows: rows, the verdict against the truth, a plot, the worst views."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edge.errors import UsageError
+from edge.fields import Field, load_field
+from edge.overlay import contact_sheet, marking_segments, project_segments
+from edge.types import Float, Image
+from models.registration.held_out import View
+from models.registration.metrics import NEAR
+from models.registration.scoring import Bin, Scored, by_score, summary
+
+TRUTH_BGR = (90, 255, 90)
+ANSWER_BGR = (60, 60, 255)
+COLUMNS = (
+    ("answered", "answered", "{:.0f}"),
+    ("right", "right", "{:.3f}"),
+    ("IoU part", "iou_part_mean", "{:.3f}"),
+    ("median", "iou_part_median", "{:.3f}"),
+    ("IoU whole", "iou_whole_mean", "{:.3f}"),
+    ("median", "iou_whole_median", "{:.3f}"),
+    ("proj m", "proj_m_mean_answered", "{:.2f}"),
+    ("median", "proj_m_median", "{:.2f}"),
+    ("reproj", "reproj_mean_answered", "{:.4f}"),
+    ("median", "reproj_median", "{:.4f}"),
+    ("dense", "dense_share", "{:.2f}"),
+    ("ms", "ms_median", "{:.1f}"),
+)
+"""Head, key of the summary and format of the table's columns."""
+REFUSAL = 0.05
+"""Reprojection error that a refusal counts as when the worst views are chosen.
+
+A wrong answer is worse than none, a refusal worse than an answer that is a little off.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One view with the product's answer."""
+
+    number: int
+    view: View
+    scored: Scored
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Everything about the views of one prior."""
+
+    prior: str
+    rows: dict[str, list[Scored]]
+    """Answers by mode, in the order of the views."""
+    product: str
+    """The mode that the box runs in."""
+    worst: list[Case]
+
+
+def badness(case: Case) -> float:
+    """How much a view deserves to be looked at."""
+    return case.scored.errors.reprojection if case.scored.answered else REFUSAL
+
+
+def text(part: Part) -> str:
+    """The tables of one prior."""
+    n = len(part.rows[part.product])
+    heads = ["", *(head for head, _, _ in COLUMNS)]
+    lines = [f"prior {part.prior}, {n} views (means over answered views for proj and reproj)"]
+    table = [heads]
+    for name, rows in part.rows.items():
+        found = summary(rows)
+        table.append([name, *(form.format(found[key]) for _, key, form in COLUMNS)])
+    lines += _aligned(table)
+    for name in dict.fromkeys((part.product, "raw")):
+        if name in part.rows:
+            lines += ["", f"score against truth, {name}", *_bin_lines(by_score(part.rows[name]))]
+    return "\n".join([*lines, ""])
+
+
+def _bin_lines(found: Sequence[Bin]) -> list[str]:
+    table = [["score", "views", "refused", "right", "mean score", "proj m median", "expected"]]
+    table += [
+        [
+            f"{b.low:.2f}-{b.high:.2f}",
+            str(b.count),
+            str(b.refused),
+            _number(b.right, "{:.3f}"),
+            _number(b.score, "{:.3f}"),
+            _number(b.projection_m, "{:.2f}"),
+            _number(b.expected_m, "{:.2f}"),
+        ]
+        for b in found
+    ]
+    return _aligned(table)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of cells as lines: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table
+    ]
+
+
+def record(part: Part) -> dict[str, Any]:
+    """One prior's figures as JSON, infinities as null."""
+    modes = {
+        name: {
+            "summary": {k: _finite(v) for k, v in summary(rows).items()},
+            "by_score": [{k: _finite(v) for k, v in asdict(b).items()} for b in by_score(rows)],
+        }
+        for name, rows in part.rows.items()
+    }
+    return {"prior": part.prior, "modes": modes, "worst": [_case(c) for c in part.worst]}
+
+
+def _case(case: Case) -> dict[str, Any]:
+    r = case.scored.registration
+    figures = {k: _finite(v) for k, v in asdict(case.scored.errors).items()}
+    verdict = {"state": r.state.value, "reason": r.reason.value, "score": r.quality.score}
+    return {"view": case.number, **verdict, **figures}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def write(folder: Path, parts: Sequence[Part], *, bundle: str, seed: int) -> list[Path]:
+    """Write evaluation.json, evaluation.png and worst-PRIOR.jpg; the paths written.
+
+    Raises UsageError when the folder cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = [folder / "evaluation.json"]
+        made = {"bundle": bundle, "seed": seed, "parts": [record(p) for p in parts]}
+        paths[0].write_text(json.dumps(made, indent=1) + "\n")
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written to: {error.strerror}") from error
+    paths.append(folder / "evaluation.png")
+    plot(parts, paths[-1])
+    for part in parts:
+        paths.append(folder / f"worst-{part.prior}.jpg")
+        cv2.imwrite(str(paths[-1]), gallery(part.worst))
+    return paths
+
+
+def gallery(cases: Sequence[Case], columns: int = 3) -> Image:
+    """Views with the truth in green and the answer in red."""
+    field = load_field("soccer")
+    return contact_sheet([_drawn(c, field) for c in cases], columns=columns, tile_width=640)
+
+
+def _drawn(case: Case, field: Field) -> Image:
+    picture: Image = case.view.image.copy()
+    answer = case.scored.registration
+    for homography, colour in (
+        (case.view.field_from_image, TRUTH_BGR),
+        (answer.field_from_image, ANSWER_BGR),
+    ):
+        if homography is not None:
+            _draw_lines(picture, homography, field, colour)
+    said = f"{case.number}: {answer.state.value}, score {answer.quality.score:.2f}"
+    if case.scored.answered:
+        e = case.scored.errors
+        said += f", {e.projection_m:.1f} m, {100 * e.reprojection:.1f} % of the height off"
+    else:
+        said += f", {answer.reason.value}"
+    at = (6, picture.shape[0] - 8)
+    for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(picture, said, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thick, cv2.LINE_AA)
+    return picture
+
+
+def _draw_lines(
+    picture: Image, field_from_image: Float, field: Field, colour: tuple[int, int, int]
+) -> None:
+    height, width = picture.shape[:2]
+    forward = np.linalg.inv(field_from_image)
+    segments = project_segments(forward, marking_segments(field), width, height)
+    fixed = list(np.round(segments * 16).astype(np.int32))
+    cv2.polylines(picture, fixed, False, colour, 1, cv2.LINE_AA, 4)
+
+
+def plot(parts: Sequence[Part], path: Path) -> None:
+    """Write a picture: errors of all modes, and how honest score and expected error are."""
+    import matplotlib as mpl  # noqa: PLC0415 - takes long to load, and only this needs it
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    figure, axes = plt.subplots(len(parts), 3, figsize=(15, 4.5 * len(parts)), squeeze=False)
+    for part, (left, middle, right) in zip(parts, axes, strict=True):
+        _plot_errors(left, part)
+        _plot_score(middle, part)
+        _plot_metres(right, part)
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+def _plot_errors(axis: Any, part: Part) -> None:
+    for name, rows in part.rows.items():
+        found = np.sort([r.errors.reprojection for r in rows])
+        axis.step(np.clip(found, 1e-4, 1), np.arange(1, len(found) + 1) / len(found), label=name)
+    axis.axvline(NEAR, color="grey", linestyle=":")
+    axis.set(xscale="log", xlim=(1e-3, 0.99), ylim=(0, 1))
+    axis.set(title=f"prior {part.prior}", xlabel="reprojection error / height", ylabel="views")
+    axis.legend()
+
+
+def _plot_score(axis: Any, part: Part) -> None:
+    axis.plot([0, 1], [0, 1], color="grey", linestyle=":")
+    for name in dict.fromkeys((part.product, "raw")):
+        found = [b for b in by_score(part.rows[name]) if b.right is not None]
+        axis.plot([b.score for b in found], [b.right for b in found], "o-", label=name)
+    axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="mean score", ylabel="share right")
+    axis.legend()
+
+
+def _plot_metres(axis: Any, part: Part) -> None:
+    answered = [r for r in part.rows[part.product] if r.answered]
+    expected = [r.registration.quality.expected_error_m or np.nan for r in answered]
+    axis.plot([0.01, 100], [0.01, 100], color="grey", linestyle=":")
+    axis.plot(expected, [r.errors.projection_m for r in answered], ".", markersize=4)
+    axis.set(xscale="log", yscale="log", xlim=(0.05, 20), ylim=(0.02, 100))
+    axis.set(xlabel="expected error, m", ylabel="true projection error, m")
