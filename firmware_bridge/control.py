@@ -73,7 +73,11 @@ class ViscaControl:
         self._client = ViscaClient(
             resolve(config.host), config.port_in_force, config.transport_in_force
         )
-        self._client.reset()
+        try:
+            self._client.reset()
+        except OSError:
+            self._client.close()
+            raise
 
     def position(self) -> Position:
         """Where it stands."""
