@@ -1,7 +1,7 @@
-"""The broker of the box's tests."""
+"""The broker and subscriber of the box's tests."""
 
 from __future__ import annotations
 
-from tests.box.conftest import mosquitto
+from tests.box.conftest import mosquitto, subscriber
 
-__all__ = ["mosquitto"]
+__all__ = ["mosquitto", "subscriber"]
