@@ -23,7 +23,7 @@ _REFUSALS = {
 
 def unreachable(endpoint: Endpoint, error: BaseException) -> str:
     """Say why no connection could be opened."""
-    return f"{endpoint.url}: {_cause(error)}"
+    return f"{endpoint.url}: {_cause(error, secure=endpoint.secure)}"
 
 
 def refused(endpoint: Endpoint, code: ReasonCode) -> str:
@@ -71,12 +71,14 @@ def publication_refused(endpoint: Endpoint, topic: str, reason: str) -> str:
     )
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: BaseException, *, secure: bool) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         why = error.verify_message
         return f"its certificate is not trusted ({why}): give its authority in broker.tls.ca"
     if isinstance(error, ssl.SSLError):
         return f"no TLS connection ({error.reason or error}): is this the broker's TLS port?"
+    if secure and isinstance(error, ConnectionResetError):
+        return "no TLS connection (closed by the broker): is this the broker's TLS port?"
     if isinstance(error, (socket.gaierror, ValueError)):
         return "no such host: check the name"
     if isinstance(error, ConnectionRefusedError):

@@ -29,7 +29,7 @@ from edge.publish.endpoint import Endpoint
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
-_SEND_BUFFER = 64 * 1024
+_SEND_BUFFER = 16 * 1024
 _RECEIVE_MAXIMUM = 65535  # MQTT 5's when the broker names none
 
 

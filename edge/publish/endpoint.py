@@ -36,6 +36,7 @@ class Endpoint:
         if not self.secure:
             return None
         context = ssl.create_default_context()
+        context.sslsocket_class = _ClosingSocket
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.tls.ca is not None:
             _load(self.tls.ca, "authority", lambda p: context.load_verify_locations(cafile=p))
@@ -43,6 +44,17 @@ class Endpoint:
             key = str(self.tls.key)
             _load(self.tls.cert, "certificate", lambda p: context.load_cert_chain(p, key))
         return context
+
+
+class _ClosingSocket(ssl.SSLSocket):
+    """Closes when the handshake fails, which paho leaves to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001 - as in the base class
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
 
 
 def endpoint_of(config: RemoteBrokerConfig) -> Endpoint:

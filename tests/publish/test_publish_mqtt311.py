@@ -33,9 +33,9 @@ def unpacked(packet: bytes) -> tuple[int, bytes]:
             id="CONNECT, session kept for ever",
         ),
         pytest.param(
-            b"\x10\x1b" + CONNECT_HEAD
+            b"\x10\x19" + CONNECT_HEAD
             + b"\x04\xc6\x00\x0a\x00\x01a\x00\x01w\x00\x01x\x00\x01u\x00\x01p",
-            b"\x10\x1d" + CONNECT_HEAD
+            b"\x10\x1b" + CONNECT_HEAD
             + b"\x05\xc6\x00\x0a\x00\x00\x01a\x00\x00\x01w\x00\x01x\x00\x01u\x00\x01p",
             id="CONNECT, will, user and password",
         ),
