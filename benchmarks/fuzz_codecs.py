@@ -122,7 +122,8 @@ def _codecs() -> dict[str, Codec]:
         f"<tt:AbsolutePanTiltPositionSpace><tt:URI>{onvif.DEGREES}</tt:URI>"
         "<tt:XRange><tt:Min>-1</tt:Min><tt:Max>1</tt:Max></tt:XRange></tt:AbsolutePanTiltPositionSpace>"
     )
-    profile = '<trt:Profiles token="a"><tt:Name>n</tt:Name><tt:PTZConfiguration token="b"/></trt:Profiles>'
+    ptz = '<tt:PTZConfiguration token="b"/>'
+    profile = f'<trt:Profiles token="a"><tt:Name>n</tt:Name>{ptz}</trt:Profiles>'
     return {
         "freed": Codec([d1, d0, a2], freed.decode, _mend_freed),
         "visca": Codec(

@@ -32,7 +32,8 @@ _MIN_MOTION_DEG = 2.0
 """An axis that moved less than this keeps a gain of +1: its sign cannot be seen."""
 _SNAP = 0.02
 """A gain this near to +-1 is taken for exactly that."""
-_MAX_GAP_S = 0.5
+_MIN_GAP_S, _GAP_PERIODS = 0.1, 4.0
+"""A hole in the telemetry longer than both is not bridged: the head may have turned in it."""
 LAG_KNOWN_S = 0.03
 
 
@@ -255,13 +256,14 @@ def _unwrapped(angles_deg: Sequence[float]) -> _Array:
 
 
 def _interpolate(at: _Array, times: _Array, values: _Array) -> _Array:
-    """Linear interpolation; nan outside and inside gaps of more than half a second."""
+    """Linear interpolation; nan outside of the series and inside its holes."""
     index = np.searchsorted(times, at)
     inside = (index > 0) & (index < len(times))
     index = index.clip(1, len(times) - 1)
-    gap = times[index] - times[index - 1]
+    gaps = np.diff(times)
+    longest = max(_MIN_GAP_S, _GAP_PERIODS * float(np.median(gaps)))
     value = np.interp(at, times, values)
-    return np.where(inside & (gap <= _MAX_GAP_S), value, np.nan)
+    return np.where(inside & (gaps[index - 1] <= longest), value, np.nan)
 
 
 def _robust_line(x: _Array, y: _Array) -> tuple[float, float, _Array]:

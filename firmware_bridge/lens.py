@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 _KNOTS = 33
+_TRIM = 0.5
+"""Percent of the pairs left out at each end of the zoom."""
 _SMOOTHING = (1e-3, 1e-1, 1e1, 1e3)
 _MARGIN = 0.02
 """Share of the observed range by which a zoom may lie outside of it."""
@@ -42,7 +44,10 @@ def fit_lens(zoom: NDArray[np.float64], log_focal: NDArray[np.float64]) -> LensT
     """
     if len(zoom) < 20:
         return None
-    low, high = float(zoom.min()), float(zoom.max())
+    # a few pairs at the very ends cannot carry a knot
+    low, high = (float(v) for v in np.percentile(zoom, [_TRIM, 100 - _TRIM]))
+    inside = (zoom >= low) & (zoom <= high)
+    zoom, log_focal = zoom[inside], log_focal[inside]
     if high - low < 1e-6 * max(abs(low), abs(high), 1.0):
         middle = float(np.median(log_focal))
         spread = 1.4826 * float(np.median(np.abs(log_focal - middle)))

@@ -260,7 +260,7 @@ def _solve(
         focal *= math.exp(update[3])
         if free_position:
             centre = centre + np.clip(update[4:], -30, 30)
-        if np.abs(update[:4]).max() < 1e-9:
+        if np.abs(update[:4]).max() < 1e-7:
             break
     width = size[0]
     return (
