@@ -65,7 +65,7 @@ make_env() {
     say "making $folder with $("$python" -V 2>&1)"
     rm -rf "$folder"
     "$python" -m venv "$folder" || die "python -m venv $folder failed: its lines above say why"
-    local pip=("$folder/bin/python" -m pip --disable-pip-version-check --quiet --retries 5 --timeout 60)
+    local pip=("$folder/bin/python" -m pip --disable-pip-version-check -qq --retries 5 --timeout 60)
     "${pip[@]}" install --constraint scripts/constraints.txt --editable ".${extras:+[$extras]}" "$@" </dev/null ||
         die "pip could not install the requirements: its lines above say which; check the network or the index"
     printf '%s\n' "$key" >"$folder/.made-from"
