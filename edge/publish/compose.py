@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.publish.messages import Capture, FieldRef, Homography, HomographyQuality, finite
+from edge.publish.messages import (
+    Angles,
+    Capture,
+    FieldRef,
+    Homography,
+    HomographyQuality,
+    Pose,
+    PoseSource,
+    finite,
+)
 from edge.types import Frame, Quality, Reason, Registration, State
+
+if TYPE_CHECKING:
+    from firmware_bridge.pose import PoseEstimate
 
 _HALF_TURN = np.diag([-1.0, -1.0, 1.0])
 """Field metres seen from the other side: (x, y) -> (-x, -y)."""
@@ -82,6 +95,37 @@ def homography_message(
         latency_ms={k: round(float(v), 3) for k, v in registration.latency_ms.items()},
         bundle=context.bundle,
         config_revision=context.config_revision,
+    )
+
+
+def pose_message(context: Context, seq: int, estimate: PoseEstimate) -> Pose | None:
+    """Make the message of one frame's pose; None where there is no pose or it is not finite."""
+    pose, sigma = estimate.pose, estimate.sigma
+    if pose is None:
+        return None
+    turn = -1.0 if context.half_turn else 1.0
+    pan = (pose.pan_deg + 360.0) % 360.0 - 180.0 if context.half_turn else pose.pan_deg
+    values = (pose.x_m, pose.y_m, pose.z_m, pan, pose.tilt_deg, pose.roll_deg, pose.focal_px)
+    if not np.all(np.isfinite(values)):
+        return None
+    return Pose(
+        session=context.session,
+        seq=seq,
+        camera=context.camera,
+        time_ns=estimate.capture_ns,
+        image_size=(pose.width_px, pose.height_px),
+        source=PoseSource(estimate.source),
+        steady=estimate.steady,
+        position_m=(turn * pose.x_m, turn * pose.y_m, pose.z_m),
+        angles_deg=Angles(pan=pan, tilt=pose.tilt_deg, roll=pose.roll_deg),
+        focal_px=pose.focal_px,
+        k1=pose.k1,
+        sigma_position_m=None if sigma is None else (sigma.x_m, sigma.y_m, sigma.z_m),
+        sigma_angles_deg=None
+        if sigma is None
+        else Angles(pan=sigma.pan_deg, tilt=sigma.tilt_deg, roll=sigma.roll_deg),
+        sigma_focal_px=None if sigma is None else sigma.focal_px,
+        residual_px=estimate.residual_px,
     )
 
 

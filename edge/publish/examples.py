@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edge.publish.messages import (
+    Angles,
     BundleInfo,
     CameraInfo,
     Capture,
@@ -16,6 +17,8 @@ from edge.publish.messages import (
     HomographyQuality,
     Info,
     Message,
+    Pose,
+    PoseSource,
     StateMessage,
     Status,
 )
@@ -74,6 +77,24 @@ def _homography(seq: int, state: State, reason: Reason = Reason.NONE) -> Homogra
     )
 
 
+_POSE = Pose(
+    session=_SESSION,
+    seq=1,
+    camera="cam1",
+    time_ns=_TIME_NS + 40_000_000,
+    image_size=(1280, 720),
+    source=PoseSource.VISION,
+    steady=True,
+    position_m=(1.42, -61.9, 14.1),
+    angles_deg=Angles(pan=-12.45, tilt=-9.81, roll=0.12),
+    focal_px=2874.2,
+    sigma_position_m=(0.09, 0.21, 0.06),
+    sigma_angles_deg=Angles(pan=0.03, tilt=0.03, roll=0.05),
+    sigma_focal_px=6.3,
+    residual_px=0.8,
+)
+
+
 def _event(seq: int, kind: EventKind, reason: Reason = Reason.NONE) -> Event:
     return Event(
         session=_SESSION,
@@ -97,7 +118,7 @@ _INFO = Info(
     seq=1,
     time_ns=_TIME_NS,
     version="0.1.0",
-    schemas=[Homography.SCHEMA, StateMessage.SCHEMA, Info.SCHEMA, Event.SCHEMA],
+    schemas=[Homography.SCHEMA, Pose.SCHEMA, StateMessage.SCHEMA, Info.SCHEMA, Event.SCHEMA],
     capabilities=["homography", "events"],
     hardware=Hardware(machine="aarch64", cpus=4, memory_mb=7800, system="Linux 6.1.0"),
     cameras=[CameraInfo(id="cam1", sport="soccer", field=_FIELD, source="rtsp")],
@@ -161,10 +182,22 @@ TOPICS: tuple[TopicDoc, ...] = (
         examples=(_homography(1, State.TRACKED),),
     ),
     TopicDoc(
+        "cam/{cam}/pose",
+        "Pose",
+        "Where the camera stands and looks, worked out from the homography; from the camera's own "
+        "telemetry where the picture shows too little. The same pose goes out as FreeD and "
+        "OpenTrackIO where the configuration says so.",
+        Pose,
+        retained=False,
+        qos=0,
+        expiry="publish.frame_expiry_s, 1 s unless set",
+        examples=(_POSE,),
+    ),
+    TopicDoc(
         "cam/{cam}/event",
         "Event",
-        "What happened at a camera. Kept on disk while the broker is away, sent in order; the same "
-        "`id` twice is the same event sent again because its acknowledgement was lost.",
+        "What happened at a camera. Kept on disk while the broker is away, sent in order. The "
+        "same `id` twice is the same event, sent again because the link was lost.",
         Event,
         retained=False,
         qos=1,

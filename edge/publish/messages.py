@@ -138,6 +138,70 @@ class Homography(Message):
         return None if h is None else np.array(h, float).reshape(3, 3)
 
 
+class PoseSource(str, Enum):
+    """What a pose was read from."""
+
+    VISION = "vision"
+    """The picture's homography."""
+    TELEMETRY = "telemetry"
+    """The camera's own telemetry, aligned with earlier pictures: this one showed too little."""
+
+
+class Angles(Part):
+    """Direction of view in degrees.
+
+    Pan 0 looks along the field's y axis and grows to the right; tilt grows upwards; roll grows
+    clockwise as seen from behind the camera.
+    """
+
+    pan: float = Field(json_schema_extra={"x-unit": "deg"})
+    tilt: float = Field(json_schema_extra={"x-unit": "deg"})
+    roll: float = Field(json_schema_extra={"x-unit": "deg"})
+
+
+class Pose(Message):
+    """Where the camera stands and looks, and how far it zooms: topic `cam/<cam>/pose`."""
+
+    SCHEMA: ClassVar[str] = "touchline.pose/1"
+
+    schema_: Literal["touchline.pose/1"] = Field("touchline.pose/1", alias="schema")
+    camera: Id = Field(description="The camera.")
+    time_ns: Nanoseconds = Field(description="Capture time of the picture, UTC since 1970.")
+    image_size: tuple[Annotated[int, Field(gt=0)], Annotated[int, Field(gt=0)]] = Field(
+        description="Width and height of the picture.", json_schema_extra={"x-unit": "px"}
+    )
+    source: PoseSource
+    steady: bool = Field(
+        description="Whether the position is the one learnt over many pictures, not this one's."
+    )
+    position_m: tuple[float, float, float] = Field(
+        description="Centre of projection: x along the field, y across it, z up from its centre.",
+        json_schema_extra={"x-unit": "m"},
+    )
+    angles_deg: Angles
+    focal_px: float = Field(
+        gt=0,
+        description="Focal length in pixels of this picture; square pixels, centred.",
+        json_schema_extra={"x-unit": "px"},
+    )
+    k1: float = Field(
+        0.0, description="First radial distortion coefficient, OpenCV's direction; 0: not known."
+    )
+    sigma_position_m: tuple[float, float, float] | None = Field(
+        None, description="Standard errors of the position.", json_schema_extra={"x-unit": "m"}
+    )
+    sigma_angles_deg: Angles | None = Field(None, description="Standard errors of the angles.")
+    sigma_focal_px: float | None = Field(
+        None, ge=0, description="Standard error.", json_schema_extra={"x-unit": "px"}
+    )
+    residual_px: float = Field(
+        0.0,
+        ge=0,
+        description="RMS distance between the picture's homography and this camera's.",
+        json_schema_extra={"x-unit": "px"},
+    )
+
+
 class Status(str, Enum):
     """Whether a box is there."""
 
@@ -247,7 +311,7 @@ class Event(Message):
     detail: dict[str, str] = Field(default_factory=dict, description="More, for people.")
 
 
-MESSAGES: tuple[type[Message], ...] = (Homography, StateMessage, Info, Event)
+MESSAGES: tuple[type[Message], ...] = (Homography, Pose, StateMessage, Info, Event)
 """Every message, for schemas and documents."""
 
 

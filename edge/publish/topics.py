@@ -50,6 +50,10 @@ class Topics:
         """Retained copy of a camera's last homography, once a second."""
         return f"{self.homography(camera)}/latest"
 
+    def pose(self, camera: str) -> str:
+        """Pose of a camera in each frame that gives one."""
+        return f"{self.root}/cam/{_check('camera', camera)}/pose"
+
     def event(self, camera: str) -> str:
         """Events of a camera."""
         return f"{self.root}/cam/{_check('camera', camera)}/event"
@@ -62,11 +66,16 @@ class Address:
     site: str
     device: str
     kind: str
-    """`state`, `info`, `homography`, `latest`, `event`, or the rest of an unknown topic."""
+    """`state`, `info`, `homography`, `latest`, `pose`, `event`, or the rest of an unknown topic."""
     camera: str | None = None
 
 
-_KINDS = {"homography": "homography", "homography/latest": "latest", "event": "event"}
+_KINDS = {
+    "homography": "homography",
+    "homography/latest": "latest",
+    "pose": "pose",
+    "event": "event",
+}
 
 
 def parse_topic(prefix: str, topic: str) -> Address | None:

@@ -142,7 +142,7 @@ def test_the_asyncapi_document_names_every_topic_and_its_references_resolve() ->
         c["address"].format(prefix="touchline", site="venue", device="box", cam="c")
         for c in document["channels"].values()
     }
-    camera = {topics.homography("c"), topics.latest("c"), topics.event("c")}
+    camera = {topics.homography("c"), topics.latest("c"), topics.pose("c"), topics.event("c")}
     assert addresses == {topics.state, topics.info} | camera
     for channel in document["channels"].values():
         assert set(re.findall(r"{(\w+)}", channel["address"])) == set(channel["parameters"])
