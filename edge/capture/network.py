@@ -146,9 +146,7 @@ def _silence(open_timeout_s: float) -> str:
 def _why_not(error: FFmpegError, address: str, open_timeout_s: float) -> str:
     """Say in half a line why a camera does not answer, and what to do."""
     if isinstance(error, (av.error.ExitError, av.error.TimeoutError)):
-        return (
-            f"no answer within {open_timeout_s:g} s; check the address, the cable and the firewall"
-        )
+        return _silence(open_timeout_s)
     if isinstance(error, av.error.HTTPUnauthorizedError):
         given = (
             "refuses this user name or password"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -167,9 +168,8 @@ def _video(container: InputContainer, path: Path) -> VideoStream:
 
 def _start_s(container: InputContainer, first: Decoded) -> float:
     """When the file begins on its own time line, as a player shows it."""
-    if container.start_time is not None:
-        return float(container.start_time) / 1e6
-    return first.pts_s or 0.0
+    start: Any = container.start_time  # None where no header tells, whatever PyAV's types say
+    return (first.pts_s or 0.0) if start is None else float(start) / 1e6
 
 
 def _rate(stream: VideoStream) -> float | None:

@@ -21,7 +21,7 @@ from edge.types import Image
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
 
-_TIME_BASE = Fraction(1, 90_000)
+_TIME_BASE = Fraction(1, 60_000)  # MPEG-4 part 2 allows no finer than 1/65535
 
 
 class VideoWriter:
@@ -43,11 +43,15 @@ class VideoWriter:
         self._stream: VideoStream | None = None
         self._last_pts = -1
         self._count = 0
+        if self._path.is_dir():
+            raise SourceError(f"{path}: cannot be written: it is a folder; name a file")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._temporary.touch()  # PyAV opens it with the first picture: too late to complain
             self._container = av.open(str(self._temporary), "w", format="mp4")
         except (OSError, FFmpegError) as error:
-            raise SourceError(f"{path}: cannot be written: {error.strerror}") from error
+            why = (error.strerror or str(error)).lower()
+            raise SourceError(f"{path}: cannot be written: {why}") from error
 
     @property
     def frames(self) -> int:

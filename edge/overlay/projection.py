@@ -6,12 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from edge.fields import Field
-from edge.geometry import depth
 
 Points = NDArray[np.float64]
 
-_NEAR = 1e-3
-"""Share of the greatest depth below which a point counts as at the camera's own place."""
+_NEAR_M = 0.05
+"""Distance before the camera at which lines end; at 0 the division would not."""
 
 
 def oriented(image_from_field: ArrayLike) -> Points:
@@ -43,9 +42,9 @@ def project_segments(
     segments = np.asarray(segments_m, float).reshape(-1, 2, 2)
     if len(segments) == 0:
         return segments
-    near = _NEAR * float(np.max(depth(h, segments.reshape(-1, 2)), initial=0.0))
-    if near <= 0:  # all of it is behind the camera
-        return segments[:0]
+    # how much the weight grows on a metre of the field; nothing for a camera that looks straight
+    # down
+    near = _NEAR_M * float(np.hypot(h[2, 0], h[2, 1])) + 1e-9 * float(np.abs(h).max())
     ends = segments @ h[:, :2].T + h[:, 2]
     room = 4.0  # a line along the border keeps its thickness
     planes = np.array(
