@@ -37,7 +37,7 @@ class NewFile:
 def write_bundle(folder: Path | str, manifest: Manifest, files: Sequence[NewFile]) -> Bundle:
     """Write a bundle of these files; `manifest.files` is made from them.
 
-    A bundle that is there already is replaced at the end, in one rename; until then it stays whole.
+    A bundle that is there already is replaced at the end, when the new one is whole and checked.
     Raises BundleError when a file cannot be read or the folder cannot be written.
     """
     target = Path(folder)
@@ -50,9 +50,7 @@ def write_bundle(folder: Path | str, manifest: Manifest, files: Sequence[NewFile
             complete = manifest.model_copy(update={"files": entries, "signature": None})
             _write_text(fresh / MANIFEST, Manifest.model_validate(complete.model_dump()).to_json())
             load_bundle(fresh)
-            if target.exists():
-                target.rename(Path(scratch) / "old")
-            fresh.rename(target)
+            _swap(fresh, target, Path(scratch) / "old")
     except OSError as error:
         raise BundleError(f"{target}: cannot write the bundle: {error}") from error
     return load_bundle(target, verify=False)
@@ -77,6 +75,19 @@ def existing_files(bundle: Bundle) -> list[NewFile]:
         NewFile(bundle.path / f.name, f.name, f.graph, f.precision, f.engines)
         for f in bundle.manifest.files
     ]
+
+
+def _swap(fresh: Path, target: Path, old: Path) -> None:
+    """Put a folder in another's place; when that fails, the other comes back."""
+    if not target.exists():
+        fresh.rename(target)
+        return
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
 
 
 def _readers(file: NewFile) -> tuple[str, ...]:

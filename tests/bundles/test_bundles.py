@@ -26,6 +26,7 @@ from edge.bundles import (
 from edge.bundles.bundle import _numbers
 from edge.bundles.find import VARIABLE
 from edge.bundles.manifest import parse_manifest
+from edge.bundles.write import _swap
 from edge.errors import BundleError, EngineError, UsageError
 from tests.bundles.parts import bundle, manifest
 from tests.engines.graphs import picture
@@ -210,6 +211,12 @@ def test_failed_write_leaves_the_old_one(soccer: Bundle, name: str) -> None:
     source = soccer.path / "model.onnx"
     with pytest.raises(BundleError, match="name"):
         write_bundle(soccer.path, manifest(), [NewFile(source, name, "encoder", "fp32")])
+    assert load_bundle(soccer.path) == soccer
+
+
+def test_swap_that_fails_brings_the_old_one_back(soccer: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        _swap(tmp_path / "never made", soccer.path, tmp_path / "old")
     assert load_bundle(soccer.path) == soccer
 
 
