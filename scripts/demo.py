@@ -79,7 +79,9 @@ def results(summary: dict[str, Any], received: dict[str, Any]) -> Table:
             p = summary["latency_ms"][stage]
             table.add_row(f"  {stage}, p50 / p95", f"{p['p50']:.1f} / {p['p95']:.1f} ms")
     table.add_row("dense head asked for", f"{100 * summary['dense_share']:.1f} % of frames")
-    table.add_row("homographies published", str(summary["publication"]["published"]))
+    for key, count in summary["publication"].items():
+        if key == "published" or key.startswith("dropped_"):
+            table.add_row(f"homographies {key.replace('_', ', ')}", str(count))
     table.add_row("homographies received", str(received["homographies"]))
     table.add_row("events received", ", ".join(f"{n} {k}" for k, n in received["events"].items()))
     table.add_row("states of the box received", " → ".join(received["status"]))
@@ -89,7 +91,7 @@ def results(summary: dict[str, Any], received: dict[str, Any]) -> Table:
 def verdict(summary: dict[str, Any], received: dict[str, Any]) -> int:
     """Say whether everything that was published was received, and return the exit code."""
     published = summary["publication"]["published"]
-    if received["homographies"] == published and received["gaps"] == 0:
+    if received["homographies"] == published and received["out_of_order"] == 0:
         console.print("[green]everything that was published was received, in order[/]")
         return 0
     console.print(f"[red]published {published}, received {received['homographies']}[/]")

@@ -28,8 +28,8 @@ class Count:
         self.connected = False
         self.homographies = 0
         self.answered = 0
-        self.last_seq: int | None = None
-        self.gaps = 0
+        self.last_seq = 0
+        self.out_of_order = 0
         self.events: Counter[str] = Counter()
         self.status: list[str] = []
 
@@ -45,8 +45,7 @@ class Count:
         if name == "homography":
             self.homographies += 1
             self.answered += item["field_from_image"] is not None
-            expected = 0 if self.last_seq is None else self.last_seq + 1
-            self.gaps += item["seq"] != expected
+            self.out_of_order += item["seq"] <= self.last_seq
             self.last_seq = item["seq"]
         elif name == "event":
             self.events[item["kind"]] += 1
@@ -75,7 +74,7 @@ def main() -> int:
             {
                 "homographies": count.homographies,
                 "answered": count.answered,
-                "gaps": count.gaps,
+                "out_of_order": count.out_of_order,
                 "events": dict(count.events),
                 "status": count.status,
             }
