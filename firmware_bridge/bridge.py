@@ -64,8 +64,8 @@ class BridgeEvent:
 class Bridge:
     """Reads one camera's telemetry, learns how it relates to the pictures, and sends poses out.
 
-    `on_registration` takes well under a millisecond or two: links and alignment have threads of
-    their own.
+    `on_registration` takes about a millisecond and never waits: links and alignment have threads
+    of their own.
     """
 
     def __init__(self, config: BridgeConfig) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -347,13 +348,8 @@ def _simulate(
         lines += [f"{name} to {to} at {options.rate:g} Hz" for name, to in targets.items() if to]
         print("\n".join(lines) + "\nCtrl-C stops", flush=True)
         with suppress(KeyboardInterrupt):
-            time.sleep(options.seconds) if options.seconds else _forever()
+            threading.Event().wait(options.seconds)
     return 0
-
-
-def _forever() -> None:
-    while True:
-        time.sleep(3600)
 
 
 def _simulator(options: argparse.Namespace, settings: SimSettings) -> Simulator:
