@@ -45,6 +45,7 @@ def load_network(checkpoint: Path) -> tuple[RegistrationNet, dict[str, Any]]:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         net.load_state_dict(state["ema"])
         record = {k: state[k] for k in ("images", "step", "elapsed", "settings")}
+        record["settings"] = record["settings"] | {"run": Path(record["settings"]["run"]).name}
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(f"{checkpoint}: no checkpoint of the training: {why}") from error

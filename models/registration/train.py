@@ -69,8 +69,8 @@ class Settings:
     stages: list[Stage] = field(
         default_factory=lambda: [
             Stage(0.08, 256, 160, 12, 8),
-            Stage(0.74, 256, 160, 12, 3),
-            Stage(1.00, 320, 192, 10, 5),
+            Stage(0.89, 256, 160, 16, 5),
+            Stage(1.00, 320, 192, 12, 6),
         ]
     )
 

@@ -50,7 +50,7 @@ def truth_line(truth: Truth, image: str, width: int, height: int) -> dict[str, A
     """Describe one frame: its homography (9 numbers, row-major, or null) and camera."""
     camera, homography = truth.camera, truth.field_from_image
     line: dict[str, Any] = {
-        "image": f"{image}#{truth.index}",
+        "image": f"{image}/{truth.index}",
         "frame": truth.index,
         "pts_s": truth.pts_s,
         "shot": truth.shot,
