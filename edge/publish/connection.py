@@ -76,8 +76,9 @@ def _nothing(*_: Any) -> None:
 class Hooks:
     """What to call on the network's thread; none may block or raise."""
 
-    up: Callable[[int], None] = _nothing
-    """Connected; the broker takes so many unacknowledged messages at once."""
+    up: Callable[[int, bool], None] = _nothing
+    """Connected: how many unacknowledged messages the broker takes at once, and whether it still
+    had this client's session."""
     down: Callable[[], None] = _nothing
     """The connection is gone."""
     sent: Callable[[int, str | None], None] = _nothing
@@ -124,7 +125,7 @@ class Connection:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker has accepted the connection and it still stands."""
+        """Whether the broker has accepted connection and subscriptions, and the link stands."""
         return self._connected
 
     @property
@@ -152,7 +153,7 @@ class Connection:
     def send(self, message: Outgoing) -> int | None:
         """Hand a message to the network thread; its id, or None when there is no connection.
 
-        One of QoS 1 is sent again by itself after a reconnection, until `Hooks.sent` names it.
+        What is not through (`Hooks.sent`) when the connection is lost is forgotten with it.
         """
         if not self._connected:
             return None
@@ -183,6 +184,12 @@ class Connection:
         error = sys.exc_info()[1]  # paho calls this from its handler and does not pass the error on
         self._fail(complaints.unreachable(self._endpoint, error or OSError("no connection")))
 
+    def _go_up(self) -> None:
+        with self._changed:
+            self._connected, self._problem = True, None
+            self._changed.notify_all()
+        log.info("connected to %s", self._endpoint.url)
+
     def _fail(self, problem: str) -> None:
         with self._changed:
             if self._problem != problem and not self._stopping:
@@ -191,7 +198,12 @@ class Connection:
             self._changed.notify_all()
 
     def _on_connect(
-        self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, properties: Properties | None
+        self,
+        _client: Any,
+        _data: Any,
+        flags: paho.ConnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
     ) -> None:
         self._answered = True
         if self._stopping:  # `stop` came while the socket was being opened
@@ -200,13 +212,13 @@ class Connection:
         if code.is_failure:
             self._fail(complaints.refused(self._endpoint, code))
             return
-        if self._session.subscriptions:
+        self._client.drop_out_messages()  # whoever sent them sends them again, in order
+        maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
+        if self._session.subscriptions:  # it is of use once the broker has answered this
             self._client.subscribe(list(self._session.subscriptions))
-        with self._changed:
-            self._connected, self._problem = True, None
-            self._changed.notify_all()
-        log.info("connected to %s", self._endpoint.url)
-        self._hooks.up(getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM))
+        else:
+            self._go_up()
+        self._hooks.up(maximum, flags.session_present)
 
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
@@ -223,9 +235,15 @@ class Connection:
     def _on_subscribe(
         self, _client: Any, _data: Any, _mid: int, codes: Sequence[ReasonCode], _properties: Any
     ) -> None:
-        for (topic, _), code in zip(self._session.subscriptions, codes, strict=False):
-            if code.is_failure:
-                self._fail(complaints.subscription_refused(self._endpoint, topic, code))
+        refused = [
+            complaints.subscription_refused(self._endpoint, topic, code)
+            for (topic, _), code in zip(self._session.subscriptions, codes, strict=False)
+            if code.is_failure
+        ]
+        if len(refused) < len(codes):
+            self._go_up()
+        if refused:
+            self._fail(refused[0])
 
     def _on_publish(
         self, _client: Any, _data: Any, mid: int, code: ReasonCode, _properties: Any

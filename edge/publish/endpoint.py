@@ -49,7 +49,7 @@ class Endpoint:
 class _ClosingSocket(ssl.SSLSocket):
     """Closes when the handshake fails, which paho leaves to the garbage collector."""
 
-    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001 - as in the base class
+    def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 - the base's
         try:
             super().do_handshake(block)
         except OSError:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from edge.publish.connection import Outgoing
+from edge.publish.event_queue import EventQueue
 from edge.publish.messages import Event
 from edge.publish.slots import Slots
 from edge.publish.spool import Spool
@@ -25,7 +26,6 @@ MAX_DRAFTS = 256
 """Events on their way to the spool; beyond it the disk is stuck, and the oldest are dropped."""
 
 _FRAMES_IN_FLIGHT = 2  # written but not yet taken by the kernel: more would only queue old frames
-_EVENTS_IN_FLIGHT = 8
 _IDLE_S = 0.5
 
 
@@ -48,6 +48,7 @@ class EventItem:
 @dataclass(frozen=True, slots=True)
 class _Up:
     receive_maximum: int
+    session_present: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,8 @@ class _InFlight:
     """Message ids that wait for the network or the broker."""
 
     frames: set[int] = field(default_factory=set)
-    events: dict[int, int] = field(default_factory=dict)
-    """To the event's number in the spool."""
     documents: dict[int, str] = field(default_factory=dict)
     """To the topic."""
-
-    def acknowledged_later(self) -> int:
-        return len(self.events) + len(self.documents)
 
 
 class Link(Protocol):
@@ -106,11 +102,10 @@ class Outbox:
         self.frames: Slots[FrameItem] = Slots()
         self.event_drops: Counter[str] = Counter()
         """Events dropped before they reached the spool, by cause."""
-        self.delivered_events = 0
         self.problem: str | None = None
         """The last refusal of a message by the broker; None when there was none."""
         self._link = link
-        self._spool = spool
+        self._events = EventQueue(spool)
         self._frame_expiry_s = frame_expiry_s
         self._wall_ns = wall_ns
         self._wake = threading.Condition()
@@ -122,7 +117,6 @@ class Outbox:
         """Topics of the retained set that are to be sent, and when."""
         self._in_flight = _InFlight()
         self._receive_maximum = 0
-        self._sent_number = 0
         self._up = False
         self._kicked = False
         self._ending = False
@@ -154,9 +148,9 @@ class Outbox:
 
     # -- notes from the network's thread
 
-    def note_up(self, receive_maximum: int) -> None:
-        """Take note that the broker accepted the connection."""
-        self._note(_Up(receive_maximum))
+    def note_up(self, receive_maximum: int, session_present: bool) -> None:  # noqa: FBT001
+        """Take note that the broker accepted the connection, and whether it knew this box."""
+        self._note(_Up(receive_maximum, session_present))
 
     def note_down(self) -> None:
         """Take note that the connection is gone."""
@@ -187,6 +181,11 @@ class Outbox:
             self.frames.settle("stopped")
         self.frames.clear("stopped")
 
+    @property
+    def delivered_events(self) -> int:
+        """Count the events that the broker acknowledged."""
+        return self._events.delivered
+
     def waiting_events(self) -> int:
         """Count the events that the broker has not yet taken, as of the last step of the thread."""
         return self._waiting + len(self._drafts)
@@ -199,7 +198,7 @@ class Outbox:
         while not self._ending:
             self._read_notes()
             self._store_drafts()
-            self._waiting = len(self._spool)
+            self._waiting = len(self._events)
             sent = self._up and (self._send_frame() | self._send_documents() | self._send_events())
             if not sent:
                 self._sleep()
@@ -210,13 +209,14 @@ class Outbox:
         with self._wake:
             self._wake.notify_all()  # whoever flushes looks again
             now = time.monotonic()
-            wait = min([_IDLE_S, *(due - now for due in self._dirty.values() if due > now)])
+            later = [due - now for due in self._dirty.values() if due > now]
+            wait = min([_IDLE_S, self._events.pause_s() or _IDLE_S, *later])
             self._wake.wait_for(lambda: self._kicked, wait)
             self._kicked = False
 
     def _idle(self) -> bool:
         nothing_offered = not (self.frames or self._drafts or self._dirty or self._waiting)
-        flying = self._in_flight.frames or self._in_flight.acknowledged_later()
+        flying = self._in_flight.frames or self._in_flight.documents or self._events.in_flight
         return nothing_offered and not flying and not self._notes
 
     def _kick(self) -> None:
@@ -232,21 +232,23 @@ class Outbox:
         while self._notes:
             note = self._notes.popleft()
             if isinstance(note, _Up):
-                self._go_up(note.receive_maximum)
+                self._go_up(note)
             elif isinstance(note, _Down):
                 self._go_down()
             else:
                 self._settle(note.mid, note.refusal)
 
-    def _go_up(self, receive_maximum: int) -> None:
+    def _go_up(self, note: _Up) -> None:
         self._up = True
-        self._receive_maximum = receive_maximum
+        self._receive_maximum = note.receive_maximum
+        self._in_flight.documents.clear()
+        self._events.connected(forgot=not note.session_present)
         with self._wake:  # the broker may have lost what it retained
             now = time.monotonic()
             self._dirty = dict.fromkeys(self._documents, now)
 
     def _go_down(self) -> None:
-        """Count frames in flight as lost; events and documents are sent again by the connection."""
+        """Count frames in flight as lost; events and documents are sent again once back."""
         self._up = False
         for _ in self._in_flight.frames:
             self.frames.settle("link_lost")
@@ -256,13 +258,8 @@ class Outbox:
         if mid in self._in_flight.frames:
             self._in_flight.frames.discard(mid)
             self.frames.settle()
-        elif mid in self._in_flight.events:
-            number = self._in_flight.events.pop(mid)
-            if refusal is None:
-                self._spool.remove(number)
-                self.delivered_events += 1
-            else:
-                self._spool.drop(number, "refused")
+        elif self._events.settle(mid, refused=refusal is not None):
+            if refusal is not None:
                 self._complain(f"an event: {refusal}")
         elif mid in self._in_flight.documents:
             topic = self._in_flight.documents.pop(mid)
@@ -279,7 +276,7 @@ class Outbox:
         while self._drafts:
             with self._wake:
                 item = self._drafts.popleft()
-            self._spool.append(item.topic, item.payload, self._wall_ns())
+            self._events.append(item.topic, item.payload, self._wall_ns())
 
     def _send_frame(self) -> bool:
         if len(self._in_flight.frames) >= _FRAMES_IN_FLIGHT:
@@ -314,10 +311,7 @@ class Outbox:
         return bool(due)
 
     def _send_events(self) -> bool:
-        room = min(_EVENTS_IN_FLIGHT - len(self._in_flight.events), self._room())
-        if room <= 0 or not self._waiting:
-            return False
-        events = self._spool.waiting(room, after=self._sent_number)
+        events = self._events.due(self._room()) if self._waiting else []
         for event in events:
             properties = (("schema", Event.SCHEMA), ("seq", str(event.number)))
             mid = self._link.send(
@@ -325,9 +319,8 @@ class Outbox:
             )
             if mid is None:
                 return False
-            self._in_flight.events[mid] = event.number
-            self._sent_number = event.number
+            self._events.sent(mid, event)
         return bool(events)
 
     def _room(self) -> int:
-        return self._receive_maximum - self._in_flight.acknowledged_later()
+        return self._receive_maximum - self._events.in_flight - len(self._in_flight.documents)

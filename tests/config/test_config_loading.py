@@ -8,6 +8,10 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
 from edge.config import (
     Config,
     EmbeddedBrokerConfig,
@@ -27,9 +31,6 @@ from edge.config import (
 )
 from edge.config.reference import models_in
 from edge.errors import ConfigError
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[2]
 

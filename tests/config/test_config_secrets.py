@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from edge.config import Config, credentials, parse_broker, redacted, validate_text, with_changes
 from edge.config.brokers import RemoteBrokerConfig
 from edge.errors import ConfigError

@@ -23,11 +23,12 @@ FAST = Backoff(first_s=0.05, most_s=0.2)
 TOPICS = Topics("touchline", "venue", "box")
 CAMERA = "cam1"
 FIELD_FROM_IMAGE = np.array(
-    [[-0.351458, 0.0169037, 1.48758], [0.10739, 2.29331, -873.378], [0.0, -0.0302432, 1.0]]
+    [[-3.51458, 0.169037, 1.48758], [1.0739, 22.9331, -873.378], [0.0, -0.302432, 1.0]]
 )
+"""Of a picture of 128x72 from 40 m behind a touchline, 12 m high."""
 
 
-def eventually(condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+def eventually(condition: Callable[[], object], what: str, timeout_s: float = 90.0) -> None:
     """Wait until `condition` holds; the limit only ends a test that hangs."""
     deadline = time.monotonic() + timeout_s
     while not condition():

@@ -22,7 +22,6 @@ from edge.publish.compose import Stamp
 from tests.publish.listener import Listener
 from tests.publish.parts import (
     FAST,
-    TOPICS,
     Mosquitto,
     answered,
     eventually,
@@ -255,7 +254,6 @@ def test_no_event_is_lost_or_doubled_while_the_broker_is_killed_five_times(tmp_p
     try:
         with client, publisher:
             client.wait_connected(10)
-            eventually(lambda: client.state_of(TOPICS.site, TOPICS.device), "the subscription")
             broker.save()  # the subscriber's session outlives the broker from here on
             for thread in threads:
                 thread.start()
@@ -370,3 +368,26 @@ def test_on_a_stalled_link_frames_are_dropped_and_the_newest_arrives(mosquitto: 
             assert numbers == sorted(numbers)
     finally:
         link.close()
+
+
+def test_a_subscription_that_is_refused_is_one_clear_line() -> None:
+    """mosquitto's access file refuses no subscription, so the packets are played by hand."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def refuse() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"\x20\x03\x00\x00\x00")
+                subscribe = connection.recv(4096)
+                codes = b"\x87" * 5
+                connection.sendall(b"\x90\x08" + subscribe[2:4] + b"\x00" + codes)
+                connection.recv(4096)
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        endpoint = Endpoint("127.0.0.1", server.getsockname()[1])
+        client = TouchlineClient(endpoint, backoff=FAST)
+        with client, pytest.raises(BrokerError, match=r"refused the subscription to touchline/v1/"):
+            client.wait_connected(10)
+        thread.join()
