@@ -29,6 +29,6 @@ def frames(sport: str, n: int, seed: int = 0, *, size: tuple[int, int] = SIZE) -
     renderer = ViewRenderer(SEED + seed, *size, negatives=NEGATIVES)
     made = 0
     while made < n:
-        batch = renderer.batch(min(_BATCH, n - made))
-        yield from batch.image
-        made += len(batch.image)
+        batch = renderer.batch(_BATCH)  # whatever is left: the same pictures for any n
+        yield from batch.image[: n - made]
+        made += _BATCH

@@ -83,7 +83,8 @@ def errors(
     if answer is None:
         return Errors()
     g, e = np.asarray(truth, float).reshape(3, 3), np.asarray(answer, float).reshape(3, 3)
-    if not np.isfinite(e).all() or abs(np.linalg.det(e / np.linalg.norm(e))) < 1e-15:
+    norm = float(np.linalg.norm(e))
+    if not np.isfinite(norm) or norm == 0 or abs(np.linalg.det(e / norm)) < 1e-15:
         return Errors()
     foot = np.array([(width - 1) / 2, height - 1.0])
     gf, ef = orient(np.linalg.inv(g), foot), orient(np.linalg.inv(e), foot)

@@ -1,0 +1,48 @@
+"""What the tests of the training package share: one renderer's pictures, one exported network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.registration.export import export_bundle
+from models.registration.network import RegistrationNet
+from models.registration.views import ViewRenderer
+
+
+@pytest.fixture(scope="session")
+def straight_batch():
+    """Four views by lenses without distortion, 128x96."""
+    return ViewRenderer(5, 128, 96, negatives=0.0, sizes=1, lens=0.0).batch(4)
+
+
+@pytest.fixture(scope="session")
+def network():
+    """An untrained network whose normalizations have seen some pictures."""
+    torch.manual_seed(3)
+    net = RegistrationNet(pretrained=False)
+    net.train()
+    with torch.no_grad():
+        for _ in range(3):
+            net(torch.randint(0, 256, (2, 96, 128, 3), dtype=torch.uint8))
+    return net.eval()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(network, tmp_path_factory) -> Path:
+    """A checkpoint as the training writes it."""
+    path = tmp_path_factory.mktemp("run") / "last.pt"
+    state = {"net": network.state_dict(), "ema": network.state_dict(), "opt": {}}
+    record = {"elapsed": 60.0, "step": 7, "images": 84}
+    torch.save(state | record | {"settings": {"run": "some/where/soccer", "seed": 1}}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(checkpoint, tmp_path_factory) -> Path:
+    """The untrained network as a bundle, 128x96."""
+    folder = tmp_path_factory.mktemp("bundles") / "soccer"
+    export_bundle(checkpoint, folder, width=128, height=96, version="1.2.3", decode={"x": 0.5})
+    return folder
