@@ -28,7 +28,7 @@ from edge.config.models import (
     RegistrationConfig,
     SpoolConfig,
 )
-from edge.config.parse import parse_broker, parse_source
+from edge.config.parse import parse_broker
 from edge.config.secrets import credentials, redacted
 from edge.config.sources import (
     FileSource,
@@ -66,7 +66,6 @@ __all__ = [
     "load_config",
     "parse_broker",
     "parse_config",
-    "parse_source",
     "redacted",
     "validate_text",
     "with_changes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -102,22 +102,29 @@ AnySource: TypeAlias = FileSource | FolderSource | RtspSource | V4l2Source | Ren
 
 
 def source_from_spec(spec: str) -> dict[str, Any]:
-    """Turn the short form of a source into its section's keys.
+    """Turn the short form of a source into its section's keys; raises ValueError.
 
-    `rtsp://…`, `/dev/video0` or `v4l2:/dev/video0`, `rendered[:SEED]`, a folder, else a file.
-    The file system is asked only whether a path is a folder.
+    `rtsp://…`, `/dev/video0`, `v4l2:video0`, `rendered:`, `rendered:?seed=7&seconds=60`, a folder,
+    else a file. The file system is asked only whether a path is a folder.
     """
     if re.match(r"^rtsps?://", spec):
         return {"type": "rtsp", "url": spec}
-    kind, _, rest = spec.partition(":")
-    if kind == "rendered":
-        return {"type": "rendered"} | ({"seed": rest} if rest else {})
-    if kind == "v4l2" and rest:
-        return {"type": "v4l2", "device": rest}
+    if spec.startswith("rendered:"):
+        return _rendered(spec.removeprefix("rendered:"))
+    if spec.startswith("v4l2:"):
+        return {"type": "v4l2", "device": Path("/dev") / (spec.removeprefix("v4l2:") or "video0")}
     if spec.startswith("/dev/video"):
         return {"type": "v4l2", "device": spec}
     path = unquote(urlsplit(spec).path) if spec.startswith("file://") else spec
     return {"type": "folder" if _is_folder(path) else "file", "path": path}
+
+
+def _rendered(rest: str) -> dict[str, Any]:
+    sport, _, options = rest.partition("?")
+    if sport:
+        msg = f"write rendered: without {sport!r}; the sport stands under `sport`"
+        raise ValueError(msg)
+    return {"type": "rendered"} | dict(parse_qsl(options, keep_blank_values=True))
 
 
 def _rtsp_problem(url: str) -> str | None:
@@ -144,7 +151,7 @@ def _expand(value: object) -> object:
 SourceConfig: TypeAlias = Annotated[
     Annotated[AnySource, Field(discriminator="type")], BeforeValidator(_expand)
 ]
-"""A source's section, or its short form (`rtsp://…`, `/dev/video0`, `rendered`, a path)."""
+"""A source's section, or its short form (`rtsp://…`, `/dev/video0`, `rendered:`, a path)."""
 
 
 def without_userinfo(url: str) -> str:

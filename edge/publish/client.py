@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from pydantic import ValidationError
 
 from edge.config import BrokerConfig, EmbeddedBrokerConfig, parse_broker
+from edge.errors import UsageError
 from edge.publish.connection import Backoff, Connection, Hooks, Incoming, Session
 from edge.publish.endpoint import Endpoint, endpoint_of
 from edge.publish.messages import Event, Homography, Info, StateMessage
@@ -269,9 +270,11 @@ class TouchlineClient:
 def client_endpoint(config: BrokerConfig) -> Endpoint:
     """Return where a client finds a configured broker; `embedded` is looked for on this box.
 
-    Raises ConfigError for a password that cannot be read.
+    Raises ConfigError for a password that cannot be read, UsageError for a port that nobody knows.
     """
     if isinstance(config, EmbeddedBrokerConfig):
+        if config.port == 0:
+            raise UsageError("broker embedded:0 has no fixed port: name the one that it listens on")
         from edge.publish.broker import EmbeddedBroker  # noqa: PLC0415 - only to know its address
 
         return EmbeddedBroker(config).endpoint

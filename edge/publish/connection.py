@@ -7,6 +7,7 @@ small so that a slow link shows early, and a wait between attempts grows and is 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import random
 import socket
@@ -29,6 +30,7 @@ from edge.publish.endpoint import Endpoint
 log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 5.0
+_GOODBYE_S = 2.0
 _SEND_BUFFER = 16 * 1024
 _RECEIVE_MAXIMUM = 65535  # MQTT 5's when the broker names none
 
@@ -172,8 +174,19 @@ class Connection:
         """Say goodbye (the will is not sent then), and end the thread."""
         self._stopping = True
         self._client.disconnect()
+        cut = threading.Timer(_GOODBYE_S, self._cut)
+        cut.start()
         self._client.loop_stop()
+        cut.cancel()
+        cut.join()
         self._client._reset_sockets()  # noqa: SLF001 - paho leaves its wake-up sockets to __del__
+
+    def _cut(self) -> None:
+        """Give up on a goodbye that a stalled link does not carry."""
+        sock = self._client.socket()
+        if isinstance(sock, socket.socket):
+            with contextlib.suppress(OSError):  # closed in the meantime
+                sock.shutdown(socket.SHUT_RDWR)
 
     # -- paho's callbacks, on its thread
 

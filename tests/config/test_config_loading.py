@@ -25,7 +25,6 @@ from edge.config import (
     load_config,
     parse_broker,
     parse_config,
-    parse_source,
     validate_text,
     with_changes,
 )
@@ -77,6 +76,9 @@ def test_the_example_is_valid_and_says_what_it_sets() -> None:
         ("publish: {spool: {max_mb: 0}}", "publish.spool.max_mb", 1, "greater than or equal"),
         ("publish: {latest_interval_s: .inf}", "publish.latest_interval_s", 1, "a number"),
         ("source: 'rtsp://'", "source", 1, "expected rtsp://"),
+        ("source: 'rendered:hockey'", "source", 1, "the sport stands under `sport`"),
+        ("source: 'rendered:?seed=x'", "source", 1, "a whole number"),
+        ("source: 'rendered:?sed=1'", "source", 1, "unknown key"),
         ("a: [1, 2", "", 1, "expected ',' or ']'"),
         ("a: &a [*a]", "", 1, "nested deeper"),
         ("x: !!python/object:os.system 1", "", 1, "not allowed"),
@@ -124,15 +126,15 @@ def test_scalars_are_those_of_the_core_schema(text: str, value: str) -> None:
         ("rtsp://u:p@cam/1", RtspSource(type="rtsp", url="rtsp://u:p@cam/1")),
         ("/dev/video2", V4l2Source(type="v4l2", device=Path("/dev/video2"))),
         ("v4l2:/dev/camera", V4l2Source(type="v4l2", device=Path("/dev/camera"))),
-        ("rendered", RenderedSource(type="rendered")),
-        ("rendered:7", RenderedSource(type="rendered", seed=7)),
+        ("v4l2:video1", V4l2Source(type="v4l2", device=Path("/dev/video1"))),
+        ("rendered:", RenderedSource(type="rendered")),
+        ("rendered:?seed=7&fps=50", RenderedSource(type="rendered", seed=7, fps=50)),
         ("match.mp4", FileSource(type="file", path=Path("match.mp4"))),
         ("file:///a%20b.mp4", FileSource(type="file", path=Path("/a b.mp4"))),
         (str(ROOT), FolderSource(type="folder", path=ROOT)),
     ],
 )
 def test_short_forms_of_a_source(spec: str, expected: BaseModel) -> None:
-    assert parse_source(spec) == expected
     assert with_changes(Config(), {"source": spec}).source == expected
 
 

@@ -229,6 +229,8 @@ def test_the_embedded_broker_is_looked_for_on_this_box() -> None:
 
     endpoint = client_endpoint(parse_broker("embedded:1999"))
     assert endpoint.url == "mqtt://127.0.0.1:1999"
+    with pytest.raises(UsageError, match="no fixed port"):
+        TouchlineClient("embedded:0")
 
 
 def _state(status: Status, *, session: str = SESSION, clean: bool = True) -> bytes:

@@ -370,6 +370,19 @@ def test_on_a_stalled_link_frames_are_dropped_and_the_newest_arrives(mosquitto: 
         link.close()
 
 
+def test_a_publisher_can_stop_on_a_link_that_carries_nothing(mosquitto: Mosquitto) -> None:
+    link = StallingLink(mosquitto.port)
+    try:
+        publisher = make_publisher(replace(mosquitto.endpoint, port=link.port, keepalive_s=3600))
+        publisher.start()
+        publisher.wait_connected()
+        link.flowing.clear()
+        publisher.publish(make_frame(), answered())
+        assert not publisher.stop(0.1), "it cannot have said goodbye"
+    finally:
+        link.close()
+
+
 def test_a_subscription_that_is_refused_is_one_clear_line() -> None:
     """mosquitto's access file refuses no subscription, so the packets are played by hand."""
     with socket.create_server(("127.0.0.1", 0)) as server:
