@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.capture.rendered.people import Bgr, rounded
 from edge.types import Image
-
-Bgr = tuple[int, int, int]
 
 _SKINS: tuple[Bgr, ...] = (
     (150, 180, 225),
@@ -182,7 +181,7 @@ def crowd_rows(
                     _shirt(teams, int(rng.choice((_NEUTRAL, _HOME))), rng),
                     rng,
                 )
-        rows.append((picture, mask))
+        rows.append((rounded(picture, mask, 0.16 * seat), mask))
     return rows
 
 

@@ -7,8 +7,17 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from edge.capture.rendered.crowd import Bgr, crowd_rows, stand_texture
-from edge.capture.rendered.people import PHASES, Kit, figures, paste, scaled
+from edge.capture.rendered.crowd import crowd_rows, stand_texture
+from edge.capture.rendered.people import (
+    PHASES,
+    Bgr,
+    Figure,
+    Kit,
+    figures,
+    paste,
+    rounded,
+    scaled,
+)
 from edge.types import Image
 
 
@@ -20,10 +29,9 @@ class CloseUp:
     ) -> None:
         width, height = size
         self._height = height
-        self._poses = [
-            scaled(f, round(1.45 * height))
-            for f in figures(kit, int(rng.integers(9)), round(0.7 * height))
-        ]
+        drawn = figures(kit, int(rng.integers(9)), round(0.7 * height))
+        large = [scaled(figure, round(1.45 * height)) for figure in drawn]
+        self._poses = [Figure(rounded(f.colour, f.alpha, 0.035 * height), f.alpha) for f in large]
         self._runs = bool(rng.random() < 0.6)
         self._x = rng.uniform(0.35, 0.65) * width
         wide = (round(1.5 * width), height)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from edge.capture.rendered.crowd import Bgr
+from edge.capture.rendered.people import Bgr
 from edge.types import Image
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX

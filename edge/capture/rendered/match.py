@@ -25,6 +25,10 @@ _ACCELERATION_MS2 = 5.0
 _ROLL_FRICTION_MS2 = 3.2
 _GRAVITY_MS2 = 9.81
 _REACH_M = 1.1
+_PUSH_M = 16.0
+"""How far the side that has the ball moves up."""
+_STEAL = 2.2
+"""How many times nearer an opponent must come to take the ball."""
 
 
 class Match:
@@ -44,6 +48,7 @@ class Match:
         self.ball_m: Points = np.array([0.0, 0.0, 0.11])
         self.ball_velocity_ms: Points = np.zeros(3)
         self._owner: int | None = TEAM_SIZE - 1
+        self._first_attacks = True
         self._kick_in_s = 0.8
         self._mood = rng.uniform(-1, 1, (len(self.people_m), 2))
 
@@ -79,7 +84,12 @@ class Match:
         lean = ball * (0.52, 0.35)
         home = _FORMATION * self._half * (0.8, 0.85) + lean
         away = -_FORMATION * self._half * (0.8, 0.85) + lean
+        if self._first_attacks:
+            home = home + (_PUSH_M, 0)
+        else:
+            away = away - (_PUSH_M, 0)
         goals = np.concatenate([home, away, np.zeros((OFFICIALS, 2))]) + 2.2 * self._mood
+        goals = np.clip(goals, -self._half, self._half)
         pace = np.full(len(goals), _RUN_MS)
         for keeper, side in ((0, -1.0), (TEAM_SIZE, 1.0)):
             goals[keeper] = (side * (self._half[0] - 2.5), np.clip(ball[1] * 0.15, -3, 3))
@@ -120,7 +130,7 @@ class Match:
         mates = mates[mates != self._owner]
         way = self.people_m[mates] - ball
         far = np.linalg.norm(way, axis=1)
-        weight = np.exp(-np.abs(far - 16) / 9) * np.exp(side * way[:, 0] / 22)
+        weight = np.exp(-np.abs(far - 16) / 9) * np.exp(side * way[:, 0] / 13)
         mate = int(self._rng.choice(mates, p=weight / weight.sum()))
         target = self.people_m[mate] + 0.6 * self.velocity_ms[mate]
         if side * ball[0] > self._half[0] - 19 and self._rng.random() < 0.6:
@@ -155,8 +165,11 @@ class Match:
 
     def _receive(self) -> None:
         far = np.linalg.norm(self.people_m[: 2 * TEAM_SIZE] - self.ball_m[:2], axis=1)
+        against = slice(TEAM_SIZE, None) if self._first_attacks else slice(0, TEAM_SIZE)
+        far[against] *= _STEAL  # a pass is meant for the own side
         nearest = int(np.argmin(far))
         if far[nearest] < _REACH_M and self.ball_m[2] < 1.2 and self._kick_in_s <= 0:
             self._owner = nearest
+            self._first_attacks = nearest < TEAM_SIZE
             self._kick_in_s = float(self._rng.uniform(0.4, 2.4))
             self.ball_velocity_ms = np.zeros(3)

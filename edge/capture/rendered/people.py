@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.capture.rendered.crowd import Bgr
 from edge.types import Image
+
+Bgr = tuple[int, int, int]
 
 PHASES = 8
 TALL_M = 1.9
@@ -63,6 +64,17 @@ def scaled(figure: Figure, height_px: int) -> Figure:
         np.asarray(colour, np.uint8),
         np.asarray(cv2.resize(figure.alpha, size, interpolation=kind), np.uint8),
     )
+
+
+def rounded(colour: Image, alpha: Image, depth_px: float) -> Image:
+    """Darken (h, w, 3) `colour` towards the edges of what (h, w) `alpha` shows, as on a round body.
+
+    `depth_px` is how far from the edge the full light begins.
+    """
+    inside = cv2.distanceTransform((alpha > 127).astype(np.uint8), cv2.DIST_L2, 3)
+    light = 0.55 + 0.45 * np.sin(np.clip(inside / depth_px, 0, 1) * np.pi / 2)
+    soft = cv2.GaussianBlur(light.astype(np.float32), (0, 0), max(0.8, 0.15 * depth_px))
+    return np.asarray(colour * soft[..., None], np.uint8)
 
 
 def paste(picture: Image, figure: Figure, feet_px: tuple[float, float]) -> None:

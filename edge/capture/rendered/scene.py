@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from edge.capture.rendered.camera import Camera
-from edge.capture.rendered.crowd import Bgr
 from edge.capture.rendered.ground import Ground
 from edge.capture.rendered.light import Light
 from edge.capture.rendered.match import TEAM_SIZE, Match
@@ -15,6 +14,7 @@ from edge.capture.rendered.panorama import Panorama
 from edge.capture.rendered.people import (
     PHASES,
     TALL_M,
+    Bgr,
     Figure,
     Kit,
     ball,

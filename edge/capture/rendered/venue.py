@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.capture.rendered.camera import Camera
-from edge.capture.rendered.crowd import Bgr, board_texture, stand_texture
+from edge.capture.rendered.crowd import board_texture, stand_texture
+from edge.capture.rendered.people import Bgr
 from edge.capture.rendered.planes import Plane
 from edge.fields import Field
 from edge.types import Image
@@ -111,8 +112,8 @@ class Venue:
     def _near_side(self) -> list[Plane]:
         """Span the lowest rows of the main stand, and the teams' benches under their roofs."""
         x, y = self._half[0] + _FOOT_M, -self._half[1] - _FOOT_M - 2.5
-        seats = stand_texture(2 * x, 9, 0.8 * self._px_per_m, self._teams, self._rng)
-        planes = [Plane.between(seats, (-x, y, 0.4), (x, y, 0.4), (-x, y - 8, 3.4))]
+        seats = stand_texture(2 * x, 25, 0.8 * self._px_per_m, self._teams, self._rng)
+        planes = [Plane.between(seats, (-x, y, 0.4), (x, y, 0.4), (-x, y - 24, 9))]
         roof = np.full((8, 8, 3), (96, 92, 88), np.uint8)
         for side in (-1, 1):
             bench = np.full((8, 64, 3), (30, 28, 28), np.uint8)
