@@ -9,6 +9,7 @@ from pydantic import ValidationInfo, field_validator
 
 from edge.config.brokers import BrokerConfig, EmbeddedBrokerConfig
 from edge.config.ids import Id, Prefix
+from edge.config.links import LinkConfig
 from edge.config.section import Section, setting
 from edge.config.sources import SourceConfig
 from edge.config.suggest import did_you_mean
@@ -20,6 +21,12 @@ class CameraConfig(Section):
     """The camera whose picture is registered."""
 
     id: Id = setting("cam1", "Camera id", "Names the camera in topics: `cam/<id>/…`.")
+    link: LinkConfig | None = setting(
+        None,
+        "Link",
+        "The camera's own telemetry, and where its pose is sent as FreeD and OpenTrackIO; null: "
+        "the pose is published on MQTT alone.",
+    )
 
 
 class FieldConfig(Section):
@@ -71,11 +78,6 @@ class EngineConfig(Section):
 class RegistrationConfig(Section):
     """How answers are checked and mended."""
 
-    verify: Literal["auto", "always"] = setting(
-        "auto",
-        "Verify",
-        "auto: the second check runs when the first is in doubt; always: on every frame.",
-    )
     refine: Literal["auto", "never", "always"] = setting(
         "auto",
         "Refine",

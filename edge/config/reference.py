@@ -36,11 +36,15 @@ def _sections(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[Bas
 def _table(path: str, model: type[BaseModel]) -> str:
     title = f"`{path}`" if path else "Top level"
     kind = model.model_fields.get("type")
-    if kind is not None:
-        title += f" with `type: {get_args(kind.annotation)[0]}`"
-    rows = [_row(name, info) for name, info in model.model_fields.items() if name != "type"]
+    kinds = get_args(kind.annotation) if kind is not None else ()
+    rows = dict(model.model_fields)
+    if len(kinds) == 1:  # one of several sections, told apart by `type`
+        title += f" with `type: {kinds[0]}`"
+        del rows["type"]
     head = "| key | value | default | restart | what |\n|---|---|---|---|---|"
-    return f"### {title}\n\n{model.__doc__}\n\n{head}\n" + "\n".join(rows)
+    return f"### {title}\n\n{model.__doc__}\n\n{head}\n" + "\n".join(
+        _row(name, info) for name, info in rows.items()
+    )
 
 
 def _row(name: str, info: FieldInfo) -> str:

@@ -1,0 +1,129 @@
+"""The camera's own telemetry, and where its pose is sent: `camera.link`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import model_validator
+
+from edge.config.section import Section, setting
+from edge.errors import ConfigError
+
+
+class TrackingConfig(Section):
+    """Where the camera's pose is sent, as a tracking system would send it."""
+
+    freed: list[str] = setting([], "FreeD", "Receivers of FreeD D1, each `host:port`.")
+    opentrackio: list[str] = setting(
+        [],
+        "OpenTrackIO",
+        "Receivers of OpenTrackIO, each `host:port`; `multicast`: the source number's own group.",
+    )
+    camera_id: int = setting(1, "Camera id", "FreeD's number of this camera.", ge=0, le=255)
+    source_number: int = setting(
+        1, "Source number", "OpenTrackIO's number of this source.", ge=1, le=200
+    )
+    source_id: str | None = setting(
+        None, "Source id", "OpenTrackIO's `urn:uuid:…` of this source; null: from the label."
+    )
+    label: str = setting("touchline", "Label", "How this source calls itself in OpenTrackIO.")
+    interface: str | None = setting(
+        None, "Interface", "Local address of the network card that multicast leaves by."
+    )
+    ttl: int = setting(1, "TTL", "Routers that multicast may pass, plus one.", ge=0, le=255)
+    sensor_width_mm: float = setting(
+        36.0,
+        "Sensor width",
+        "Turns focal lengths into millimetres; 36 gives 35 mm equivalents.",
+        unit="mm",
+        ge=1,
+        le=100,
+    )
+    rate: list[int] | None = setting(
+        None, "Rate", "Frames a second as a fraction, such as [60000, 1001]; null: the source's."
+    )
+    encoding: Literal["json", "cbor"] = setting(
+        "json", "Encoding", "Of OpenTrackIO; cbor needs the extra `camera`."
+    )
+    tai_minus_utc_s: int = setting(
+        37, "TAI", "What PTP's clock is ahead of UTC.", unit="s", ge=0, le=1000
+    )
+    clock_locked: bool = setting(
+        default=False,
+        title="Clock locked",
+        description="Whether the box's clock follows another; OpenTrackIO says so.",
+    )
+    clock_source: Literal["genlock", "videoIn", "ptp", "ntp"] = setting(
+        "ntp", "Clock source", "What the box's clock follows; OpenTrackIO says so."
+    )
+
+
+class LinkConfig(Section):
+    """The PTZ camera's own telemetry, and where its pose is sent (docs/camera.md)."""
+
+    type: Literal["none", "freed", "opentrackio", "visca", "onvif"] = setting(
+        "none", "Protocol", "What the camera speaks; none: nothing is read, poses are only sent."
+    )
+    host: str | None = setting(
+        None, "Camera", "The camera's address; streams from other addresses are then ignored."
+    )
+    port: int | None = setting(
+        None,
+        "Port",
+        "Local port of a stream, the camera's of VISCA and ONVIF; null: the protocol's usual one.",
+        ge=0,
+        le=65535,
+    )
+    bind: str | None = setting(None, "Bind", "Local address for streams; null: all.")
+    profile: str = setting(
+        "generic", "Profile", "Camera family (`touchline camera profiles` lists them)."
+    )
+    camera_id: int | None = setting(
+        None, "Camera id", "FreeD: take only this number; null: any.", ge=0, le=255
+    )
+    transport: Literal["udp", "raw-udp", "tcp"] | None = setting(
+        None, "Transport", "Of VISCA: udp is Sony's framing; null: the profile's."
+    )
+    source_number: int = setting(
+        0, "Source number", "OpenTrackIO: join this multicast group; 0: unicast.", ge=0, le=200
+    )
+    interface: str | None = setting(
+        None, "Interface", "Local address of the network card that multicast comes in by."
+    )
+    username: str | None = setting(None, "User", "ONVIF: user name at the camera.")
+    password: str | None = setting(
+        None, "Password", "ONVIF: better kept in a file or a variable.", secret=True
+    )
+    password_file: Path | None = setting(
+        None, "Password file", "File whose first line is the password."
+    )
+    password_env: str | None = setting(
+        None, "Password variable", "Environment variable that holds the password."
+    )
+    poll_hz: float = setting(
+        10.0, "Polling", "VISCA and ONVIF: questions a second.", unit="Hz", ge=0.1, le=60
+    )
+    stale_s: float = setting(
+        1.0, "Stale", "Telemetry older than this counts as none.", unit="s", ge=0.05, le=60
+    )
+    tracking: TrackingConfig = setting(
+        TrackingConfig(), "Tracking", "Where the camera's pose is sent."
+    )
+
+    @model_validator(mode="after")
+    def _known_to_the_bridge(self) -> LinkConfig:
+        from firmware_bridge.config import BridgeConfig  # noqa: PLC0415 - only where a link is set
+
+        try:
+            BridgeConfig.from_mapping(self.bridge_keys())
+        except ConfigError as error:
+            raise ValueError(str(error).removeprefix("camera.link.")) from error
+        return self
+
+    def bridge_keys(self) -> dict[str, Any]:
+        """Return the keys that `firmware_bridge.BridgeConfig` knows, those that are null left out.
+
+        A password in a file or a variable is not among them: `credentials` finds it.
+        """
+        return self.model_dump(exclude_none=True, exclude={"password_file", "password_env"})
