@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.config import PublishConfig
-from edge.publish.compose import Stamp, homography_message
+from edge.publish.compose import Stamp, homography_message, pose_message
 from edge.publish.connection import Backoff, Connection, Hooks, Outgoing, Session
 from edge.publish.endpoint import Endpoint
 from edge.publish.events import EventDetector, EventDraft
@@ -26,7 +26,10 @@ from edge.types import Frame, Registration
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
 
+    from firmware_bridge.pose import PoseEstimate
+
 _SESSION_EXPIRY_S = 60
+_SETTLE_POLL_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,20 @@ class EventCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class PoseCounts:
+    """What became of the poses; those not sent were replaced, or the broker was away too long."""
+
+    offered: int = 0
+    sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What was published and what was not, by cause."""
 
     frames: FrameCounts
     events: EventCounts
+    poses: PoseCounts = PoseCounts()
 
 
 class Publisher:
@@ -54,7 +66,7 @@ class Publisher:
             publisher.wait_connected(5.0)
             publisher.publish(frame, registration)
 
-    `publish` and `event` return at once, whatever the broker or the disk do.
+    `publish`, `pose` and `event` return at once, whatever the broker or the disk do.
     """
 
     def __init__(
@@ -86,6 +98,9 @@ class Publisher:
         self._seq: dict[str, int] = {}
         events = self._settings.events
         self._detector = EventDetector(events.locked_after_frames, events.lost_after_frames)
+        # a bridge is given turned homographies, so that what it sends itself is turned as well
+        self._pose_context = replace(self._context, half_turn=False)
+        self._poses_sent = self._last_pose = 0
         self._latest: Homography | None = None
         self._latest_made_s = self._latest_sent_s = float("-inf")
         self._started = False
@@ -150,6 +165,28 @@ class Publisher:
         for draft in self._detector.feed(stamp, registration):
             self.event(draft)
 
+    def pose(self, estimate: PoseEstimate) -> None:
+        """Publish a camera's pose, in the coordinates that are published. Returns at once.
+
+        The newest wins; an estimate without a pose is ignored.
+        """
+        if estimate.pose is None:
+            return
+        seq, offered_s = self._next("pose"), time.monotonic()
+        self._outbox.set_document(
+            self._topics.pose(self._camera), lambda: self._pose(seq, offered_s, estimate)
+        )
+
+    def settle(self, timeout_s: float) -> bool:
+        """Wait until no frame waits to be sent, or the broker is away; whether none waits.
+
+        For a source that can wait: the next frame then takes nobody's place.
+        """
+        deadline = time.monotonic() + timeout_s
+        while self._outbox.frames and self.connected and time.monotonic() < deadline:
+            time.sleep(_SETTLE_POLL_S)
+        return not self._outbox.frames
+
     def event(self, draft: EventDraft) -> None:
         """Publish an event; it is kept on disk until the broker has it. Returns at once."""
         topic = self._topics.event(self._camera)
@@ -159,7 +196,8 @@ class Publisher:
         """Return what was published and dropped so far."""
         dropped = {**self._outbox.event_drops, **self._spool.dropped}
         events = EventCounts(self._outbox.delivered_events, self._outbox.waiting_events(), dropped)
-        return Counts(self._outbox.frames.counts(), events)
+        poses = PoseCounts(self._seq.get("pose", 0), self._poses_sent)
+        return Counts(self._outbox.frames.counts(), events, poses)
 
     def stop(self, timeout_s: float = 3.0) -> bool:
         """Send what waits, say `stopping` and `offline`, and end; whether all was sent in time.
@@ -201,6 +239,18 @@ class Publisher:
         self._latest_sent_s = now
         topic = self._topics.latest(self._camera)
         return _outgoing(topic, message, qos=1, retain=True, expiry_s=expiry_s)
+
+    def _pose(self, seq: int, offered_s: float, estimate: PoseEstimate) -> Outgoing | None:
+        expiry_s = self._settings.frame_expiry_s
+        again = seq <= self._last_pose  # the link came back, and nothing newer was offered
+        if again or time.monotonic() - offered_s > expiry_s:
+            return None
+        message = pose_message(self._pose_context, seq, estimate)
+        if message is None:
+            return None
+        self._last_pose = seq
+        self._poses_sent += 1
+        return _outgoing(self._topics.pose(self._camera), message, expiry_s=expiry_s)
 
     def _set_state(self, status: Status) -> None:
         self._outbox.set_document(self._topics.state, lambda: self._state(status, clean=True))
