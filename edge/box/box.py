@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from edge.box.camera import open_camera
 from edge.box.interfaces import FrameReader
 from edge.box.ledger import Balance
 from edge.box.network import Network, NetworkFactory, load_network
@@ -95,7 +96,8 @@ def run_box(
         network = make_network(config)
         stack.callback(network.registrar.close)
         source = early or stack.enter_context(closing(plan.open()))
-        publication = Publication(config, broker, network, source.info)
+        camera = stack.enter_context(closing(open_camera(config, source.info)))
+        publication = Publication(config, broker, network, source.info, camera)
         stack.callback(publication.stop)
         problem = publication.start()
         observer.started(Started(source.info, network, publication.address, problem))

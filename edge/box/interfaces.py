@@ -49,7 +49,7 @@ class FrameReader(Protocol):
 
 
 class Outlet(Protocol):
-    """Takes each answer for publication; never blocks and never raises."""
+    """Takes each answer for publication; never raises, and never holds a live source up."""
 
     def publish(self, frame: Frame, registration: Registration) -> None:
         """Hand one answer over."""

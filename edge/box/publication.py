@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from edge.box.camera import Camera
 from edge.box.network import Network
 from edge.bundles import Bundle
 from edge.capture import SourceInfo
@@ -25,13 +26,24 @@ _CAMERAS = {"rtsp", "v4l2"}
 """Sources whose events are kept on disk until delivered; a film's belong to its run alone."""
 _CONNECT_S = 6.0
 _GOODBYE_S = 3.0
+_SETTLE_S = 1.0
+"""How long a film's frame waits for the one before it; a broker that is this slow loses frames."""
 
 
 class Publication:
-    """Publishes the answers of one run; never blocks the loop and never raises in it."""
+    """Publishes the answers of one run, and the poses of its camera; never raises in the loop.
+
+    A live source is never held up; any other waits, at most a second, until the frame before is on
+    its way, so that every one of its frames is published.
+    """
 
     def __init__(
-        self, config: Config, endpoint: Endpoint, network: Network, source: SourceInfo
+        self,
+        config: Config,
+        endpoint: Endpoint,
+        network: Network,
+        source: SourceInfo,
+        camera: Camera,
     ) -> None:
         info = BoxInfo(
             camera=config.camera.id,
@@ -41,6 +53,7 @@ class Publication:
         )
         self.address = endpoint.url
         self._live = source.live
+        self._camera = camera
         self._publisher = Publisher(
             endpoint,
             Topics(config.publish.prefix, config.site, config.device),
@@ -67,8 +80,15 @@ class Publication:
         return None
 
     def publish(self, frame: Frame, registration: Registration) -> None:
-        """Hand one answer over."""
+        """Hand one answer over, and what the camera makes of it."""
+        if not self._live:
+            self._publisher.settle(_SETTLE_S)
         self._publisher.publish(frame, registration)
+        seen = self._camera.observe(frame, registration)
+        if seen.pose is not None:
+            self._publisher.pose(seen.pose)
+        for draft in seen.events:
+            self._publisher.event(draft)
 
     def stop(self) -> None:
         """Send what waits, say goodbye, and end; harmless when done before."""
@@ -80,6 +100,9 @@ class Publication:
         counts = self._publisher.counts()
         account = {"offered": counts.frames.offered, "published": counts.frames.published}
         account |= {f"dropped_{cause}": n for cause, n in counts.frames.dropped.items()}
+        if counts.poses.offered:
+            account["poses"] = counts.poses.sent
+            account["poses_dropped"] = counts.poses.offered - counts.poses.sent
         account["events"] = counts.events.delivered
         if counts.events.waiting:
             account["events_waiting"] = counts.events.waiting
