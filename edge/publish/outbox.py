@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 MAX_DRAFTS = 256
 """Events on their way to the spool; beyond it the disk is stuck, and the oldest are dropped."""
 
-_FRAMES_IN_FLIGHT = 2  # written but not yet taken by the kernel: more would only queue old frames
+_FRAMES_IN_FLIGHT = 8  # not yet taken by the kernel: bridges a busy moment, not a slow link
 _IDLE_S = 0.5
 
 
