@@ -103,7 +103,7 @@ class Quality:
     inliers: int = 0
     """Keypoints within the inlier threshold."""
     rms_px: float | None = None
-    """Weighted RMS residual of the inliers, pixels of the source picture."""
+    """RMS distance from the projected lines to those found in the picture, source pixels."""
     expected_error_m: float | None = None
     """Expected mean error on the visible field, metres; None where there is no homography."""
     line_support: float | None = None

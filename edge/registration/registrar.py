@@ -238,11 +238,12 @@ class Registrar:
 
     def _quality(self, answer: Candidate, seen: Observation) -> Quality:
         f = answer.verdict.features
-        residual = (np.exp(f["residual"]) - 0.05) / 100 * seen.picture.width
+        offset = answer.evidence.offset_px[answer.evidence.found]
+        to_source = seen.picture.width / seen.check_size[0]
         return Quality(
             score=answer.verdict.score,
             inliers=round(f["inliers"] * len(seen.keypoints.score)),
-            rms_px=float(max(residual, 0.0)),
+            rms_px=float(np.sqrt(np.mean(offset**2)) * to_source) if len(offset) else None,
             expected_error_m=answer.verdict.expected_error_m,
             line_support=answer.verdict.evidence,
         )

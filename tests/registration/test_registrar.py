@@ -153,7 +153,7 @@ def test_quality_says_what_it_should(fresh):
     q = answer.quality
     assert 0.5 < q.score <= 1
     assert q.inliers >= 8
-    assert 0 < q.rms_px < 40
+    assert 0 < q.rms_px < 4
     assert 0 < q.expected_error_m < 5
     assert 0.3 < q.line_support <= 1
     assert {"preprocess", "infer", "keypoints", "verify"} <= set(answer.latency_ms)
