@@ -88,7 +88,6 @@ def session_options(options: EngineOptions) -> ort.SessionOptions:
     out.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     out.log_severity_level = 3  # errors only; its warnings are about its own optimizer
     out.add_session_config_entry("session.intra_op.allow_spinning", "1" if options.spin else "0")
-    out.add_session_config_entry("session.set_denormal_as_zero", "1")
     if options.pin and threads > 1:
         # the calling thread is the first worker and keeps its place; cores are counted from 1
         cores = ";".join(str(core + 1) for core in range(1, threads))

@@ -96,6 +96,12 @@ def test_wrong_inputs_are_refused(engine: Engine, inputs: dict[str, np.ndarray],
     assert "\n" not in str(caught.value)
 
 
+def test_arithmetic_of_the_process_stays_as_it_was(engine: Engine) -> None:
+    """An engine that flushes subnormal numbers to zero would do so for everybody in its thread."""
+    engine.run({"image": picture(0)[None]})
+    assert np.float64(np.finfo(np.float64).tiny) / 2 != 0
+
+
 def test_closed_engine_says_so(engine: Engine) -> None:
     engine.close()
     engine.close()
