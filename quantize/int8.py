@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
@@ -38,6 +38,8 @@ OPERATORS = ("Conv", "Add", "Concat", "Resize", "MaxPool", "AveragePool", "Relu"
 """Operators that run in integers on every engine."""
 
 _CLIPS = ("Clip", "Relu")
+_ONE_WAY = (*_CLIPS, "Sigmoid")
+"""What stands between a convolution and an output, or the next convolution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,10 @@ class Int8Options:
 
     method: Method = "minmax"
     """How the calibration's values become a range; ReLU6 bounds most of them already."""
-    float_outputs: tuple[str, ...] = ("grid", "distances")
-    """Outputs whose last convolution stays in float: coordinates want more than 256 levels."""
+    float_outputs: Mapping[str, int] = field(default_factory=lambda: {"grid": 3, "distances": 1})
+    """Outputs before which so many convolutions stay in float: coordinates want more than 256
+    levels. Three before `grid` are its whole head: a third less error for 5 % of the time.
+    """
     float_nodes: tuple[str, ...] = ()
     """Further nodes, by name, that stay in float."""
     symmetric: bool = False
@@ -171,17 +175,24 @@ def _float_nodes(model: onnx.ModelProto, options: Int8Options) -> tuple[str, ...
     kept = list(options.float_nodes)
     makers = {output: node for node in model.graph.node for output in node.output}
     for value in model.graph.output:
-        if value.name in options.float_outputs:
-            kept += _back_to_conv(makers, value.name)
+        kept += _back_from(makers, value.name, options.float_outputs.get(value.name, 0))
     return tuple(dict.fromkeys(kept))
 
 
-def _back_to_conv(makers: Mapping[str, onnx.NodeProto], tensor: str) -> Iterator[str]:
-    """Walk back from an output through single-input nodes to its last convolution, naming each."""
-    while tensor in makers:
+def _back_from(makers: Mapping[str, onnx.NodeProto], tensor: str, depth: int) -> Iterator[str]:
+    """Name the nodes from an output back over `depth` convolutions, as long as there is one way.
+
+    The activation before the last of them stays in integers: it is the quantized input.
+    """
+    pending: list[str] = []
+    while depth > 0 and tensor in makers:
         node = makers[tensor]
-        yield node.name
+        pending.append(node.name)
         if node.op_type == "Conv":
+            yield from pending
+            pending.clear()
+            depth -= 1
+        elif node.op_type not in _ONE_WAY:
             return
         tensor = node.input[0]
 

@@ -40,7 +40,7 @@ def rank_layers(
     `progress` gets the number of layers done and of all. Raises UsageError without feeds.
     """
     # a layer's own float status must not hide what it would lose
-    settings = replace(options or Int8Options(), float_outputs=(), float_nodes=())
+    settings = replace(options or Int8Options(), float_outputs={}, float_nodes=())
     prepared = prepare(source, feeds, settings)
     with tempfile.TemporaryDirectory(prefix="quantize-") as folder:
         float_path = Path(folder) / "model.onnx"
