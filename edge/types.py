@@ -75,6 +75,8 @@ class Frame:
     """
     uncertainty_ns: int | None = None
     """Half-width of the capture time's error, nanoseconds; None where unknown."""
+    name: str | None = None
+    """The picture's own file, where the source is a folder of pictures."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,9 +35,12 @@ def record(
 def frame_record(
     frame: Frame, registration: Registration, *, source: str, sport: str, half_turn: bool = False
 ) -> dict[str, Any]:
-    """Describe a frame of a video: as `record`, its image named `source/number`, and its times."""
+    """Describe a frame: as `record`, and its times.
+
+    Its image is the picture's own file, in a video `source/number`.
+    """
     quality = registration.quality
-    name = f"{source}/{frame.index}"
+    name = frame.name or f"{source}/{frame.index}"
     return record(registration, image=name, sport=sport, half_turn=half_turn) | {
         "frame": frame.index,
         "pts_s": frame.pts_s,

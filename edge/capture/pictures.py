@@ -120,7 +120,15 @@ class Pictures(SourceBase):
         index = self._at - 1
         pts_s = None if self._fps is None else index / self._fps
         capture_ns = self._opened_ns + int(1e9 * (pts_s or 0.0))
-        return Frame(image, index, pts_s, capture_ns, time.monotonic_ns(), clock_source="file")
+        return Frame(
+            image,
+            index,
+            pts_s,
+            capture_ns,
+            time.monotonic_ns(),
+            clock_source="file",
+            name=str(self.path),
+        )
 
     def close(self) -> None:
         """Forget the pictures that were not read; may be called twice."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -45,3 +46,9 @@ def test_an_error_is_a_record_without_a_homography():
         None,
         "lost",
     )
+
+
+def test_a_picture_of_a_folder_keeps_its_name():
+    frame = dataclasses.replace(make_frame(7), name="match/0042.jpg")
+    item = frame_record(frame, LOST, source="match", sport="soccer")
+    assert (item["image"], item["frame"]) == ("match/0042.jpg", 7)
