@@ -18,15 +18,17 @@ SPORTS = ("soccer",)
 _BATCH = 8
 
 
-def frames(sport: str, n: int, seed: int = 0, *, size: tuple[int, int] = SIZE) -> Iterator[Image]:
-    """Yield `n` seeded pictures, (h, w, 3) uint8 BGR at `size` (width, height).
+def frames(
+    sport: str, n: int, seed: int = 0, *, size: tuple[int, int] = SIZE, sizes: int = 10
+) -> Iterator[Image]:
+    """Yield `n` seeded pictures, (h, w, 3) uint8 BGR at `size` (width, height), of `sizes` fields.
 
     They are drawn from the training's prior of cameras, fields and negatives, with all the faults
     of lens and codec. Raises UsageError for a sport that no view is rendered of.
     """
     if sport not in SPORTS:
         raise UsageError(f"no views of {sport!r} are rendered: known are {', '.join(SPORTS)}")
-    renderer = ViewRenderer(SEED + seed, *size, negatives=NEGATIVES)
+    renderer = ViewRenderer(SEED + seed, *size, negatives=NEGATIVES, sizes=sizes)
     made = 0
     while made < n:
         batch = renderer.batch(_BATCH)  # whatever is left: the same pictures for any n

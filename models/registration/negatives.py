@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 import torch
 
-from edge.fields import Field
+from edge.fields import Field, load_field
 from edge.types import Image
 from models.registration import textures
 from models.registration.cameras import Array, Cameras, draw
@@ -16,6 +17,8 @@ from models.registration.ground import FieldMaps, cast, line_coverage, tile
 from models.registration.people import close_up, players
 from models.registration.scenery import GRASS_BGR, Venue, surroundings
 from models.registration.strokes import line, random_colour
+
+OTHER_FIELDS = ("nfl", "nba", "nhl", "itf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,13 @@ class OtherField:
     field: Field
     maps: FieldMaps
     from_the_end: bool
+
+
+@cache
+def other_field(name: str) -> OtherField:
+    """One of `OTHER_FIELDS`, drawn once a process."""
+    field = load_field(name)
+    return OtherField(field, FieldMaps.of(field), field.sport == "tennis")
 
 
 def negative(

@@ -87,12 +87,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--size", type=picture_size, default=(320, 192), help="WxH (320x192)")
     parser.add_argument("--across", type=int, default=3, help="views side by side")
+    parser.add_argument("--sizes", type=int, default=10, help="of fields; 1: the standard one (10)")
     parser.add_argument("--maps", action="store_true", help="show the distance maps too")
     args = parser.parse_args(arguments)
-    if args.count < 1 or args.across < 1:
-        parser.error("--count and --across begin at 1")
+    if min(args.count, args.across, args.sizes) < 1:
+        parser.error("--count, --across and --sizes begin at 1")
     with one_line_errors(parser):
-        renderer = ViewRenderer(args.seed, *args.size)
+        renderer = ViewRenderer(args.seed, *args.size, sizes=args.sizes)
         _write(args.out, sheet(renderer, args.count, args.across, maps=args.maps))
 
 

@@ -8,6 +8,7 @@ then the camera's and the codec's faults (`faults`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -21,11 +22,10 @@ from models.registration import clutter, scenery
 from models.registration.cameras import MIX, Cameras, Mix, sample
 from models.registration.faults import NOISE_SIZE, codec, optics
 from models.registration.ground import FieldMaps, Rays, cast, labels
-from models.registration.negatives import OtherField, negative
+from models.registration.negatives import OTHER_FIELDS, negative, other_field
 from models.registration.network import STRIDE
 from models.registration.people import players
 
-OTHER_FIELDS = ("nfl", "nba", "nhl", "itf")
 STANDARD_SHARE = 0.65
 """Most fields that are filmed have the standard size."""
 
@@ -51,6 +51,13 @@ class Batch:
     """(n,) no registration is possible."""
     field_m: tuple[float, float]
     """Length and width of this batch's field."""
+
+
+@cache
+def standard_field() -> tuple[Field, FieldMaps]:
+    """The field of 105 x 68 m, drawn once a process."""
+    field = load_field("soccer", length_m=105.0, width_m=68.0)
+    return field, FieldMaps.of(field)
 
 
 class ViewRenderer:
@@ -81,16 +88,13 @@ class ViewRenderer:
         self.mix, self.negatives, self.lens = mix, negatives, lens
         self.venue = scenery.Venue(self.rng)
         self.fields = [self._field(standard=k == 0) for k in range(sizes)]
-        self.others: list[OtherField] = []
-        for name in OTHER_FIELDS if negatives > 0 else ():
-            field = load_field(name)
-            self.others.append(OtherField(field, FieldMaps.of(field), name == "itf"))
+        self.others = [other_field(name) for name in OTHER_FIELDS] if negatives > 0 else []
 
     def _field(self, *, standard: bool) -> tuple[Field, FieldMaps]:
         """The standard field, or one of another size that the laws allow."""
-        length, width = 105.0, 68.0
-        if not standard:
-            length, width = self.rng.uniform(96, 112), self.rng.uniform(60, 74)
+        if standard:
+            return standard_field()
+        length, width = self.rng.uniform(96, 112), self.rng.uniform(60, 74)
         field = load_field("soccer", length_m=float(length), width_m=float(width))
         return field, FieldMaps.of(field)
 

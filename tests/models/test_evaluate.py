@@ -251,7 +251,7 @@ def test_the_command_names_a_missing_bundle(tmp_path, capsys):
 
 def test_calibration_pictures_are_seeded_and_counted():
     few, more, other = (
-        list(calibration.frames("soccer", n, seed, size=(96, 64)))
+        list(calibration.frames("soccer", n, seed, size=(96, 64), sizes=1))
         for n, seed in ((2, 0), (3, 0), (2, 1))
     )
     assert [len(few), len(more), len(other)] == [2, 3, 2]

@@ -45,7 +45,8 @@ def test_an_unfinished_row_is_kept(renderer):
 
 def test_the_command_writes_a_sheet(tmp_path):
     out = tmp_path / "sheet.png"
-    preview.main([str(out), "--count", "1", "--across", "1", "--size", "64x64", "--maps"])
+    arguments = ["--count", "1", "--across", "1", "--size", "64x64", "--sizes", "1", "--maps"]
+    preview.main([str(out), *arguments])
     assert cv2.imread(str(out)).shape == (64, 4 * 64, 3)
 
 
