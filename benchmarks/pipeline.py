@@ -34,6 +34,7 @@ from edge.bundles import Bundle, find_bundle
 from edge.capture import render_clip
 from edge.cli.bench import EngineRow, machine, measure_engines, measure_stages
 from edge.engines import EngineOptions, available_engines, load_named, time_in_turns
+from quantize.prepare import simplify
 
 PEAK_SIZE = 1024
 """Rows and columns of the matrix product that measures the INT8 peak."""
@@ -113,7 +114,7 @@ def floor(bundle: Bundle, best: EngineRow, rounds: int) -> dict[str, float]:
 
 def count_macs(path: Path) -> int:
     """Count the multiply-accumulates of a graph's convolutions."""
-    model = onnx.shape_inference.infer_shapes(onnx.load(path))
+    model = simplify(path)  # an exporter leaves shapes open that are constants in the end
     shapes = {
         value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
         for value in (*model.graph.value_info, *model.graph.output)
