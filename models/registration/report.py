@@ -179,9 +179,10 @@ def _drawn(case: Case, field: Field) -> Image:
         said += f", {e.projection_m:.1f} m, {100 * e.reprojection:.1f} % of the height off"
     else:
         said += f", {answer.reason.value}"
-    at = (6, picture.shape[0] - 8)
-    for colour, thick in (((0, 0, 0), 3), ((255, 255, 255), 1)):
-        cv2.putText(picture, said, at, cv2.FONT_HERSHEY_SIMPLEX, 0.45, colour, thick, cv2.LINE_AA)
+    font, size, bottom = cv2.FONT_HERSHEY_SIMPLEX, 0.45, picture.shape[0]
+    (wide, high), _ = cv2.getTextSize(said, font, size, 1)
+    cv2.rectangle(picture, (0, bottom - high - 12), (wide + 12, bottom), (0, 0, 0), -1)
+    cv2.putText(picture, said, (6, bottom - 7), font, size, (255, 255, 255), 1, cv2.LINE_AA)
     return picture
 
 
