@@ -113,8 +113,8 @@ def players(
 ) -> None:
     """Draw players, officials and people on the touchline as camera i sees them, far ones first.
 
-    `field_m` is the field's length and width; `shadow` the depth of their shadows, 0 for none: from 1
-    on they are black.
+    `field_m` is the field's length and width; `shadow` the depth of their shadows, 0 for none:
+    from 1 on they are black.
     """
     h, w = image.shape[:2]
     xy = _places(rng, field_m[0] / 2, field_m[1] / 2)
