@@ -74,7 +74,7 @@ def test_ten_lines_are_enough(endpoint: Endpoint) -> None:
         with TouchlineClient(f"mqtt://127.0.0.1:{endpoint.port}", site="venue") as client:
             for received in client.messages():
                 seen.append(received.kind)
-                if received.kind == "latest":
+                if received.kind in {"homography", "latest"}:  # the copy of a known one is no news
                     ball = field_from_pixels(received.message, [[64, 60]])
                     break
     assert np.isfinite(ball.points_m).all()
