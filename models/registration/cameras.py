@@ -147,7 +147,7 @@ def sample(
     `aspect` is the network picture's width over height. The source picture (16:9) is squeezed into
     it; some are squeezed further, as badly converted video is. `lens` scales the radial term.
     """
-    points = np.concatenate(polylines(field, 2.0))
+    points = np.concatenate(polylines(field, min(2.0, field.length_m / 50)))
     found: list[Cameras] = []
     have = 0
     while have < n:

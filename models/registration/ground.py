@@ -24,6 +24,8 @@ FAR = 1.15
 """Coordinates are learned out to this many half lengths and widths."""
 MAP_M = 0.1
 MAP_MARGIN_M = 14.0
+"""Of a soccer field; smaller fields take finer maps (see `FieldMaps.fine`)."""
+SOCCER_LENGTH_M = 105.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +40,23 @@ class FieldMaps:
     width_m: float
 
     @classmethod
-    def of(cls, field: Field) -> FieldMaps:
-        """Draw the maps of a field, `MAP_MARGIN_M` beyond its borders."""
-        d = distance_map(field, "line", MAP_M, MAP_MARGIN_M).data.astype(np.float32)
-        r = distance_map(field, "region", MAP_M, MAP_MARGIN_M).data.astype(np.float32)
+    def fine(cls, field: Field) -> FieldMaps:
+        """Draw the maps of a field as finely, for its length, as those of a soccer field."""
+        share = min(1.0, field.length_m / SOCCER_LENGTH_M)
+        return cls.of(field, MAP_M * share, max(5.0, MAP_MARGIN_M * share))
+
+    @classmethod
+    def of(cls, field: Field, map_m: float = MAP_M, margin_m: float = MAP_MARGIN_M) -> FieldMaps:
+        """Draw the maps of a field, `margin_m` beyond its borders, `map_m` to a pixel."""
+        d = distance_map(field, "line", map_m, margin_m).data.astype(np.float32)
+        r = distance_map(field, "region", map_m, margin_m).data.astype(np.float32)
         gy, gx = np.gradient(d * d / 2)  # smooth across the line, where d itself has a kink
         n = np.maximum(np.hypot(gx, gy), 1e-6)
         stack = np.stack([d, gx / n, -gy / n, r])  # rows run down, field y runs up
         rows, columns = d.shape
         return cls(
             torch.from_numpy(stack.astype(np.float32))[None],
-            (columns * MAP_M / 2, rows * MAP_M / 2),
+            (columns * map_m / 2, rows * map_m / 2),
             field.length_m,
             field.width_m,
         )

@@ -18,7 +18,7 @@ from models.registration.people import close_up, players
 from models.registration.scenery import GRASS_BGR, Venue, surroundings
 from models.registration.strokes import line, random_colour
 
-OTHER_FIELDS = ("nfl", "nba", "nhl", "itf")
+USUAL_FIELDS = ("nfl", "nba", "nhl", "itf", "soccer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,14 @@ class OtherField:
 
 @cache
 def other_field(name: str) -> OtherField:
-    """One of `OTHER_FIELDS`, drawn once a process."""
+    """One of `USUAL_FIELDS`, drawn once a process."""
     field = load_field(name)
     return OtherField(field, FieldMaps.of(field), field.sport == "tennis")
+
+
+def other_fields(sport: str) -> list[OtherField]:
+    """The usual fields of all sports but one."""
+    return [other_field(n) for n in USUAL_FIELDS if load_field(n).sport != sport]
 
 
 def negative(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from edge.types import Image
 from models.registration.cameras import Array, Cameras
@@ -135,6 +136,43 @@ def players(
         person(image, foot[k], size[k], rng, team[who])
     if rng.random() < 0.7:
         _ball(image, cams, i, xy, rng)
+
+
+def crew(
+    image: Image,
+    cams: Cameras,
+    i: int,
+    places_m: Array,
+    rng: np.random.Generator,
+    *,
+    dress: list[Kit] | None = None,
+    shadow: float = 25.0,
+    height_m: tuple[float, float] = (1.6, 1.98),
+) -> NDArray[np.float64]:
+    """Draw people at (n, 2) places, in that order, with soft shadows below them.
+
+    `dress` are kits to choose from. Returns (n, 3): foot x and y in pixels and height in pixels; a
+    height of 0 for who is not in the picture.
+    """
+    h, w = image.shape[:2]
+    dress = dress or kits(rng)
+    out = np.zeros((len(places_m), 3))
+    if not len(places_m):
+        return out
+    tall = rng.uniform(*height_m, len(places_m))
+    ground = np.c_[places_m, np.zeros(len(places_m))]
+    foot, z = cams.project(i, ground, w, h)
+    head, _ = cams.project(i, ground + np.c_[np.zeros((len(places_m), 2)), tall], w, h)
+    tip, _ = cams.project(i, ground + np.c_[rng.normal(0, 0.8, 2) * tall[:, None], 0 * tall], w, h)
+    size = foot[:, 1] - head[:, 1]
+    inside = (foot[:, 0] > -0.1 * w) & (foot[:, 0] < 1.1 * w) & (head[:, 1] < h) & (foot[:, 1] > 0)
+    seen = np.flatnonzero((z > 1) & inside & (size > 2) & (size < 1.3 * h))
+    if shadow > 0 and len(seen):
+        _shadows(image, foot[seen], tip[seen], size[seen], shadow)
+    for k in seen:
+        person(image, foot[k], size[k], rng, dress[int(rng.integers(len(dress)))])
+        out[k] = (*foot[k], size[k])
+    return out
 
 
 def _places(rng: np.random.Generator, lx: float, ly: float) -> Array:

@@ -16,6 +16,7 @@ from edge.fields import Field, load_field, polylines
 from edge.geometry import apply_homography, depth
 from edge.types import Image
 from models.registration.commands import one_line_errors, picture_size
+from models.registration.looks import SPORTS
 from models.registration.views import Batch, ViewRenderer
 
 LINE_BGR = (0, 0, 255)
@@ -40,7 +41,7 @@ def _drawn(batch: Batch, i: int) -> Image:
     drawn: Image = batch.image[i].copy()
     if not batch.negative[i]:
         length, width = batch.field_m
-        field = load_field("soccer", length_m=length, width_m=width)
+        field = load_field(batch.field_name, length_m=length, width_m=width)
         _draw_lines(drawn, batch, i, field)
         _draw_keypoints(drawn, batch, i, field)
     return drawn
@@ -83,6 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", help="picture to write, .png or .jpg")
+    parser.add_argument("--sport", default="soccer", choices=SPORTS)
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--size", type=picture_size, default=(320, 192), help="WxH (320x192)")
@@ -93,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if min(args.count, args.across, args.sizes) < 1:
         parser.error("--count, --across and --sizes begin at 1")
     with one_line_errors(parser):
-        renderer = ViewRenderer(args.seed, *args.size, sizes=args.sizes)
+        renderer = ViewRenderer(args.seed, *args.size, sport=args.sport, sizes=args.sizes)
         _write(args.out, sheet(renderer, args.count, args.across, maps=args.maps))
 
 

@@ -206,7 +206,33 @@ def surroundings(
     """
     n = len(cams)
     gap = rng.uniform(2.0, 14.0, (n, 2))
-    hx, hy = column(field.length_m / 2 + gap[:, 0]), column(field.width_m / 2 + gap[:, 1])
+    return _enclose(rng, venue, picture, cams, rays, np.array([field.length_m, field.width_m]), gap)
+
+
+def enclosed(
+    rng: np.random.Generator,
+    venue: Venue,
+    picture: Tensor,
+    cams: Cameras,
+    rays: Rays,
+    size_m: tuple[float, float],
+) -> Tensor:
+    """The same around a rectangle of `size_m`, walls close to it, for courts and halls."""
+    gap = rng.uniform(0.0, 4.0, (len(cams), 2))
+    return _enclose(rng, venue, picture, cams, rays, np.array(size_m), gap)
+
+
+def _enclose(
+    rng: np.random.Generator,
+    venue: Venue,
+    picture: Tensor,
+    cams: Cameras,
+    rays: Rays,
+    size_m: NDArray[np.float64],
+    gap: NDArray[np.float64],
+) -> Tensor:
+    n = len(cams)
+    hx, hy = column(size_m[0] / 2 + gap[:, 0]), column(size_m[1] / 2 + gap[:, 1])
     along, up, t = _walls(cams, rays, hx, hy)
     board_m = np.where(rng.random(n) < 0.8, rng.uniform(0.7, 1.3, n), rng.uniform(0.0, 3.0, n))
     for i in range(n):

@@ -64,7 +64,7 @@ def test_every_kind_of_negative_is_a_picture_that_shows_something():
         kind = before.random()
         seen.add(sum(kind >= limit for limit in (0.35, 0.5, 0.8, 0.92)))
         image = batch.image[0].copy()
-        made = negative(image, batch.cameras, 0, rng, renderer.venue, renderer.others)
+        made = negative(image, batch.cameras, 0, rng, renderer.look.venue, renderer.look.others)
         assert made.shape == (H, W, 3)
         assert made.dtype == np.uint8
     assert seen == {0, 1, 2, 3, 4}
@@ -72,7 +72,7 @@ def test_every_kind_of_negative_is_a_picture_that_shows_something():
 
 def test_the_first_size_is_the_standard_one():
     renderer = ViewRenderer(10, W, H, negatives=0.0, sizes=3)
-    sizes = [(field.length_m, field.width_m) for field, _ in renderer.fields]
+    sizes = [(field.length_m, field.width_m) for field, _ in renderer.look.fields]
     assert sizes[0] == (105.0, 68.0)
     for length, width in sizes[1:]:
         assert 96 <= length <= 112
