@@ -73,7 +73,7 @@ __all__ = [
 
 
 def config_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12), with `x-unit`, `x-restart` and `x-secret`."""
+    """Return the JSON Schema (2020-12), with `x-unit`, `x-change`, `x-restart` and `x-secret`."""
     schema = Config.model_json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

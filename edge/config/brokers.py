@@ -26,9 +26,14 @@ class TlsConfig(Section):
         None,
         "Authority",
         "PEM file of the authority that signed the broker's certificate; null: the system's.",
+        change="restart",
     )
-    cert: Path | None = setting(None, "Certificate", "This box's certificate, PEM.")
-    key: Path | None = setting(None, "Key", "The private key of this box's certificate, PEM.")
+    cert: Path | None = setting(
+        None, "Certificate", "This box's certificate, PEM.", change="restart"
+    )
+    key: Path | None = setting(
+        None, "Key", "The private key of this box's certificate, PEM.", change="restart"
+    )
 
     @model_validator(mode="after")
     def _pair(self) -> TlsConfig:
@@ -43,19 +48,21 @@ class _Broker(Section):
         "5",
         "MQTT version",
         "Protocol version; 3.1.1 has no expiry, content type or user properties.",
+        change="restart",
     )
-    username: str | None = setting(None, "User", "User name at the broker.")
+    username: str | None = setting(None, "User", "User name at the broker.", change="restart")
     password: str | None = setting(
         None,
         "Password",
         "The password; a file or a variable keeps it out of this file.",
         secret=True,
+        change="restart",
     )
     password_file: Path | None = setting(
-        None, "Password file", "File whose first line is the password."
+        None, "Password file", "File whose first line is the password.", change="restart"
     )
     password_env: str | None = setting(
-        None, "Password variable", "Environment variable that holds the password."
+        None, "Password variable", "Environment variable that holds the password.", change="restart"
     )
     keepalive_s: int = setting(
         10,
@@ -64,6 +71,7 @@ class _Broker(Section):
         unit="s",
         ge=2,
         le=3600,
+        change="restart",
     )
 
     @model_validator(mode="after")
@@ -83,27 +91,35 @@ class _Broker(Section):
 class EmbeddedBrokerConfig(_Broker):
     """The broker that comes with Touchline, started and stopped with it."""
 
-    type: Literal["embedded"] = setting(..., "Kind", "The broker that comes with Touchline.")
+    type: Literal["embedded"] = setting(
+        ..., "Kind", "The broker that comes with Touchline.", change="restart"
+    )
     host: str = setting(
         "127.0.0.1",
         "Listen address",
         "127.0.0.1: this box alone; 0.0.0.0: every network of the box (set a password then).",
         min_length=1,
+        change="restart",
     )
-    port: int = setting(MQTT_PORT, "Port", "TCP port; 0: any free one.", ge=0, le=65535)
+    port: int = setting(
+        MQTT_PORT, "Port", "TCP port; 0: any free one.", ge=0, le=65535, change="restart"
+    )
 
 
 class RemoteBrokerConfig(_Broker):
     """A broker that runs elsewhere: mosquitto, EMQX, VerneMQ, HiveMQ, a cloud's."""
 
-    type: Literal["mqtt"] = setting(..., "Kind", "A broker that runs elsewhere.")
+    type: Literal["mqtt"] = setting(..., "Kind", "A broker that runs elsewhere.", change="restart")
     url: str = setting(
         ...,
         "Address",
         "mqtt://host[:port], or mqtts://host[:port] for TLS; `user:password@` may stand first.",
         secret=True,
+        change="restart",
     )
-    tls: TlsConfig = setting(TlsConfig(), "TLS", "Certificates for an mqtts:// address.")
+    tls: TlsConfig = setting(
+        TlsConfig(), "TLS", "Certificates for an mqtts:// address.", change="restart"
+    )
 
     @field_validator("url")
     @classmethod

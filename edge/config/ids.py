@@ -14,3 +14,6 @@ Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
 Prefix = Annotated[str, StringConstraints(pattern=PREFIX_PATTERN, max_length=120)]
 """One to four topic levels in front of the contract's version."""
+
+MAX_REVISION = 2**53 - 1
+"""Revisions beyond it would not be whole numbers in every reader of JSON."""

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import ValidationInfo, field_validator
 
 from edge.config.brokers import BrokerConfig, EmbeddedBrokerConfig
-from edge.config.ids import Id, Prefix
+from edge.config.ids import MAX_REVISION, Id, Prefix
 from edge.config.links import LinkConfig
 from edge.config.section import Section, setting
 from edge.config.sources import SourceConfig
@@ -82,6 +82,7 @@ class RegistrationConfig(Section):
         "auto",
         "Refine",
         "auto: when verification fails; never: only accept or refuse; always: every frame.",
+        change="live",
     )
 
 
@@ -92,12 +93,12 @@ class EventConfig(Section):
         3,
         "Lock after",
         "Answered frames in a row that make `locked`.",
-        restart=False,
+        change="live",
         ge=1,
         le=1000,
     )
     lost_after_frames: int = setting(
-        10, "Lost after", "Refused frames in a row that make `lost`.", restart=False, ge=1, le=1000
+        10, "Lost after", "Refused frames in a row that make `lost`.", change="live", ge=1, le=1000
     )
 
 
@@ -126,7 +127,7 @@ class PublishConfig(Section):
     """What is published, and how often."""
 
     prefix: Prefix = setting(
-        "touchline", "Prefix", "Topic levels in front of `v1/<site>/<device>`."
+        "touchline", "Prefix", "Topic levels in front of `v1/<site>/<device>`.", change="restart"
     )
     frame_expiry_s: int = setting(
         1,
@@ -135,9 +136,16 @@ class PublishConfig(Section):
         unit="s",
         ge=1,
         le=60,
+        change="live",
     )
     latest_interval_s: float = setting(
-        1.0, "Latest", "Interval of the retained copy for late joiners.", unit="s", ge=0.1, le=60
+        1.0,
+        "Latest",
+        "Interval of the retained copy for late joiners.",
+        unit="s",
+        ge=0.1,
+        le=60,
+        change="live",
     )
     latest_expiry_s: int = setting(
         10,
@@ -146,6 +154,7 @@ class PublishConfig(Section):
         unit="s",
         ge=1,
         le=3600,
+        change="live",
     )
     will_delay_s: int = setting(
         5,
@@ -163,6 +172,26 @@ class PublishConfig(Section):
     )
 
 
+class RemoteConfig(Section):
+    """Configuration over MQTT (docs/mqtt.md), for a box that was started with a file."""
+
+    enabled: bool = setting(
+        default=True,
+        title="Enabled",
+        description="false: what is desired over MQTT is refused, and the box says so.",
+        change="live",
+    )
+    probation_s: float = setting(
+        20.0,
+        "Probation",
+        "A new configuration must do this long what the one before did, or that comes back.",
+        unit="s",
+        change="live",
+        ge=0,
+        le=3600,
+    )
+
+
 class OutputConfig(Section):
     """Files written beside the publication; none by default."""
 
@@ -177,9 +206,19 @@ class OutputConfig(Section):
 class Config(Section):
     """The configuration of a box."""
 
-    version: Literal[1] = setting(1, "Version", "Version of this file's format.")
-    site: Id = setting("venue", "Site", "Names the venue in topics.")
-    device: Id = setting("box", "Device", "Names this box in topics; unique within the site.")
+    version: Literal[1] = setting(1, "Version", "Version of this file's format.", change="restart")
+    revision: int = setting(
+        0,
+        "Revision",
+        "Number of this configuration; remote configuration raises it and takes only higher ones.",
+        change="live",
+        ge=0,
+        le=MAX_REVISION,
+    )
+    site: Id = setting("venue", "Site", "Names the venue in topics.", change="restart")
+    device: Id = setting(
+        "box", "Device", "Names this box in topics; unique within the site.", change="restart"
+    )
     sport: str = setting("soccer", "Sport", "The sport that is played.", validate_default=True)
     camera: CameraConfig = setting(CameraConfig(), "Camera", "The camera.")
     field: FieldConfig = setting(FieldConfig(), "Field", "The playing field.")
@@ -191,10 +230,16 @@ class Config(Section):
         RegistrationConfig(), "Registration", "How answers are checked and mended."
     )
     broker: BrokerConfig = setting(
-        EmbeddedBrokerConfig(type="embedded"), "Broker", "Which MQTT broker to publish to."
+        EmbeddedBrokerConfig(type="embedded"),
+        "Broker",
+        "Which MQTT broker to publish to.",
+        change="restart",
     )
     publish: PublishConfig = setting(
         PublishConfig(), "Publication", "What is published, and how often."
+    )
+    remote: RemoteConfig = setting(
+        RemoteConfig(), "Remote configuration", "Whether and how it is taken.", change="live"
     )
     output: OutputConfig = setting(
         OutputConfig(), "Output", "Files written beside the publication."

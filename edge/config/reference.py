@@ -41,7 +41,7 @@ def _table(path: str, model: type[BaseModel]) -> str:
     if len(kinds) == 1:  # one of several sections, told apart by `type`
         title += f" with `type: {kinds[0]}`"
         del rows["type"]
-    head = "| key | value | default | restart | what |\n|---|---|---|---|---|"
+    head = "| key | value | default | change | what |\n|---|---|---|---|---|"
     return f"### {title}\n\n{model.__doc__}\n\n{head}\n" + "\n".join(
         _row(name, info) for name, info in rows.items()
     )
@@ -53,9 +53,9 @@ def _row(name: str, info: FieldInfo) -> str:
     section = bool(models_in(info.annotation))
     value = "section" if section else _type(info.annotation) + _bounds(info)
     unit = f" [{extra['x-unit']}]" if "x-unit" in extra else ""
-    restart = "" if section else "yes" if extra["x-restart"] else "no"
+    change = "" if section else extra["x-change"]
     default = "required" if info.is_required() else "" if section else f"`{_yaml(info.default)}`"
-    return f"| `{name}` | {value}{unit} | {default} | {restart} | {info.description} |"
+    return f"| `{name}` | {value}{unit} | {default} | {change} | {info.description} |"
 
 
 def _type(annotation: Any) -> str:

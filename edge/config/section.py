@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Change: TypeAlias = Literal["live", "rebuild", "restart"]
+"""What a change of a setting takes while the box runs.
+
+`live`: nothing; the next frame has it. `rebuild`: source, network and publication are closed and
+opened again, a moment without frames. `restart`: a start of the box.
+"""
 
 
 class Section(BaseModel):
@@ -21,16 +28,16 @@ def setting(
     description: str,
     *,
     unit: str | None = None,
-    restart: bool = True,
+    change: Change = "rebuild",
     secret: bool = False,
     **constraints: Any,
 ) -> Any:
-    """Describe a field: for people, and by `x-unit`, `x-restart` and `x-secret` for tools.
+    """Describe a field: for people, and by `x-unit`, `x-change` and `x-secret` for tools.
 
-    `default` is the value, or `...` where there is none. `restart` says whether a change takes a
-    restart of the box's pipeline; the others apply while it runs. `constraints` are pydantic's.
+    `default` is the value, or `...` where there is none. `change` says what a change takes;
+    `x-restart` is true where that is a start of the box. `constraints` are pydantic's.
     """
-    extra: dict[str, Any] = {"x-restart": restart}
+    extra: dict[str, Any] = {"x-restart": change == "restart", "x-change": change}
     if unit is not None:
         extra["x-unit"] = unit
     if secret:

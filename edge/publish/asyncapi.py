@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from edge.publish.examples import TOPICS, TopicDoc
-from edge.publish.messages import MESSAGES, Message
+from edge.publish.message import Document, Message
+from edge.publish.messages import MESSAGES
 
 _PARAMETERS = {
     "prefix": "`publish.prefix` of the configuration; `touchline` unless set.",
@@ -40,7 +41,7 @@ def asyncapi() -> dict[str, Any]:
             }
         },
         "channels": {_name(doc): _channel(doc) for doc in TOPICS},
-        "operations": {f"send{_capital(_name(doc))}": _operation(doc) for doc in TOPICS},
+        "operations": {_action(doc) + _capital(_name(doc)): _operation(doc) for doc in TOPICS},
         "components": {"messages": {_title(message): _message(message) for message in MESSAGES}},
     }
 
@@ -54,7 +55,7 @@ def _capital(name: str) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _title(message: type[Message]) -> str:
+def _title(message: type[Document]) -> str:
     return message.__name__
 
 
@@ -73,9 +74,14 @@ def _channel(doc: TopicDoc) -> dict[str, Any]:
     }
 
 
+def _action(doc: TopicDoc) -> str:
+    """Return what the box does with the topic."""
+    return "receive" if doc.to_box else "send"
+
+
 def _operation(doc: TopicDoc) -> dict[str, Any]:
     return {
-        "action": "send",
+        "action": _action(doc),
         "channel": {"$ref": f"#/channels/{_name(doc)}"},
         "summary": f"Expires: {doc.expiry}.",
         "messages": [{"$ref": f"#/channels/{_name(doc)}/messages/{_title(doc.message)}"}],
@@ -85,7 +91,7 @@ def _operation(doc: TopicDoc) -> dict[str, Any]:
     }
 
 
-def _message(message: type[Message]) -> dict[str, Any]:
+def _message(message: type[Document]) -> dict[str, Any]:
     examples = [
         {"payload": example.model_dump(mode="json", by_alias=True)}
         for doc in TOPICS
@@ -99,11 +105,7 @@ def _message(message: type[Message]) -> dict[str, Any]:
         "headers": {
             "type": "object",
             "description": "MQTT 5 user properties.",
-            "properties": {
-                "schema": {"type": "string", "const": message.SCHEMA},
-                "session": {"type": "string"},
-                "seq": {"type": "string", "pattern": "^[0-9]+$"},
-            },
+            "properties": _headers(message),
         },
         "payload": {
             "schemaFormat": "application/schema+json;version=2020-12",
@@ -113,7 +115,15 @@ def _message(message: type[Message]) -> dict[str, Any]:
     }
 
 
-def file_name(message: type[Message]) -> str:
+def _headers(message: type[Document]) -> dict[str, Any]:
+    headers: dict[str, Any] = {"schema": {"type": "string", "const": message.SCHEMA}}
+    if issubclass(message, Message):
+        headers["session"] = {"type": "string"}
+        headers["seq"] = {"type": "string", "pattern": "^[0-9]+$"}
+    return headers
+
+
+def file_name(message: type[Document]) -> str:
     """Return the name of the file with a message's JSON Schema."""
     kind, version = message.SCHEMA.removeprefix("touchline.").split("/")
     return f"{kind}.v{version}.schema.json"

@@ -79,8 +79,8 @@ class Hooks:
     """What to call on the network's thread; none may block or raise."""
 
     up: Callable[[int, bool], None] = _nothing
-    """Connected: how many unacknowledged messages the broker takes at once, and whether it still
-    had this client's session."""
+    """Connected and subscribed: how many unacknowledged messages the broker takes at once, and
+    whether it still had this client's session."""
     down: Callable[[], None] = _nothing
     """The connection is gone."""
     sent: Callable[[int, str | None], None] = _nothing
@@ -102,6 +102,8 @@ class Session:
     will_delay_s: int = 0
     subscriptions: Sequence[tuple[str, int]] = field(default_factory=tuple)
     """Topic filters and their QoS, subscribed on every connection."""
+    most_bytes: int | None = None
+    """Largest packet that the broker may send (MQTT 5); None: any."""
 
 
 class Connection:
@@ -123,6 +125,8 @@ class Connection:
         """Whether the broker answered the last attempt."""
         self._problem: str | None = None
         self._stopping = False
+        self._terms = (_RECEIVE_MAXIMUM, False)
+        """What the broker said as it accepted the connection: `Hooks.up`'s arguments."""
         self._client = self._make_client(backoff or Backoff())
 
     @property
@@ -202,6 +206,7 @@ class Connection:
             self._connected, self._problem = True, None
             self._changed.notify_all()
         log.info("connected to %s", self._endpoint.url)
+        self._hooks.up(*self._terms)
 
     def _fail(self, problem: str) -> None:
         with self._changed:
@@ -227,11 +232,11 @@ class Connection:
             return
         self._client.drop_out_messages()  # whoever sent them sends them again, in order
         maximum = getattr(properties, "ReceiveMaximum", _RECEIVE_MAXIMUM)
+        self._terms = (maximum, flags.session_present)
         if self._session.subscriptions:  # it is of use once the broker has answered this
             self._client.subscribe(list(self._session.subscriptions))
         else:
             self._go_up()
-        self._hooks.up(maximum, flags.session_present)
 
     def _on_disconnect(
         self, _client: Any, _data: Any, _flags: Any, code: ReasonCode, _properties: Any
@@ -315,6 +320,8 @@ class Connection:
         properties = _properties(PacketTypes.CONNECT)
         if self._session.expiry_s:
             properties.SessionExpiryInterval = self._session.expiry_s
+        if self._session.most_bytes is not None:
+            properties.MaximumPacketSize = self._session.most_bytes
         return {"clean_start": self._session.clean_start, "properties": properties}
 
     def _publish_properties(self, message: Outgoing) -> Properties | None:

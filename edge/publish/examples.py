@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.publish.config_examples import CONFIG_SCHEMA, DESIRED, REFUSED, REPORTED
+from edge.publish.config_messages import ConfigDesired, ConfigReported, ConfigSchema
+from edge.publish.message import Document
 from edge.publish.messages import (
     Angles,
     BundleInfo,
@@ -16,7 +19,6 @@ from edge.publish.messages import (
     Homography,
     HomographyQuality,
     Info,
-    Message,
     Pose,
     PoseSource,
     StateMessage,
@@ -38,11 +40,13 @@ class TopicDoc:
     """Under `<prefix>/v1/<site>/<device>/`, its camera as `{cam}`."""
     title: str
     description: str
-    message: type[Message]
+    message: type[Document]
     retained: bool
     qos: int
     expiry: str
-    examples: tuple[Message, ...]
+    examples: tuple[Document, ...]
+    to_box: bool = False
+    """Whether the box reads it; it sends every other."""
 
 
 def _homography(seq: int, state: State, reason: Reason = Reason.NONE) -> Homography:
@@ -119,7 +123,7 @@ _INFO = Info(
     time_ns=_TIME_NS,
     version="0.1.0",
     schemas=[Homography.SCHEMA, Pose.SCHEMA, StateMessage.SCHEMA, Info.SCHEMA, Event.SCHEMA],
-    capabilities=["homography", "events"],
+    capabilities=["homography", "events", "config"],
     hardware=Hardware(machine="aarch64", cpus=4, memory_mb=7800, system="Linux 6.1.0"),
     cameras=[CameraInfo(id="cam1", sport="soccer", field=_FIELD, source="rtsp")],
     bundles=[
@@ -203,6 +207,38 @@ TOPICS: tuple[TopicDoc, ...] = (
         qos=1,
         expiry="never",
         examples=(_event(1, EventKind.LOCKED), _event(2, EventKind.LOST, Reason.NO_LINES)),
+    ),
+    TopicDoc(
+        "config/desired",
+        "Desired configuration",
+        "To the box: the configuration that it should have, the whole of it. Revisions increase. "
+        "`touchline config push` writes it.",
+        ConfigDesired,
+        retained=True,
+        qos=1,
+        expiry="never",
+        examples=(DESIRED,),
+        to_box=True,
+    ),
+    TopicDoc(
+        "config/reported",
+        "Reported configuration",
+        "The configuration in force, secrets hidden, and what became of the desired one.",
+        ConfigReported,
+        retained=True,
+        qos=1,
+        expiry="never",
+        examples=(REPORTED, REFUSED),
+    ),
+    TopicDoc(
+        "config/schema",
+        "Configuration schema",
+        "The JSON Schema of the configuration, for forms and checks; `config` is shortened here.",
+        ConfigSchema,
+        retained=True,
+        qos=1,
+        expiry="never",
+        examples=(CONFIG_SCHEMA,),
     ),
 )
 """The contract, in the order of its documents."""

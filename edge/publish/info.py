@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import edge
 from edge.fields import Field
 from edge.publish.compose import Context
+from edge.publish.message import Message
 from edge.publish.messages import (
     MESSAGES,
     BundleInfo,
@@ -60,7 +61,7 @@ class BoxInfo:
             seq=seq,
             time_ns=time_ns,
             version=edge.__version__,
-            schemas=[message.SCHEMA for message in MESSAGES],
+            schemas=[message.SCHEMA for message in MESSAGES if issubclass(message, Message)],
             capabilities=list(CAPABILITIES),
             hardware=hardware(),
             cameras=[camera],

@@ -12,37 +12,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from edge.config.ids import Id
+from edge.publish.config_messages import ConfigDesired, ConfigReported, ConfigSchema
+from edge.publish.message import Document, Message, Nanoseconds, Part
 from edge.types import Reason, State
-
-Nanoseconds = Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "ns"})]
-Session = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-
-
-class Part(BaseModel):
-    """A part of a message."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="ignore", allow_inf_nan=False, populate_by_name=True
-    )
-
-
-class Message(Part):
-    """What every message starts with."""
-
-    SCHEMA: ClassVar[str]
-
-    schema_: str = Field(alias="schema", description="Name and version of this message's schema.")
-    session: Session = Field(description="Names one run of the box; a restart draws a new one.")
-    seq: int = Field(
-        ge=0, description="Counts the topic's messages within the session; a gap is a drop."
-    )
-
-    def payload(self) -> bytes:
-        """Return the message as UTF-8 JSON."""
-        return self.model_dump_json(by_alias=True).encode()
 
 
 class FieldRef(Part):
@@ -311,7 +286,16 @@ class Event(Message):
     detail: dict[str, str] = Field(default_factory=dict, description="More, for people.")
 
 
-MESSAGES: tuple[type[Message], ...] = (Homography, Pose, StateMessage, Info, Event)
+MESSAGES: tuple[type[Document], ...] = (
+    Homography,
+    Pose,
+    StateMessage,
+    Info,
+    Event,
+    ConfigDesired,
+    ConfigReported,
+    ConfigSchema,
+)
 """Every message, for schemas and documents."""
 
 
@@ -320,7 +304,7 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def schema_of(message: type[Message]) -> dict[str, Any]:
+def schema_of(message: type[Document]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a message as it stands on the wire."""
     schema = message.model_json_schema(by_alias=True, mode="serialization")
     return {

@@ -16,7 +16,8 @@ from edge.publish.connection import Backoff, Connection, Hooks, Outgoing, Sessio
 from edge.publish.endpoint import Endpoint
 from edge.publish.events import EventDetector, EventDraft
 from edge.publish.info import BoxInfo
-from edge.publish.messages import Event, Homography, Message, StateMessage, Status
+from edge.publish.message import Message
+from edge.publish.messages import Event, Homography, StateMessage, Status
 from edge.publish.outbox import EventItem, FrameItem, Outbox
 from edge.publish.slots import FrameCounts
 from edge.publish.spool import Spool

@@ -19,7 +19,8 @@ from edge.config import config_schema
 from edge.config.reference import reference
 from edge.publish.asyncapi import asyncapi, file_name
 from edge.publish.examples import TOPICS, TopicDoc
-from edge.publish.messages import MESSAGES, Message, schema_of
+from edge.publish.message import Document
+from edge.publish.messages import MESSAGES, schema_of
 
 _MARKS = re.compile(r"(?s)(<!-- generated -->\n).*?(<!-- end of generated -->)")
 
@@ -80,13 +81,14 @@ def _between_marks(path: Path, text: str) -> str:
 
 def _topic(doc: TopicDoc) -> str:
     kept = "retained" if doc.retained else "not retained"
-    facts = f"QoS {doc.qos}, {kept}, expires: {doc.expiry}. Schema `{doc.message.SCHEMA}`"
+    way = "Read by the box. " if doc.to_box else ""
+    facts = f"{way}QoS {doc.qos}, {kept}, expires: {doc.expiry}. Schema `{doc.message.SCHEMA}`"
     link = f"[{file_name(doc.message)}](../configs/schema/{file_name(doc.message)})"
     examples = "\n\n".join(_example(message) for message in doc.examples)
     return f"### `{doc.topic}`\n\n{doc.description}\n\n{facts} ({link}).\n\n{examples}"
 
 
-def _example(message: Message) -> str:
+def _example(message: Document) -> str:
     text = json.dumps(message.model_dump(mode="json", by_alias=True), ensure_ascii=False)
     return f"```json\n{_wrapped(text)}\n```"
 

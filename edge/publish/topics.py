@@ -42,6 +42,21 @@ class Topics:
         """Retained: what this box is and runs."""
         return f"{self.root}/info"
 
+    @property
+    def config_desired(self) -> str:
+        """Retained, to the box: the configuration that it should have."""
+        return f"{self.root}/config/desired"
+
+    @property
+    def config_reported(self) -> str:
+        """Retained: the configuration in force, and what became of the desired one."""
+        return f"{self.root}/config/reported"
+
+    @property
+    def config_schema(self) -> str:
+        """Retained: the JSON Schema of the configuration."""
+        return f"{self.root}/config/schema"
+
     def homography(self, camera: str) -> str:
         """Each frame of a camera."""
         return f"{self.root}/cam/{_check('camera', camera)}/homography"

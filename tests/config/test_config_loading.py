@@ -202,7 +202,8 @@ def test_every_setting_is_described_and_has_a_unit_where_it_counts() -> None:
             assert info.description.endswith("."), where
             extra = info.json_schema_extra
             assert isinstance(extra, dict), where
-            assert isinstance(extra["x-restart"], bool), where
+            assert extra["x-change"] in {"live", "rebuild", "restart"}, where
+            assert extra["x-restart"] == (extra["x-change"] == "restart"), where
             if name.endswith(("_s", "_m", "_mb", "_h")):
                 assert extra["x-unit"] in {"s", "m", "MB", "h"}, where
             count += 1 + sum(check(inner, where) for inner in models_in(info.annotation))

@@ -21,7 +21,8 @@ from edge.geometry import apply_homography
 from edge.publish.asyncapi import asyncapi
 from edge.publish.compose import Context, Stamp, homography_message
 from edge.publish.examples import TOPICS
-from edge.publish.messages import MESSAGES, FieldRef, Homography, Message, schema_of
+from edge.publish.message import Document
+from edge.publish.messages import MESSAGES, FieldRef, Homography, schema_of
 from edge.publish.schemas import generated
 from edge.publish.topics import Topics, parse_topic
 from edge.types import Quality, Reason, Registration, State
@@ -120,7 +121,7 @@ def test_the_committed_files_are_what_the_models_say() -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_examples_and_real_messages_match_the_schema(message: type[Message]) -> None:
+def test_examples_and_real_messages_match_the_schema(message: type[Document]) -> None:
     schema = schema_of(message)
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
@@ -143,7 +144,10 @@ def test_the_asyncapi_document_names_every_topic_and_its_references_resolve() ->
         for c in document["channels"].values()
     }
     camera = {topics.homography("c"), topics.latest("c"), topics.pose("c"), topics.event("c")}
-    assert addresses == {topics.state, topics.info} | camera
+    config = {topics.config_desired, topics.config_reported, topics.config_schema}
+    assert addresses == {topics.state, topics.info} | camera | config
+    received = [o for o in document["operations"].values() if o["action"] == "receive"]
+    assert [o["channel"]["$ref"] for o in received] == ["#/channels/desiredConfiguration"]
     for channel in document["channels"].values():
         assert set(re.findall(r"{(\w+)}", channel["address"])) == set(channel["parameters"])
     references = list(_references(document))
