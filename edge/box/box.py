@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.box.camera import open_camera
+from edge.box.health import Monitor, Watched
 from edge.box.interfaces import FrameReader
 from edge.box.ledger import Balance
 from edge.box.network import Network, NetworkFactory, load_network
@@ -103,7 +104,11 @@ def run_box(
         observer.started(Started(source.info, network, publication.address, problem))
         begun_s = time.monotonic()
         outputs = open_outputs(paths, config, network.field, source.info)
-        with outputs as sinks, closing(reader_for(source, plan.open)) as reader:
+        with ExitStack() as watch:
+            sinks = watch.enter_context(outputs)
+            reader = watch.enter_context(closing(reader_for(source, plan.open)))
+            watched = Watched(source.info, reader, tally, publication, sinks, network.label)
+            monitor = watch.enter_context(closing(Monitor(config, watched)))
             why = run_loop(
                 reader,
                 network.registrar,
@@ -112,7 +117,8 @@ def run_box(
                 outlet=publication,
                 sinks=sinks,
                 max_frames=options.max_frames,
-                on_frame=observer.frame,
+                on_frame=monitor.watching(observer.frame),
+                on_wait=monitor.waiting,
             )
         seconds = time.monotonic() - begun_s
         info = source.info

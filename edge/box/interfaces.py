@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from edge.capture.slot import Counts
 from edge.types import Frame, Image, Registration
 
 
@@ -20,6 +22,18 @@ class Registrar(Protocol):
 
     def close(self) -> None:
         """Release the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """Where the connection to a source stands."""
+
+    state: str
+    """`connecting`, `streaming`, `waiting` or `ended`."""
+    failures: int = 0
+    """How often it broke or could not be made; grows with each attempt that fails."""
+    problem: str | None = None
+    """Why it is broken; None while it works."""
 
 
 class FrameReader(Protocol):
@@ -39,6 +53,14 @@ class FrameReader(Protocol):
     @property
     def dropped(self) -> Mapping[str, int]:
         """Count the captured frames that `get` never gave, by cause."""
+
+    @property
+    def account(self) -> Counts:
+        """Return where the frames went at one moment, corrupt ones included; it adds up."""
+
+    @property
+    def link(self) -> LinkStatus:
+        """Return where the connection to the source stands."""
 
     @property
     def note(self) -> str | None:

@@ -18,6 +18,7 @@ _POLL_S = 0.2
 """How soon a stop is noticed while no frame comes."""
 
 OnFrame = Callable[[Frame, Registration], None]
+OnWait = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ def run_loop(
     sinks: SinkThread | None = None,
     max_frames: int | None = None,
     on_frame: OnFrame | None = None,
+    on_wait: OnWait | None = None,
 ) -> str:
     """Process frames until the source ends; returns why it stopped: `end`, `signal`, `max_frames`.
 
     Stage `queue` is the time from the decoded picture (`Frame.monotonic_ns`) to the start of its
-    registration, `total` to its end, when it is handed over for publication.
+    registration, `total` to its end, when it is handed over for publication. `on_frame` is called
+    after each frame, `on_wait` whenever none came for a moment.
     """
     while not stop.is_set():
         if max_frames is not None and tally.ledger.processed >= max_frames:
@@ -51,6 +54,8 @@ def run_loop(
         if frame is None:
             if reader.ended:
                 return "end"
+            if on_wait is not None:
+                on_wait()
             continue
         registration = _register(frame, registrar, tally)
         if outlet is not None:

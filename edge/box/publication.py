@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from edge.box.camera import Camera
 from edge.box.network import Network
@@ -13,11 +14,13 @@ from edge.errors import BrokerError
 from edge.publish import (
     BoxInfo,
     BundleInfo,
+    Counts,
     Endpoint,
     Publisher,
     Topics,
     spool_path,
 )
+from edge.publish.message import Message
 from edge.types import Frame, Registration
 
 log = logging.getLogger(__name__)
@@ -54,9 +57,10 @@ class Publication:
         self.address = endpoint.url
         self._live = source.live
         self._camera = camera
+        self._topics = Topics(config.publish.prefix, config.site, config.device)
         self._publisher = Publisher(
             endpoint,
-            Topics(config.publish.prefix, config.site, config.device),
+            self._topics,
             info,
             settings=config.publish,
             spool_path=spool_path(config) if source.kind in _CAMERAS else None,
@@ -78,6 +82,29 @@ class Publication:
                 raise
             return str(error)
         return None
+
+    @property
+    def session(self) -> str:
+        """Names this run in every message."""
+        return self._publisher.session
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._publisher.connected
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps messages from the broker or the disk, one line; None when all is well."""
+        return self._publisher.problem
+
+    def raw_counts(self) -> Counts:
+        """Return what was published and what was not, as the publisher counts it."""
+        return self._publisher.counts()
+
+    def health(self, make: Callable[[str, int], Message], *, expiry_s: int) -> None:
+        """Say how the box fares, on its retained topic."""
+        self._publisher.retain(self._topics.health, make, expiry_s=expiry_s)
 
     def publish(self, frame: Frame, registration: Registration) -> None:
         """Hand one answer over, and what the camera makes of it."""

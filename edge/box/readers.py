@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from edge.box.interfaces import FrameReader
+from edge.box.interfaces import FrameReader, LinkStatus
 from edge.capture import LiveReader, ReadAhead, Source
+from edge.capture.slot import Counts
 from edge.types import Frame
 
 
@@ -40,6 +41,17 @@ class LiveFrames:
     def dropped(self) -> Mapping[str, int]:
         """Count by cause what came in and was not given on."""
         return {**self._reader.counts.dropped, "corrupt": self._reader.corrupt}
+
+    @property
+    def account(self) -> Counts:
+        """Return where the frames went at one moment, corrupt ones included."""
+        return _with_corrupt(self._reader.counts, self._reader.corrupt)
+
+    @property
+    def link(self) -> LinkStatus:
+        """Return where the connection stands."""
+        reader = self._reader
+        return LinkStatus(reader.state.value, reader.failures, reader.last_error)
 
     @property
     def note(self) -> str | None:
@@ -81,6 +93,16 @@ class FileFrames:
         return {**self._reader.counts.dropped, "corrupt": self._reader.corrupt}
 
     @property
+    def account(self) -> Counts:
+        """Return where the frames went at one moment, corrupt ones included."""
+        return _with_corrupt(self._reader.counts, self._reader.corrupt)
+
+    @property
+    def link(self) -> LinkStatus:
+        """Return `streaming` until the last frame was given; a file does not break."""
+        return LinkStatus("ended" if self._ended else "streaming")
+
+    @property
     def note(self) -> str | None:
         """Return what is odd about the file, such as that it was cut short."""
         return self._reader.note
@@ -88,3 +110,12 @@ class FileFrames:
     def close(self) -> None:
         """Stop decoding and close the file."""
         self._reader.close()
+
+
+def _with_corrupt(counts: Counts, corrupt: int) -> Counts:
+    return Counts(
+        counts.captured + corrupt,
+        counts.processed,
+        counts.waiting,
+        {**counts.dropped, "corrupt": corrupt},
+    )

@@ -44,6 +44,11 @@ class SinkThread:
         return list(self._failures)
 
     @property
+    def waiting(self) -> int:
+        """Count the frames that wait to be written."""
+        return self._queue.qsize()
+
+    @property
     def written(self) -> list[str]:
         """Return the outputs that are whole: after `close`, those that did not fail."""
         return list(self._written)

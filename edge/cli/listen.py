@@ -17,10 +17,11 @@ from rich.text import Text
 
 from edge.box.stopping import stop_on_signals
 from edge.cli.arguments import positive_float, positive_int
+from edge.cli.boxes import boxes_table
 from edge.cli.logs import show_warnings
 from edge.cli.output import print_json, stdout
 from edge.cli.parser import Subparsers
-from edge.publish.client import Event, Homography, Received, StateMessage, TouchlineClient
+from edge.publish.client import Event, Health, Homography, Received, StateMessage, TouchlineClient
 
 _POLL_S = 0.2
 _RATE_OVER_S = 2.0
@@ -142,11 +143,12 @@ class _Camera:
 
 
 class Board:
-    """The table's content: one row a camera, and the last events."""
+    """What is shown: one row a camera, one row a box, and the last events."""
 
     def __init__(self) -> None:
         self._cameras: dict[str, _Camera] = {}
         self._boxes: dict[str, str] = {}
+        self._healths: dict[str, tuple[Health, float]] = {}
         self._events: deque[str] = deque(maxlen=_EVENTS_SHOWN)
 
     def add(self, received: Received, now_s: float) -> None:
@@ -157,6 +159,8 @@ class Board:
             self._cameras.setdefault(f"{box}/{message.camera}", _Camera()).add(message, now_s)
         elif isinstance(message, StateMessage):
             self._boxes[box] = message.status.value
+        elif isinstance(message, Health):
+            self._healths[box] = (message, now_s)
         elif isinstance(message, Event):
             why = "" if message.reason.value == "none" else f" ({message.reason.value})"
             self._events.append(
@@ -166,6 +170,8 @@ class Board:
     def render(self, now_s: float, problem: str | None = None) -> Group:
         """Return what to show at a moment."""
         parts: list[Any] = [self._table(now_s)]
+        if self._healths:
+            parts.append(boxes_table(self._healths, now_s))
         parts += [Text(line, style="dim") for line in self._events]
         if problem:
             parts.append(Text(problem, style="red"))

@@ -38,6 +38,7 @@ from edge.config.sources import (
     SourceConfig,
     V4l2Source,
 )
+from edge.config.watching import HealthConfig, HttpConfig, LogConfig
 
 __all__ = [
     "BrokerConfig",
@@ -49,6 +50,9 @@ __all__ = [
     "FieldConfig",
     "FileSource",
     "FolderSource",
+    "HealthConfig",
+    "HttpConfig",
+    "LogConfig",
     "OutputConfig",
     "Problem",
     "PublishConfig",

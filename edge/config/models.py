@@ -13,6 +13,7 @@ from edge.config.links import LinkConfig
 from edge.config.section import Section, setting
 from edge.config.sources import SourceConfig
 from edge.config.suggest import did_you_mean
+from edge.config.watching import HealthConfig, LogConfig
 from edge.errors import UsageError
 from edge.fields import SPORTS, default_field, load_field
 
@@ -240,6 +241,15 @@ class Config(Section):
     )
     remote: RemoteConfig = setting(
         RemoteConfig(), "Remote configuration", "Whether and how it is taken.", change="live"
+    )
+    health: HealthConfig = setting(
+        HealthConfig(),
+        "Health",
+        "How the box says how it fares (docs/operations.md).",
+        change="restart",
+    )
+    log: LogConfig = setting(
+        LogConfig(), "Log", "What is written to standard error.", change="restart"
     )
     output: OutputConfig = setting(
         OutputConfig(), "Output", "Files written beside the publication."

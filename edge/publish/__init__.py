@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edge.publish.broker import EmbeddedBroker, open_broker
     from edge.publish.endpoint import Endpoint, endpoint_of
     from edge.publish.events import EventDetector, EventDraft
+    from edge.publish.health_message import Health
     from edge.publish.info import BoxInfo
     from edge.publish.messages import BundleInfo, Event, EventKind, Homography, Info, StateMessage
     from edge.publish.paths import spool_path
@@ -36,6 +37,7 @@ __all__ = [
     "EventDraft",
     "EventKind",
     "FrameCounts",
+    "Health",
     "Homography",
     "Info",
     "Publisher",
@@ -50,6 +52,7 @@ _MODULES = {
     "broker": ("EmbeddedBroker", "open_broker"),
     "endpoint": ("Endpoint", "endpoint_of"),
     "events": ("EventDetector", "EventDraft"),
+    "health_message": ("Health",),
     "info": ("BoxInfo",),
     "messages": ("BundleInfo", "Event", "EventKind", "Homography", "Info", "StateMessage"),
     "paths": ("spool_path",),

@@ -25,6 +25,7 @@ from edge.config import BrokerConfig, EmbeddedBrokerConfig, parse_broker
 from edge.errors import UsageError
 from edge.publish.connection import Backoff, Connection, Hooks, Incoming, Session
 from edge.publish.endpoint import Endpoint, endpoint_of
+from edge.publish.health_message import Health
 from edge.publish.messages import Event, Homography, Info, StateMessage
 from edge.publish.projection import FieldPoints, field_from_pixels, pixels_from_field
 from edge.publish.topics import Address, Topics, parse_topic, topic_filter
@@ -36,6 +37,7 @@ __all__ = [
     "AnyMessage",
     "Event",
     "FieldPoints",
+    "Health",
     "Homography",
     "Info",
     "Received",
@@ -46,13 +48,14 @@ __all__ = [
     "pixels_from_field",
 ]
 
-AnyMessage: TypeAlias = "Homography | StateMessage | Info | Event"
+AnyMessage: TypeAlias = "Homography | StateMessage | Info | Health | Event"
 
 _MODELS: dict[str, type[AnyMessage]] = {
     "homography": Homography,
     "latest": Homography,
     "state": StateMessage,
     "info": Info,
+    "health": Health,
     "event": Event,
 }
 _REMEMBERED_EVENTS = 4096
@@ -74,7 +77,7 @@ class Received:
 
     @property
     def kind(self) -> str:
-        """`homography`, `latest`, `event`, `state` or `info`."""
+        """`homography`, `latest`, `event`, `state`, `info` or `health`."""
         return self.address.kind
 
 
@@ -285,7 +288,7 @@ def _subscriptions(
     prefix: str, site: str | None, device: str | None, camera: str | None
 ) -> list[tuple[str, int]]:
     cam = camera or "+"
-    kinds = {"state": 1, "info": 1, f"cam/{cam}/event": 1}
+    kinds = {"state": 1, "info": 1, "health": 1, f"cam/{cam}/event": 1}
     frames = {f"cam/{cam}/homography": 0, f"cam/{cam}/homography/latest": 0}
     wanted = kinds | frames
     return [(topic_filter(prefix, site, device, rest), qos) for rest, qos in wanted.items()]

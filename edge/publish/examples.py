@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 from edge.publish.config_examples import CONFIG_SCHEMA, DESIRED, REFUSED, REPORTED
 from edge.publish.config_messages import ConfigDesired, ConfigReported, ConfigSchema
+from edge.publish.health_message import (
+    ClockHealth,
+    FrameAccount,
+    Health,
+    ProcessHealth,
+    PublicationHealth,
+    SourceHealth,
+    SpoolHealth,
+    StageTime,
+)
 from edge.publish.message import Document
 from edge.publish.messages import (
     Angles,
@@ -122,7 +132,7 @@ _INFO = Info(
     seq=1,
     time_ns=_TIME_NS,
     version="0.1.0",
-    schemas=[Homography.SCHEMA, Pose.SCHEMA, StateMessage.SCHEMA, Info.SCHEMA, Event.SCHEMA],
+    schemas=[m.SCHEMA for m in (Homography, Pose, StateMessage, Info, Health, Event)],
     capabilities=["homography", "events", "config"],
     hardware=Hardware(machine="aarch64", cpus=4, memory_mb=7800, system="Linux 6.1.0"),
     cameras=[CameraInfo(id="cam1", sport="soccer", field=_FIELD, source="rtsp")],
@@ -137,6 +147,43 @@ _INFO = Info(
         )
     ],
     config_revision="7",
+)
+
+_HEALTH = Health(
+    session=_SESSION,
+    seq=720,
+    time_ns=_TIME_NS,
+    uptime_s=3600.0,
+    interval_s=5.0,
+    window_s=60.0,
+    live=True,
+    ready=True,
+    fps_in=25.0,
+    fps_out=24.8,
+    frames=FrameAccount(
+        captured=90_000,
+        processed=89_421,
+        in_work=1,
+        waiting=0,
+        dropped={"busy": 571, "corrupt": 7},
+        states={"verified": 80_211, "refined": 4_002, "tracked": 0, "held": 108, "lost": 5_100},
+        reasons={"no_field": 4_877, "few_keypoints": 223},
+    ),
+    stages={
+        "infer": StageTime(p50_ms=9.8, p95_ms=13.1),
+        "total": StageTime(p50_ms=21.4, p95_ms=30.2),
+    },
+    queues={"capture": 0, "publication": 0, "events": 0, "outputs": 0},
+    source=SourceHealth(kind="rtsp", state="streaming", failures=2),
+    publication=PublicationHealth(
+        connected=True, offered=89_421, published=89_402, pending=0, dropped={"offline": 19}
+    ),
+    spool=SpoolHealth(waiting=0, delivered=46),
+    process=ProcessHealth(
+        resident_mb=412.5, threads=14, descriptors=31, temperatures_c={"cpu-thermal": 61.4}
+    ),
+    clock=ClockHealth(synchronized=True, source="chrony", offset_ns=0, error_ns=3_412_000, jumps=0),
+    bundle="soccer 1.0.0",
 )
 
 TOPICS: tuple[TopicDoc, ...] = (
@@ -160,6 +207,18 @@ TOPICS: tuple[TopicDoc, ...] = (
         qos=1,
         expiry="never",
         examples=(_INFO,),
+    ),
+    TopicDoc(
+        "health",
+        "Health",
+        "How the box fares, every `health.interval_s`. The counts are of the session and add up: "
+        "every captured frame is under one cause. The same figures are served as `/metrics` on "
+        "the box (docs/operations.md).",
+        Health,
+        retained=True,
+        qos=1,
+        expiry="health.expiry_s, 30 s unless set",
+        examples=(_HEALTH,),
     ),
     TopicDoc(
         "cam/{cam}/homography",

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from edge.config.ids import Id
 from edge.publish.config_messages import ConfigDesired, ConfigReported, ConfigSchema
+from edge.publish.health_message import Health
 from edge.publish.message import Document, Message, Nanoseconds, Part
 from edge.types import Reason, State
 
@@ -291,6 +292,7 @@ MESSAGES: tuple[type[Document], ...] = (
     Pose,
     StateMessage,
     Info,
+    Health,
     Event,
     ConfigDesired,
     ConfigReported,

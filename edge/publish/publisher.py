@@ -178,6 +178,25 @@ class Publisher:
             self._topics.pose(self._camera), lambda: self._pose(seq, offered_s, estimate)
         )
 
+    def retain(
+        self, topic: str, make: Callable[[str, int], Message], *, expiry_s: int | None = None
+    ) -> None:
+        """Say what a retained topic of this box holds from now on. Returns at once.
+
+        `make` gets the session and the message's number; it is called on the sender's thread, and
+        again when the broker may have forgotten what it retained. A message whose `expiry_s` has
+        passed by then is not sent.
+        """
+        made_s = time.monotonic()
+
+        def compose() -> Outgoing | None:
+            if expiry_s is not None and time.monotonic() - made_s > expiry_s:
+                return None
+            message = make(self.session, self._next(topic))
+            return _outgoing(topic, message, qos=1, retain=True, expiry_s=expiry_s)
+
+        self._outbox.set_document(topic, compose)
+
     def settle(self, timeout_s: float) -> bool:
         """Wait until no frame waits to be sent, or the broker is away; whether none waits.
 

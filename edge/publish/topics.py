@@ -57,6 +57,11 @@ class Topics:
         """Retained: the JSON Schema of the configuration."""
         return f"{self.root}/config/schema"
 
+    @property
+    def health(self) -> str:
+        """Retained, expires: how this box fares."""
+        return f"{self.root}/health"
+
     def homography(self, camera: str) -> str:
         """Each frame of a camera."""
         return f"{self.root}/cam/{_check('camera', camera)}/homography"
@@ -81,7 +86,8 @@ class Address:
     site: str
     device: str
     kind: str
-    """`state`, `info`, `homography`, `latest`, `pose`, `event`, or the rest of an unknown topic."""
+    """`state`, `info`, `health`, `homography`, `latest`, `pose`, `event`, or the rest of an unknown
+    topic."""
     camera: str | None = None
 
 

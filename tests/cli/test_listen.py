@@ -12,7 +12,8 @@ from edge.box.box import Options, run_box
 from edge.cli import main
 from edge.cli.listen import Board
 from edge.config import Config, with_changes
-from edge.publish.client import Homography, Received
+from edge.publish.client import Health, Homography, Received
+from edge.publish.examples import TOPICS
 from edge.publish.topics import Address
 from edge.types import Reason, State
 from tests.box.conftest import Mosquitto, NetworkMaker, free_port
@@ -34,7 +35,7 @@ def test_what_a_box_left_on_the_broker_comes_as_json_lines(
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(lines) == 2
     kinds = {line["kind"] for line in lines}
-    assert kinds <= {"state", "info", "latest"}
+    assert kinds <= {"state", "info", "latest", "health"}
     assert all(line["retained"] and line["device"] == "box1" for line in lines)
 
 
@@ -100,3 +101,29 @@ def test_an_empty_table_and_a_problem_are_shown(problem: str | None):
     text = text_of(Board(), 0.0, problem)
     assert "camera" in text
     assert (problem or "") in text
+
+
+def test_a_box_is_shown_with_how_it_fares():
+    (health,) = [e for doc in TOPICS if doc.topic == "health" for e in doc.examples]
+    assert isinstance(health, Health)
+    board = Board()
+    board.add(Received(Address("hall", "box1", "health"), health, False, 0), now_s=10.0)
+    ill = health.model_copy(update={"live": False, "problems": ["source: no answer"]})
+    board.add(Received(Address("hall", "box2", "health"), ill, False, 0), now_s=10.0)
+
+    def row(box: str, now_s: float) -> list[str]:
+        line = next(li for li in text_of(board, now_s).splitlines() if box in li)
+        return [cell.strip() for cell in line.strip("│").split("│")]
+
+    assert row("hall/box1", 12.0) == [
+        "hall/box1",
+        "yes",
+        "24.8 25.0",
+        "578 (0.6 %)",
+        "21 30",
+        "412 MB",
+        "61 °C",
+        "chrony ±3.4 ms",
+    ]
+    assert row("hall/box2", 12.0)[1] == "source: no answer"
+    assert row("hall/box1", 60.0)[1] == "silent for 50 s"

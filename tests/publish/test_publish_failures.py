@@ -393,8 +393,8 @@ def test_a_subscription_that_is_refused_is_one_clear_line() -> None:
                 connection.recv(4096)
                 connection.sendall(b"\x20\x03\x00\x00\x00")
                 subscribe = connection.recv(4096)
-                codes = b"\x87" * 5
-                connection.sendall(b"\x90\x08" + subscribe[2:4] + b"\x00" + codes)
+                codes = b"\x87" * 6
+                connection.sendall(b"\x90\x09" + subscribe[2:4] + b"\x00" + codes)
                 connection.recv(4096)
 
         thread = threading.Thread(target=refuse)

@@ -145,7 +145,7 @@ def test_the_asyncapi_document_names_every_topic_and_its_references_resolve() ->
     }
     camera = {topics.homography("c"), topics.latest("c"), topics.pose("c"), topics.event("c")}
     config = {topics.config_desired, topics.config_reported, topics.config_schema}
-    assert addresses == {topics.state, topics.info} | camera | config
+    assert addresses == {topics.state, topics.info, topics.health} | camera | config
     received = [o for o in document["operations"].values() if o["action"] == "receive"]
     assert [o["channel"]["$ref"] for o in received] == ["#/channels/desiredConfiguration"]
     for channel in document["channels"].values():

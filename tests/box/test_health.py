@@ -1,0 +1,278 @@
+"""A run that is watched: its account on MQTT, its pages, and what systemd hears of it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edge.box.box import Options, run_box
+from edge.box.camera import open_camera
+from edge.box.health import Monitor, Watched
+from edge.box.pipeline import Tally, run_loop
+from edge.box.publication import Publication
+from edge.box.readers import LiveFrames
+from edge.capture import Backoff, LiveReader, Source
+from edge.config import Config, with_changes
+from edge.errors import SourceError
+from edge.health.beat import STALLED_AFTER_S
+from edge.health.notify import Notifier
+from edge.publish.endpoint import Endpoint
+from edge.publish.health_message import Health
+from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, free_port, wait_for
+from tests.box.parts import GOOD, LOST, ListSource, ScriptedRegistrar, write_video
+
+
+class Manager:
+    """The service manager's end of the notification socket."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._socket.setblocking(False)
+
+    def heard(self) -> list[str]:
+        messages = []
+        while True:
+            try:
+                messages.append(self._socket.recv(4096).decode())
+            except BlockingIOError:
+                return messages
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[Manager]:
+    with closing(Manager(tmp_path / "notify")) as end:
+        yield end
+
+
+def config_for(broker: str, **changes: object) -> Config:
+    given = {"broker": broker, "site": "hall", "device": "box1", "health.http.port": 0}
+    return with_changes(Config(), given | changes)
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+class Hook:
+    """An observer that calls back after each frame."""
+
+    def __init__(self, call: Callable[[int], object]) -> None:
+        self._call = call
+
+    def started(self, started: object) -> None:
+        pass
+
+    def frame(self, frame: Any, registration: object) -> None:
+        self._call(frame.index)
+
+
+def test_the_account_on_mqtt_adds_up_while_a_film_runs_and_at_its_end(
+    tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
+):
+    film = write_video(tmp_path / "film.mp4", frames=60)
+    summary = run_box(
+        config_for(mosquitto.url, **{"health.interval_s": 0.2}),
+        Options(source=str(film), realtime=True),
+        stop=threading.Event(),
+        make_network=NetworkMaker(ScriptedRegistrar([GOOD, GOOD, LOST])),
+    )
+    wait_for(lambda: [m["status"] for m in subscriber.of("state")][-1:] == ["offline"])
+    messages = [Health.model_validate(m) for m in subscriber.of("health")]
+    assert len(messages) >= 3
+    assert [m.seq for m in messages] == sorted({m.seq for m in messages})
+    for message in messages:
+        assert message.frames.unaccounted == 0
+        assert message.frames.processed == sum(message.frames.states.values())
+        assert message.frames.in_work in {0, 1}
+        assert message.session == subscriber.of("state")[0]["session"]
+    last = messages[-1]
+    assert last.frames.captured == summary.captured == 60
+    assert last.frames.processed == summary.processed
+    assert last.frames.dropped == summary.dropped
+    assert last.frames.reasons == summary.reasons
+    assert set(last.stages) >= {"queue", "infer", "total"}
+    assert last.fps_out > 0
+    assert last.publication.offered == summary.processed
+    assert last.process.resident_mb is not None
+    assert last.clock.source
+    assert last.source.kind == "file"
+
+
+def test_pages_say_live_and_ready_and_not_ready_without_a_broker(
+    tmp_path: Path, mosquitto: Mosquitto, manager: Manager, monkeypatch
+):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
+    monkeypatch.setenv("WATCHDOG_USEC", "200000")
+    film = write_video(tmp_path / "film.mp4", frames=200)
+    port = free_port()
+    stop = threading.Event()
+    seen: dict[str, Any] = {}
+    heard: list[str] = []
+
+    def said_ready() -> bool:
+        heard.extend(manager.heard())
+        return any(line.startswith("STATUS=ready, ") for line in heard)
+
+    def look(index: int) -> None:
+        if index == 3:
+            wait_for(lambda: get(port, "/readyz")[0] == 200)
+            wait_for(said_ready)
+            seen["healthz"] = get(port, "/healthz")
+            seen["metrics"] = get(port, "/metrics")
+            mosquitto.stop()
+            wait_for(lambda: get(port, "/readyz")[0] == 503)
+            seen["away"] = json.loads(get(port, "/readyz")[1])
+            seen["still"] = get(port, "/healthz")[0]
+            stop.set()
+
+    run_box(
+        config_for(mosquitto.url, **{"health.http.port": port, "health.interval_s": 0.2}),
+        Options(source=str(film), realtime=True),
+        stop=stop,
+        observer=Hook(look),
+        make_network=NetworkMaker(ScriptedRegistrar()),
+    )
+    assert seen["healthz"][0] == 200
+    assert seen["metrics"][0] == 200
+    expected = 'touchline_frames_captured_total{site="hall",device="box1",camera="cam1"} '
+    assert expected in seen["metrics"][1]
+    assert len(seen["away"]["problems"]) == 1
+    assert seen["away"]["problems"][0].startswith("broker: mqtt://127.0.0.1:")
+    assert seen["still"] == 200, "a broker that is away is no reason to restart the box"
+    with pytest.raises(ConnectionRefusedError):
+        get(port, "/healthz")
+    heard += manager.heard()
+    assert heard[0] == "READY=1"
+    assert "WATCHDOG=1" in heard
+    assert heard[heard.index("STOPPING=1") :].count("WATCHDOG=1") == 0
+
+
+def test_a_port_that_is_taken_or_a_film_leaves_the_run_without_pages(
+    tmp_path: Path, mosquitto: Mosquitto, caplog
+):
+    film = write_video(tmp_path / "film.mp4", frames=5)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for realtime, warned in ((True, True), (False, False)):
+            caplog.clear()
+            summary = run_box(
+                config_for(mosquitto.url, **{"health.http.port": port}),
+                Options(source=str(film), realtime=realtime),
+                stop=threading.Event(),
+                make_network=NetworkMaker(ScriptedRegistrar()),
+            )
+            assert summary.captured == 5
+            lines = [r.getMessage() for r in caplog.records if "health.http" in r.getMessage()]
+            assert bool(lines) == warned, lines
+
+
+class Stage:
+    """A monitor over real parts, with a clock and a camera that the test holds."""
+
+    def __init__(
+        self, stack: ExitStack, broker: Mosquitto, manager: Manager, open_: Callable[[], Source]
+    ) -> None:
+        self.now_s = 1000.0
+        self.tally = Tally()
+        source = ListSource(0, live=True)
+        config = config_for(broker.url)
+        network = NetworkMaker(ScriptedRegistrar())(config)
+        camera = stack.enter_context(closing(open_camera(config, source.info)))
+        endpoint = Endpoint("127.0.0.1", broker.port)
+        self.publication = Publication(config, endpoint, network, source.info, camera)
+        stack.callback(self.publication.stop)
+        self.publication.start()
+        reader = LiveReader(open_, backoff=Backoff(0.02, 1.0, 0.02))
+        self.reader = stack.enter_context(closing(LiveFrames(reader)))
+        notifier = Notifier(str(manager.path), watchdog_s=4e-9)  # every sign is sent on
+        watched = Watched(source.info, self.reader, self.tally, self.publication, None, "none")
+        self.monitor = Monitor(config, watched, notifier=notifier, monotonic_s=lambda: self.now_s)
+        stack.enter_context(closing(self.monitor))
+
+    def run(self, registrar: ScriptedRegistrar, stop: threading.Event) -> threading.Thread:
+        thread = threading.Thread(
+            target=run_loop,
+            args=(self.reader, registrar, self.tally),
+            kwargs={
+                "stop": stop,
+                "on_frame": self.monitor.watching(lambda *_: None),
+                "on_wait": self.monitor.waiting,
+            },
+        )
+        thread.start()
+        return thread
+
+    def status_of(self, path: str) -> int:
+        assert self.monitor.port is not None
+        return get(self.monitor.port, path)[0]
+
+
+def absent() -> Source:
+    raise SourceError("rtsp://camera/1: no answer")
+
+
+def test_a_camera_that_is_away_keeps_the_box_alive_but_not_ready(
+    mosquitto: Mosquitto, manager: Manager
+):
+    stop = threading.Event()
+    with ExitStack() as stack:
+        stage = Stage(stack, mosquitto, manager, absent)
+        thread = stage.run(ScriptedRegistrar(), stop)
+        stack.callback(thread.join)
+        stack.callback(stop.set)
+        wait_for(lambda: manager.heard().count("WATCHDOG=1") > 0)
+        for _ in range(3):
+            stage.now_s += STALLED_AFTER_S - 1
+            wait_for(lambda: manager.heard().count("WATCHDOG=1") > 0)
+            assert stage.status_of("/healthz") == 200
+        assert stage.status_of("/readyz") == 503
+        problems = stage.monitor._gather().problems
+        assert problems == ["source: rtsp://camera/1: no answer"]
+
+
+def test_a_registrar_that_hangs_starves_the_watchdog_and_shows(
+    mosquitto: Mosquitto, manager: Manager
+):
+    hang, stop = threading.Event(), threading.Event()
+    entered = threading.Event()
+
+    def stick(number: int) -> None:
+        if number == 3:
+            entered.set()
+            assert hang.wait(60)
+
+    with ExitStack() as stack:
+        stage = Stage(stack, mosquitto, manager, lambda: ListSource(10**6, live=True))
+        thread = stage.run(ScriptedRegistrar(hook=stick), stop)
+        stack.callback(thread.join)
+        stack.callback(stop.set)
+        stack.callback(hang.set)
+        assert entered.wait(30)
+        assert manager.heard().count("WATCHDOG=1") == 3
+        stage.now_s += STALLED_AFTER_S + 1
+        assert stage.status_of("/healthz") == 503
+        account = stage.monitor._gather()
+        assert account.live is False
+        assert account.frames.in_work == 1
+        assert account.frames.unaccounted == 0
+        assert any("stalled" in problem for problem in account.problems)
+        assert manager.heard().count("WATCHDOG=1") == 0
+        hang.set()
+        wait_for(lambda: stage.status_of("/healthz") == 200)
+        wait_for(lambda: manager.heard().count("WATCHDOG=1") > 0)
