@@ -16,6 +16,18 @@ Each message says what was wrong, where, and what to do about it.
 
 from __future__ import annotations
 
+from typing import Literal, TypeAlias
+
+SourceCause: TypeAlias = Literal[
+    "unreachable", "denied", "unplugged", "silent", "closed", "undecodable", "frozen"
+]
+"""Why a live source gives nothing.
+
+It cannot be opened; it refuses the user; the device is gone; nothing comes though the link stands;
+the link broke or the camera ended the stream; what comes cannot be decoded; one and the same
+picture is repeated.
+"""
+
 
 class TouchlineError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -30,7 +42,11 @@ class ConfigError(UsageError):
 
 
 class SourceError(TouchlineError):
-    """A video source that cannot be opened or read."""
+    """A video source that cannot be opened or read; `cause` is what it is counted under."""
+
+    def __init__(self, message: str, cause: SourceCause = "unreachable") -> None:
+        super().__init__(message)
+        self.cause: SourceCause = cause
 
 
 class EngineError(TouchlineError):

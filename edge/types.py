@@ -52,6 +52,8 @@ class Reason(str, Enum):
     """Two different parts of the field explain the picture about equally well."""
     BAD_FRAME = "bad_frame"
     """The picture is empty, corrupt or too small."""
+    FROZEN = "frozen"
+    """The source repeats one picture: what it shows is not now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class Frame:
     """Half-width of the capture time's error, nanoseconds; None where unknown."""
     name: str | None = None
     """The picture's own file, where the source is a folder of pictures."""
+    frozen: bool = False
+    """Whether a live source has repeated this picture for so long that it is not live."""
 
 
 @dataclass(frozen=True, slots=True)

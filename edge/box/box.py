@@ -10,15 +10,15 @@ from typing import Protocol
 
 from edge.box.camera import open_camera
 from edge.box.health import Monitor, Watched
-from edge.box.interfaces import FrameReader
 from edge.box.ledger import Balance
 from edge.box.network import Network, NetworkFactory, load_network
+from edge.box.outages import WatchedReader
 from edge.box.outputs import OutputPaths, open_outputs
 from edge.box.pipeline import Tally, run_loop
 from edge.box.publication import Publication
 from edge.box.readers import reader_for
 from edge.box.sink_thread import SinkThread
-from edge.box.sources import plan_source
+from edge.box.sources import open_or_wait, plan_source
 from edge.box.stopping import hidden_from_children
 from edge.box.summary import Summary
 from edge.capture import SourceInfo
@@ -96,18 +96,24 @@ def run_box(
             broker = stack.enter_context(open_broker(config.broker))
         network = make_network(config)
         stack.callback(network.registrar.close)
-        source = early or stack.enter_context(closing(plan.open()))
-        camera = stack.enter_context(closing(open_camera(config, source.info)))
-        publication = Publication(config, broker, network, source.info, camera)
+        source = early or open_or_wait(plan)
+        if source is not None and early is None:
+            stack.enter_context(closing(source))
+        info = source.info if source is not None else plan.waits_as
+        assert info is not None
+        camera = stack.enter_context(closing(open_camera(config, info)))
+        publication = Publication(config, broker, network, info, camera)
         stack.callback(publication.stop)
         problem = publication.start()
-        observer.started(Started(source.info, network, publication.address, problem))
+        observer.started(Started(info, network, publication.address, problem))
         begun_s = time.monotonic()
-        outputs = open_outputs(paths, config, network.field, source.info)
+        outputs = open_outputs(paths, config, network.field, info)
+        frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)
+        reader = WatchedReader(frames, publication.event, network.registrar.reset)
         with ExitStack() as watch:
             sinks = watch.enter_context(outputs)
-            reader = watch.enter_context(closing(reader_for(source, plan.open)))
-            watched = Watched(source.info, reader, tally, publication, sinks, network.label)
+            watch.enter_context(closing(reader))
+            watched = Watched(info, reader, tally, publication, sinks, network.label)
             monitor = watch.enter_context(closing(Monitor(config, watched)))
             why = run_loop(
                 reader,
@@ -121,7 +127,6 @@ def run_box(
                 on_wait=monitor.waiting,
             )
         seconds = time.monotonic() - begun_s
-        info = source.info
     return _summary(config, network, info, tally, reader, publication, sinks, why, seconds)
 
 
@@ -130,7 +135,7 @@ def _summary(
     network: Network,
     source: SourceInfo,
     tally: Tally,
-    reader: FrameReader,
+    reader: WatchedReader,
     publication: Publication,
     sinks: SinkThread | None,
     why: str,
@@ -162,6 +167,7 @@ def _summary(
         publication=publication.counts(),
         outputs=tuple(sinks.written) if sinks is not None else (),
         output_frames_dropped=sinks.dropped if sinks is not None else 0,
+        outages=reader.outages,
         failures=tuple(f"{f.path}: {f.message}" for f in failures),
         note=reader.note,
     )

@@ -189,7 +189,10 @@ class Monitor:
         if not self._beat.live(now_s):
             silent_s = self._beat.silent_s(now_s)
             found.append(f"stalled: no frame and no attempt at the source for {silent_s:.0f} s")
-        if not self._beat.fresh(now_s):
+        outage = self._watched.reader.outage
+        if outage is not None and outage.cause == "frozen":  # frames come, and none is live
+            found.append(f"source: {outage.message}")
+        elif not self._beat.fresh(now_s):
             found.append(f"source: {link.problem or f'no frame within {FRESH_S:.0f} s'}")
         if not publication.connected:
             found.append(f"broker: {publication.problem or 'not connected'}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from edge.capture import Outage
 from edge.capture.slot import Counts
 from edge.types import Frame, Image, Registration
 
@@ -65,6 +66,10 @@ class FrameReader(Protocol):
     @property
     def note(self) -> str | None:
         """Return one line about something odd that a person should know."""
+
+    @property
+    def outage(self) -> Outage | None:
+        """Return why there is no live picture now; None while there is, and for a file."""
 
     def close(self) -> None:
         """Stop the thread and close the source."""

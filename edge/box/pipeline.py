@@ -12,7 +12,9 @@ from edge.box.interfaces import FrameReader, Outlet, Registrar
 from edge.box.ledger import FrameLedger
 from edge.box.sink_thread import SinkThread
 from edge.box.timing import StageTimes
-from edge.types import Frame, Registration
+from edge.types import Frame, Reason, Registration, State
+
+_FROZEN = Registration(State.LOST, Reason.FROZEN)
 
 _POLL_S = 0.2
 """How soon a stop is noticed while no frame comes."""
@@ -69,7 +71,7 @@ def run_loop(
 
 def _register(frame: Frame, registrar: Registrar, tally: Tally) -> Registration:
     queue_ms = _ms_since(frame.monotonic_ns)
-    answer = registrar.register(frame.image, pts_s=frame.pts_s)
+    answer = _FROZEN if frame.frozen else registrar.register(frame.image, pts_s=frame.pts_s)
     stages = {"queue": queue_ms, **answer.latency_ms, "total": _ms_since(frame.monotonic_ns)}
     tally.times.add_all(stages)
     tally.ledger.add(answer)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from edge.box.camera import Camera
 from edge.box.network import Network
+from edge.box.readers import CAMERAS
 from edge.bundles import Bundle
 from edge.capture import SourceInfo
 from edge.config import Config
@@ -16,6 +17,7 @@ from edge.publish import (
     BundleInfo,
     Counts,
     Endpoint,
+    EventDraft,
     Publisher,
     Topics,
     spool_path,
@@ -25,8 +27,6 @@ from edge.types import Frame, Registration
 
 log = logging.getLogger(__name__)
 
-_CAMERAS = {"rtsp", "v4l2"}
-"""Sources whose events are kept on disk until delivered; a film's belong to its run alone."""
 _CONNECT_S = 6.0
 _GOODBYE_S = 3.0
 _SETTLE_S = 1.0
@@ -58,12 +58,13 @@ class Publication:
         self._live = source.live
         self._camera = camera
         self._topics = Topics(config.publish.prefix, config.site, config.device)
+        # a camera's events are kept on disk until delivered; a film's belong to its run alone
         self._publisher = Publisher(
             endpoint,
             self._topics,
             info,
             settings=config.publish,
-            spool_path=spool_path(config) if source.kind in _CAMERAS else None,
+            spool_path=spool_path(config) if source.kind in CAMERAS else None,
             half_turn=config.field.camera_side == "far",
             calibration=_calibration(network.bundle),
         )
@@ -116,6 +117,10 @@ class Publication:
             self._publisher.pose(seen.pose)
         for draft in seen.events:
             self._publisher.event(draft)
+
+    def event(self, draft: EventDraft) -> None:
+        """Publish an event that comes from no answer; kept on disk until delivered."""
+        self._publisher.event(draft)
 
     def stop(self) -> None:
         """Send what waits, say goodbye, and end; harmless when done before."""

@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from edge.box.interfaces import FrameReader, LinkStatus
-from edge.capture import LiveReader, ReadAhead, Source
+from edge.capture import LiveReader, Outage, ReadAhead, Source
 from edge.capture.slot import Counts
 from edge.types import Frame
 
+CAMERAS = frozenset({"rtsp", "v4l2"})
+"""Kinds of source that are cameras."""
 
-def reader_for(source: Source, reopen: Callable[[], Source]) -> FrameReader:
-    """Read an open source in a thread of its own; `reopen` serves a live one that broke."""
-    if source.info.live:
-        return LiveFrames(LiveReader(reopen, first=source))
+
+def reader_for(
+    source: Source | None, reopen: Callable[[], Source], *, frozen_after_s: float | None = None
+) -> FrameReader:
+    """Read an open source in a thread of its own; `reopen` serves a live one that broke.
+
+    None stands for a live one that is still to be opened. `frozen_after_s` is for cameras; whatever
+    else runs live (a film, a rendered match) may well show one picture for long.
+    """
+    if source is None or source.info.live:
+        camera = source is None or source.info.kind in CAMERAS
+        limit_s = frozen_after_s if camera else None
+        return LiveFrames(LiveReader(reopen, first=source, frozen_after_s=limit_s))
     return FileFrames(ReadAhead(source))
 
 
@@ -51,12 +62,18 @@ class LiveFrames:
     def link(self) -> LinkStatus:
         """Return where the connection stands."""
         reader = self._reader
-        return LinkStatus(reader.state.value, reader.failures, reader.last_error)
+        return LinkStatus(reader.state.value, reader.failures, self.note)
 
     @property
     def note(self) -> str | None:
-        """Return why the connection is broken, if it is."""
-        return self._reader.last_error
+        """Return why there is no live picture, if there is none."""
+        outage = self._reader.outage
+        return outage.message if outage is not None else None
+
+    @property
+    def outage(self) -> Outage | None:
+        """Return why there is no live picture now."""
+        return self._reader.outage
 
     def close(self) -> None:
         """Stop reading."""
@@ -106,6 +123,11 @@ class FileFrames:
     def note(self) -> str | None:
         """Return what is odd about the file, such as that it was cut short."""
         return self._reader.note
+
+    @property
+    def outage(self) -> None:
+        """Return None: a file is there or is an error."""
+        return
 
     def close(self) -> None:
         """Stop decoding and close the file."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from edge.box.pacing import Looped, Paced
-from edge.capture import Source, open_source, parse_source
+from edge.capture import Kind, Source, SourceInfo, open_source, parse_source, redact
 from edge.config import (
     Config,
     FileSource,
@@ -19,7 +20,9 @@ from edge.config import (
     V4l2Source,
     credentials,
 )
-from edge.errors import UsageError
+from edge.errors import SourceError, UsageError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,12 @@ class SourcePlan:
     open: Callable[[], Source]
     live: bool
     """Whether it is a camera: such a one is opened last, so that nothing stale waits in it."""
+    waits_as: SourceInfo | None = None
+    """What a camera that is away at the start is taken for until it comes; None: an error.
+
+    The configuration's source is a box's, which must come up without its camera. One on the command
+    line is a person's, who wants to know at once.
+    """
 
 
 def plan_source(config: Config, text: str | None, *, realtime: bool = False) -> SourcePlan:
@@ -65,11 +74,26 @@ def _configured(source: SourceConfig, sport: str) -> SourcePlan:
             height=source.height,
             fps=source.fps,
         )
-        return SourcePlan(opened, live=True)
+        return SourcePlan(opened, live=True, waits_as=_away(str(source.device), "v4l2"))
     if isinstance(source, RtspSource):
         opened = partial(open_source, _with_credentials(source), transport=source.transport)
-        return SourcePlan(opened, live=True)
+        return SourcePlan(opened, live=True, waits_as=_away(redact(source.url), "rtsp"))
     return _rendered(source, sport)
+
+
+def _away(uri: str, kind: Kind) -> SourceInfo:
+    return SourceInfo(uri, kind, 0, 0, None, None, live=True)
+
+
+def open_or_wait(plan: SourcePlan) -> Source | None:
+    """Open a source; None for a camera that is away and may be waited for, else SourceError."""
+    try:
+        return plan.open()
+    except SourceError as error:
+        if plan.waits_as is None:
+            raise
+        log.warning("%s; going on without, and trying again", error)
+        return None
 
 
 def _rendered(source: RenderedSource, sport: str) -> SourcePlan:

@@ -33,6 +33,8 @@ class Summary:
     publication: Mapping[str, int] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     output_frames_dropped: int = 0
+    outages: Mapping[str, int] = field(default_factory=dict)
+    """How often the camera gave no live picture, by the cause with which that began."""
     failures: tuple[str, ...] = ()
     """Outputs that could not be written, one line each."""
     note: str | None = None

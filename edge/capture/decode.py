@@ -8,6 +8,7 @@ same H.264 about as fast (`benchmarks/decode.py`).
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
@@ -44,20 +45,39 @@ class Decoded:
     """UTC nanoseconds of the exposure by the sender's clock, where the stream carries that."""
 
 
-class Decoder:
-    """Pictures of one video stream; broken packets are counted in `corrupt` and skipped."""
+class Starved(Exception):  # noqa: N818 - no error of the caller's: the stream holds no picture
+    """Packets came for a long time, and none gave a picture."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+
+class Decoder:
+    """Pictures of one video stream; broken packets are counted in `corrupt` and skipped.
+
+    With `patience_s`, packets that give no picture for so long raise Starved.
+    """
+
+    def __init__(
+        self,
+        container: InputContainer,
+        stream: VideoStream,
+        *,
+        patience_s: float | None = None,
+    ) -> None:
         self.corrupt = 0
+        self._patience_s = patience_s
         self._container = container
         self._stream = stream
         self._wallclock: dict[int, int] = {}
 
     def pictures(self) -> Generator[Decoded, None, None]:
         """Decode to the stream's end; raises FFmpegError where the connection breaks."""
+        fed_s = time.monotonic()
         for packet in self._packets():
             self._remember_clock(packet)
-            yield from map(self._picture, self._frames(packet))
+            for frame in self._frames(packet):
+                yield self._picture(frame)
+                fed_s = time.monotonic()
+            if self._patience_s is not None and time.monotonic() - fed_s > self._patience_s:
+                raise Starved
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Read packets, on and on behind places where the container's own structure is damaged."""

@@ -12,15 +12,17 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from edge.capture.decode import Decoded, Decoder, explain, video_stream
+from edge.capture.decode import Decoded, Decoder, Starved, explain, video_stream
 from edge.capture.source import SourceBase, SourceInfo
 from edge.capture.uri import redact
-from edge.errors import SourceError
+from edge.errors import SourceCause, SourceError
 from edge.types import Frame
 
 _CLOCK_TRUST_NS = 10_000_000_000
 """A camera whose clock differs by more than this from the box's is not synchronized, and is not
 believed."""
+_PATIENCE_S = 10.0
+"""Packets that give no picture for so long are given up; key frames may be seconds apart."""
 
 
 class RtspSource(SourceBase):
@@ -37,7 +39,7 @@ class RtspSource(SourceBase):
         *,
         transport: Literal["tcp", "udp"] = "tcp",
         open_timeout_s: float = 5.0,
-        read_timeout_s: float = 2.0,
+        read_timeout_s: float = 1.5,
     ) -> None:
         self._uri = redact(address)
         self._read_timeout_s = read_timeout_s
@@ -46,7 +48,7 @@ class RtspSource(SourceBase):
             stream = self._video(self._container)
             # slices, not frames: a frame a thread would keep each picture back by as many frames
             stream.thread_type = "SLICE"
-            self._decoder = Decoder(self._container, stream)
+            self._decoder = Decoder(self._container, stream, patience_s=_PATIENCE_S)
             self._pictures = self._decoder.pictures()
             self._first: Decoded | None = self._decode()
         except BaseException:
@@ -97,12 +99,20 @@ class RtspSource(SourceBase):
         except av.error.ExitError as error:
             raise SourceError(
                 f"{self._uri}: no data for {self._read_timeout_s:g} s;"
-                " is the camera on, and the cable in?"
+                " is the camera on, and the cable in?",
+                "silent",
+            ) from error
+        except Starved as error:
+            raise SourceError(
+                f"{self._uri}: what comes cannot be decoded; is the network losing packets?",
+                "undecodable",
             ) from error
         except FFmpegError as error:
-            raise SourceError(f"{self._uri}: the connection broke: {explain(error)}") from error
+            raise SourceError(
+                f"{self._uri}: the connection broke: {explain(error)}", "closed"
+            ) from error
         if picture is None:
-            raise SourceError(f"{self._uri}: the camera ended the stream")
+            raise SourceError(f"{self._uri}: the camera ended the stream", "closed")
         return picture
 
 
@@ -122,9 +132,11 @@ def _connect(
 ) -> InputContainer:
     options: Mapping[str, str] = {
         "rtsp_transport": transport,
+        "allowed_media_types": "video",  # sound that goes on would hide a picture that stopped
         "fflags": "nobuffer",
         "flags": "low_delay",
         "analyzeduration": "300000",  # microseconds; more only delays the first picture
+        "fpsprobesize": "2",  # the rate is known from two; FFmpeg would wait for twenty
     }
     started_s = time.monotonic()
     try:
@@ -135,7 +147,9 @@ def _connect(
         # FFmpeg calls a silent host a timeout or invalid data, by the step at which it gave up
         silent = time.monotonic() - started_s > 0.95 * open_timeout_s
         why = _silence(open_timeout_s) if silent else _why_not(error, address, open_timeout_s)
-        raise SourceError(f"{uri}: {why}") from error
+        denied = isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError))
+        cause: SourceCause = "denied" if denied else "unreachable"
+        raise SourceError(f"{uri}: {why}", cause) from error
     return container
 
 

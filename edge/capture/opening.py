@@ -25,7 +25,7 @@ def open_source(
     height: int | None = None,
     transport: Literal["tcp", "udp"] = "tcp",
     open_timeout_s: float = 5.0,
-    read_timeout_s: float = 2.0,
+    read_timeout_s: float = 1.5,
 ) -> Source:
     """Open a video file, a picture or a folder of them, an RTSP or V4L2 camera, a rendered match.
 

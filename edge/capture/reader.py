@@ -6,20 +6,22 @@ import dataclasses
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from edge.capture.link import Backoff, FreezeDetector, Link, LinkState
+from edge.capture.link import Backoff, FreezeDetector, Link, LinkState, Outage
 from edge.capture.slot import Counts, LatestSlot
 from edge.capture.source import Source, SourceInfo
-from edge.errors import SourceError
+from edge.errors import SourceCause, SourceError
 from edge.types import Frame
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
 
 _JOIN_S = 5.0
+_FROZEN_RETRY = 5
+"""A camera whose picture stays frozen is connected to again after so many times the limit."""
 
 
 class _Closing:
@@ -47,7 +49,8 @@ class LiveReader(_Closing):
     `open_` makes a new connection and raises SourceError when it cannot; `first` is one that is
     open already, for a caller who wants a wrong address to fail at once. A source that ends (None)
     ends the reader; one that raises SourceError, or stays frozen for `frozen_after_s`, is closed
-    and opened again after a pause.
+    and opened again after a pause. Frames that go on showing the frozen picture say so
+    (`Frame.frozen`), over connections too.
     """
 
     def __init__(
@@ -56,7 +59,7 @@ class LiveReader(_Closing):
         *,
         first: Source | None = None,
         backoff: Backoff | None = None,
-        stall_s: float = 2.0,
+        stall_s: float = 1.5,
         frozen_after_s: float | None = None,
     ) -> None:
         self._open = open_
@@ -65,7 +68,10 @@ class LiveReader(_Closing):
         self._corrupt_before = 0
         self._source: Source | None = None
         self._link = Link(backoff, stall_s=stall_s)
-        self._frozen_after_s = frozen_after_s
+        self._freeze = FreezeDetector(frozen_after_s) if frozen_after_s is not None else None
+        self._frozen_retry_s = _FROZEN_RETRY * (frozen_after_s or 0.0)
+        self._frozen: Outage | None = None
+        self._frozen_tried_s = 0.0
         self._slot = LatestSlot()
         self._stop = threading.Event()
         self._indices = 0
@@ -106,6 +112,16 @@ class LiveReader(_Closing):
         return self._link.last_error
 
     @property
+    def outage(self) -> Outage | None:
+        """Why there is no live picture now; None while there is, and before the first attempt."""
+        return self._frozen or self._link.outage(time.monotonic())
+
+    @property
+    def causes(self) -> Mapping[SourceCause, int]:
+        """How often the connection broke or could not be made, by cause."""
+        return self._link.causes
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more can be got: the source came to its end, or the reader was closed."""
         counts = self._slot.counts
@@ -134,7 +150,8 @@ class LiveReader(_Closing):
                     if self._pump(source):
                         return
                 except SourceError as error:
-                    self._stop.wait(self._link.failed(time.monotonic(), str(error)))
+                    pause_s = self._link.failed(time.monotonic(), str(error), error.cause)
+                    self._stop.wait(pause_s)
         finally:
             self._link.ended()
             self._slot.finish()
@@ -142,25 +159,35 @@ class LiveReader(_Closing):
     def _pump(self, source: Source) -> bool:
         """Carry frames from one connection to the slot; True when nothing more is to come."""
         self._source, self._info = source, source.info
-        freeze = FreezeDetector(self._frozen_after_s) if self._frozen_after_s is not None else None
         try:
             while not self._stop.is_set():
                 frame = source.read()
                 if frame is None:
                     return True
-                self._link.frame(time.monotonic())
+                now_s = time.monotonic()
+                self._link.frame(now_s)
+                frozen = self._freeze is not None and self._freeze.frozen(frame.image, now_s)
                 # numbers go on over a reconnection, so that an index never comes twice
-                self._slot.put(dataclasses.replace(frame, index=self._next_index(frame.index)))
-                if freeze is not None and freeze.frozen(frame.image, time.monotonic()):
-                    raise SourceError(
-                        f"{source.info.uri}: the picture is frozen; restart the camera"
-                    )
+                index = self._next_index(frame.index)
+                self._slot.put(dataclasses.replace(frame, index=index, frozen=frozen))
+                self._note_frozen(source, now_s, frozen=frozen)
             return True
         finally:
             self._corrupt_before += source.corrupt
             self._source = None
             self._index_base = self._indices
             source.close()
+
+    def _note_frozen(self, source: Source, now_s: float, *, frozen: bool) -> None:
+        """Break the connection of a source that froze, and now and then of one that still is."""
+        if not frozen:
+            self._frozen = None
+            return
+        if self._frozen is None or now_s - self._frozen_tried_s >= self._frozen_retry_s:
+            self._frozen_tried_s = now_s
+            why = f"{source.info.uri}: the picture is frozen; restart the camera"
+            self._frozen = Outage("frozen", why)
+            raise SourceError(why, "frozen")
 
     _index_base = 0
 

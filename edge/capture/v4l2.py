@@ -6,25 +6,60 @@ the driver does.
 
 from __future__ import annotations
 
+import errno
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
 
 from edge.capture.source import SourceBase, SourceInfo
-from edge.errors import SourceError
-from edge.types import Frame
+from edge.errors import SourceCause, SourceError
+from edge.types import Frame, Image
 
 _FRESH_S = 5.0
 """Driver time stamps further than this from now are of another clock and are not used."""
+
+
+class Grabber(Protocol):
+    """What talks to the driver: the part of `cv2.VideoCapture` that is used."""
+
+    def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
+        """Whether the device is open."""
+
+    def read(self) -> tuple[bool, Image | None]:
+        """Wait for a frame; False when none came in time or the driver has lost the device."""
+
+    def get(self, key: int) -> float:
+        """Read a property."""
+
+    def set(self, key: int, value: float) -> bool:
+        """Ask for a property."""
+
+    def release(self) -> None:
+        """Close the device."""
+
+
+def _driver(device: str, timeout_ms: int) -> Grabber:
+    # OpenCV's own warnings would stand beside our one line
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
+    try:
+        grabber: Grabber = cv2.VideoCapture(
+            device, cv2.CAP_V4L2, [cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
+        )
+        return grabber
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 class V4l2Source(SourceBase):
     """A camera such as `/dev/video0`, in the size and rate asked for or the nearest that it offers.
 
     `capture_ns` comes from the driver's time stamp of the exposure where the driver uses the
-    monotonic clock. `read` raises SourceError when no frame comes within `read_timeout_s`.
+    monotonic clock. `read` raises SourceError when no frame comes within `read_timeout_s`, or when
+    the camera was unplugged.
     """
 
     def __init__(
@@ -34,18 +69,13 @@ class V4l2Source(SourceBase):
         width: int | None = None,
         height: int | None = None,
         fps: float | None = None,
-        read_timeout_s: float = 2.0,
+        read_timeout_s: float = 1.5,
+        driver: Callable[[str, int], Grabber] = _driver,
     ) -> None:
         _check_device(device)
         self._device = device
         self._read_timeout_s = read_timeout_s
-        timeout_ms = int(1000 * read_timeout_s)
-        # OpenCV's own warnings would stand beside our one line
-        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
-        self._camera = cv2.VideoCapture(
-            device, cv2.CAP_V4L2, [cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
-        )
-        cv2.utils.logging.setLogLevel(level)
+        self._camera = driver(device, int(1000 * read_timeout_s))
         if not self._camera.isOpened():
             raise SourceError(
                 f"{device}: not a camera that gives pictures, or another program uses it"
@@ -78,10 +108,8 @@ class V4l2Source(SourceBase):
             return None
         ok, image = self._camera.read()
         now_ns = time.monotonic_ns()
-        if not ok:
-            raise SourceError(
-                f"{self._device}: no frame for {self._read_timeout_s:g} s; is it plugged in?"
-            )
+        if not ok or image is None:
+            raise self._silence()
         exposed_ns = exposure_time(self._camera.get(cv2.CAP_PROP_POS_MSEC), now_ns)
         self._index += 1
         return Frame(
@@ -90,6 +118,13 @@ class V4l2Source(SourceBase):
             (exposed_ns - self._start_ns) / 1e9,
             time.time_ns() - (now_ns - exposed_ns),
             now_ns,
+        )
+
+    def _silence(self) -> SourceError:
+        if not Path(self._device).exists():  # the kernel removes the node with the camera
+            return SourceError(f"{self._device}: the camera was unplugged", "unplugged")
+        return SourceError(
+            f"{self._device}: no frame for {self._read_timeout_s:g} s; is it plugged in?", "silent"
         )
 
     def close(self) -> None:
@@ -108,7 +143,7 @@ def _check_device(device: str) -> None:
     if not path.exists():
         have = ", ".join(sorted(str(p) for p in Path("/dev").glob("video*")))
         hint = f"this box has {have}" if have else "no camera is plugged in"
-        raise SourceError(f"{device}: no such camera; {hint}")
+        raise SourceError(f"{device}: no such camera; {hint}", "unplugged")
     try:
         with path.open("rb"):
             pass
@@ -118,4 +153,6 @@ def _check_device(device: str) -> None:
             if isinstance(error, PermissionError)
             else error.strerror
         )
-        raise SourceError(f"{device}: cannot be opened: {why}") from error
+        gone = error.errno in {errno.ENODEV, errno.ENXIO}
+        cause: SourceCause = "unplugged" if gone else "unreachable"
+        raise SourceError(f"{device}: cannot be opened: {why}", cause) from error

@@ -47,8 +47,10 @@ def _frames(summary: Summary) -> RenderableType:
         row("cuts", summary.cuts, summary.processed)
     if summary.output_frames_dropped:
         row("not drawn (outputs busy)", summary.output_frames_dropped, summary.processed)
-    for name, count in summary.publication.items():
-        table.add_row(f"mqtt: {name}", str(count), "")
+    others = {f"camera away: {cause}": n for cause, n in summary.outages.items()}
+    others |= {f"mqtt: {name}": n for name, n in summary.publication.items()}
+    for name, count in others.items():
+        table.add_row(name, str(count), "")
     return table
 
 

@@ -22,6 +22,15 @@ class CameraConfig(Section):
     """The camera whose picture is registered."""
 
     id: Id = setting("cam1", "Camera id", "Names the camera in topics: `cam/<id>/…`.")
+    frozen_after_s: float | None = setting(
+        2.0,
+        "Frozen after",
+        "A camera that repeats one picture for so long is not live: its frames are lost, and it is "
+        "connected to again. null: never (a source without noise, such as a computer's output).",
+        unit="s",
+        gt=0,
+        le=600,
+    )
     link: LinkConfig | None = setting(
         None,
         "Link",

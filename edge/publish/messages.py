@@ -259,6 +259,10 @@ class EventKind(str, Enum):
     """The camera does not stand where it was calibrated."""
     CALIBRATION_CHANGED = "calibration_changed"
     """Another camera position or lens is in force."""
+    SOURCE_LOST = "source_lost"
+    """The camera gives no live picture; `detail.cause` says why."""
+    SOURCE_BACK = "source_back"
+    """The camera gives a live picture again, after `detail.away_s`."""
 
 
 class Event(Message):
@@ -278,7 +282,9 @@ class Event(Message):
     )
     kind: EventKind
     camera: Id
-    time_ns: Nanoseconds = Field(description="Capture time of the frame at which it began.")
+    time_ns: Nanoseconds = Field(
+        description="Capture time of the frame at which it began; of the last one for source_lost."
+    )
     frame_id: int = Field(ge=0, description="That frame's number in its source.")
     pts_s: float | None = Field(
         None, description="That frame's time in the source.", json_schema_extra={"x-unit": "s"}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.capture import Backoff, FreezeDetector, Link, LinkState
+from edge.capture import Backoff, FreezeDetector, Link, LinkState, Outage
 from tests.capture.media import numbered
 
 
@@ -26,6 +26,24 @@ def test_a_connection_that_breaks_is_tried_again_later_and_later() -> None:
     assert link.retry_in_s(1.0) == 0.0
     assert link.failed(1.5, "refused") == 3.0
     assert (link.failures, link.last_error) == (2, "refused")
+
+
+def test_a_camera_that_refuses_the_user_is_left_alone_for_longer() -> None:
+    link = Link(Backoff(1.0, 1.0, 1.0, denied_s=20.0))
+    assert link.failed(0.0, "wrong password", "denied") == 20.0
+    assert link.failed(30.0, "refused") == 1.0
+    assert link.causes == {"denied": 1, "unreachable": 1}
+
+
+def test_an_outage_lasts_until_a_frame_comes() -> None:
+    link = Link(stall_s=1.5)
+    assert link.outage(9.0) is None, "nothing was tried yet"
+    link.failed(10.0, "refused")
+    link.connecting(11.0)
+    assert link.outage(12.0) == Outage("unreachable", "refused")
+    link.frame(13.0)
+    assert link.outage(14.0) is None
+    assert link.outage(14.6) == Outage("silent", "no picture for 1.5 s")
 
 
 def test_a_frame_clears_the_error_but_only_time_clears_the_pauses() -> None:
@@ -68,7 +86,7 @@ def test_equal_pictures_for_long_are_a_frozen_camera() -> None:
         True,
     ]
     moved = still.copy()
-    moved[::16, ::16] += np.uint8(1)
+    moved[::16, ::16] -= np.uint8(40)
     assert not detector.frozen(moved, 4.0)
     assert not detector.frozen(moved, 6.9)
     assert detector.frozen(moved, 7.0)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
-from edge.capture import open_source
-from edge.capture.v4l2 import exposure_time
+from edge.capture import Backoff, LiveReader, open_source
+from edge.capture.v4l2 import V4l2Source, exposure_time
 from edge.errors import SourceError
 
 _NOW = 5_000_000_000_000
@@ -33,6 +36,61 @@ def test_the_drivers_time_is_used_if_it_is_of_this_clock(
 def test_a_device_that_is_no_camera(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="/dev/zero: not a camera that gives pictures"):
         open_source("/dev/zero")
+
+
+class Driver:
+    """Stands where the ioctls are: gives pictures, then what a driver gives without its camera."""
+
+    def __init__(self, device: str, timeout_ms: int) -> None:
+        self.open, self.pictures, self.timeout_ms = True, 2, timeout_ms
+
+    def isOpened(self) -> bool:
+        return self.open
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        self.pictures -= 1
+        return (True, np.zeros((48, 64, 3), np.uint8)) if self.pictures >= 0 else (False, None)
+
+    def get(self, key: int) -> float:
+        return {cv2.CAP_PROP_FRAME_WIDTH: 64.0, cv2.CAP_PROP_FRAME_HEIGHT: 48.0}.get(key, 0.0)
+
+    def set(self, key: int, value: float) -> bool:
+        return True
+
+    def release(self) -> None:
+        self.open = False
+
+
+@pytest.mark.parametrize(("unplugged", "cause"), [(True, "unplugged"), (False, "silent")])
+def test_a_camera_that_gives_no_more_pictures(tmp_path: Path, unplugged: bool, cause: str) -> None:
+    node = tmp_path / "video0"
+    node.write_bytes(b"")
+    source = V4l2Source(str(node), driver=Driver)
+    assert [source.read() is not None for _ in range(2)] == [True, True]
+    if unplugged:
+        node.unlink()
+    with pytest.raises(SourceError) as caught:
+        source.read()
+    assert caught.value.cause == cause
+    source.close()
+    assert source.read() is None
+
+
+def test_a_camera_that_is_plugged_in_again_is_opened_again(tmp_path: Path) -> None:
+    node = tmp_path / "video0"
+    node.write_bytes(b"")
+    open_ = partial(V4l2Source, str(node), driver=Driver)
+    with LiveReader(open_, first=open_(), backoff=Backoff(0.01, 1.0, 0.01)) as reader:
+        while (frame := reader.get(5)) is None or frame.index < 1:
+            node.unlink(missing_ok=True)
+        while reader.causes.get("unplugged", 0) < 3:
+            reader.get(0.01)
+        assert reader.outage is not None
+        assert reader.outage.cause == "unplugged"
+        node.write_bytes(b"")
+        again = reader.get(30)
+    assert again is not None
+    assert again.index >= 2
 
 
 def test_a_pipe_is_no_camera(tmp_path: Path) -> None:
