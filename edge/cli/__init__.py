@@ -7,6 +7,7 @@ command is asked for, so that `touchline --help` answers at once.
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 import traceback
@@ -99,7 +100,7 @@ def _fail(error: Exception, code: int, *, debug: bool, line: str | None = None) 
     if debug:
         traceback.print_exception(error)
     text = " ".join((line or str(error)).split()) or type(error).__name__
-    print(f"touchline: {text}", file=sys.stderr)
+    logs.say(text, logging.ERROR)
     return code
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +15,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from edge.cli import logs
+
 
 def print_json(item: Any, *, indent: int | None = None) -> None:
     """Print one object, on one line if not indented, and at once for whoever reads along."""
@@ -25,7 +26,7 @@ def print_json(item: Any, *, indent: int | None = None) -> None:
 
 def note(line: str) -> None:
     """Tell a person one line on stderr."""
-    print(f"touchline: {' '.join(line.split())}", file=sys.stderr, flush=True)
+    logs.say(line)
 
 
 def stdout() -> Console:

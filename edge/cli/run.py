@@ -12,7 +12,7 @@ from edge.box.outputs import OutputPaths
 from edge.box.stopping import stop_on_signals
 from edge.box.summary import Summary
 from edge.cli.arguments import add_engine_options, add_field_options, config_of, positive_int
-from edge.cli.logs import show_warnings
+from edge.cli.logs import configure, show_warnings
 from edge.cli.output import note, print_json, progress, stdout
 from edge.cli.parser import Subparsers
 from edge.cli.summary import print_summary
@@ -66,6 +66,7 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Process the source to its end or to a signal; 1 when an output could not be written."""
     config = config_of(options)
+    configure(config)
     wishes = Options(
         source=options.source,
         realtime=options.realtime,

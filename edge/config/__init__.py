@@ -29,7 +29,7 @@ from edge.config.models import (
     SpoolConfig,
 )
 from edge.config.parse import parse_broker
-from edge.config.secrets import credentials, redacted
+from edge.config.secrets import credentials, passwords, redacted
 from edge.config.sources import (
     FileSource,
     FolderSource,
@@ -70,6 +70,7 @@ __all__ = [
     "load_config",
     "parse_broker",
     "parse_config",
+    "passwords",
     "redacted",
     "validate_text",
     "with_changes",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -50,6 +50,21 @@ def credentials(
     elif password is None and url.password is not None:
         password = unquote(url.password)
     return user, password
+
+
+def passwords(section: BaseModel) -> Iterator[str]:
+    """Yield every password that a section or those in it name; what cannot be read is none."""
+    if hasattr(section, "password_file") and hasattr(section, "password_env"):
+        try:
+            password = credentials(section)[1]
+        except (ConfigError, ValueError):
+            password = None
+        if password:
+            yield password
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from passwords(value)
 
 
 def redacted(config: Config) -> dict[str, Any]:
