@@ -112,8 +112,7 @@ class Monitor:
             self._notifier.alive()
 
     def close(self) -> None:
-        """Say that the run ends, publish the last figures, and free the port."""
-        self._notifier.stopping()
+        """Publish the last figures, and free the port; the box may go on with another run."""
         self._stop.set()
         self._thread.join()
         self._tick()

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from edge.health.notify import Notifier
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -16,16 +18,20 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def stop_on_signals() -> Iterator[threading.Event]:
     """Give an event that the first SIGINT or SIGTERM sets; the second raises KeyboardInterrupt.
 
+    systemd hears with the first that the box is on its way down.
+
     Only the main thread may take signals; elsewhere the event is left for the caller to set.
     """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
+    notifier = Notifier.from_environment()
 
     def handle(_signum: int, _frame: FrameType | None) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
+        notifier.stopping()
         stop.set()
 
     before: dict[signal.Signals, Any] = {s: signal.signal(s, handle) for s in _SIGNALS}
@@ -34,6 +40,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        notifier.close()
 
 
 @contextmanager

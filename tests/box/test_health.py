@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +21,7 @@ from edge.box.health import Monitor, Watched
 from edge.box.pipeline import Tally, run_loop
 from edge.box.publication import Publication
 from edge.box.readers import LiveFrames
+from edge.box.stopping import stop_on_signals
 from edge.capture import Backoff, LiveReader, Source
 from edge.config import Config, with_changes
 from edge.errors import SourceError
@@ -160,7 +163,16 @@ def test_pages_say_live_and_ready_and_not_ready_without_a_broker(
     heard += manager.heard()
     assert heard[0] == "READY=1"
     assert "WATCHDOG=1" in heard
-    assert heard[heard.index("STOPPING=1") :].count("WATCHDOG=1") == 0
+    assert "STOPPING=1" not in heard, "a run that ends may be followed by another"
+
+
+def test_a_signal_is_passed_on_as_stopping_at_once(manager: Manager, monkeypatch):
+    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
+    with stop_on_signals() as stop:
+        assert manager.heard() == []
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait_for(stop.is_set)
+        assert manager.heard() == ["STOPPING=1"]
 
 
 def test_a_port_that_is_taken_or_a_film_leaves_the_run_without_pages(
