@@ -27,9 +27,13 @@ class State(str, Enum):
     REFINED = "refined"
     """Verification failed, the dense features mended it, and it then passed."""
     TRACKED = "tracked"
-    """Carried by the motion between frames and confirmed on the picture."""
+    """Carried over from the frame before, or from the camera's telemetry, and confirmed on the
+    picture."""
     HELD = "held"
-    """The last good answer of an unmoved camera, shown again because nothing contradicts it."""
+    """The word of the camera's telemetry alone, for a picture that shows too little to check it.
+
+    Given only where the configuration allows it (`camera.link.hold_s`).
+    """
     LOST = "lost"
     """No homography, for the reason given."""
 
@@ -120,6 +124,33 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraPrior:
+    """What is known of a frame's camera before its picture is looked at, with standard errors.
+
+    Square pixels, the principal point in the middle. Angles as `firmware_bridge.model` counts
+    them: pan 0 looks along +y and grows to the right, tilt grows upwards, roll clockwise as seen
+    from behind.
+    """
+
+    position_m: tuple[float, float, float]
+    pan_deg: float
+    tilt_deg: float
+    roll_deg: float
+    focal_widths: float
+    """Focal length over the picture's width."""
+    sigma_m: float
+    """Of each coordinate of the position."""
+    sigma_deg: tuple[float, float, float]
+    """Of pan, tilt and roll."""
+    sigma_focal: float
+    """Of the focal length, relative."""
+    time_s: float
+    """When the picture was taken, seconds on any clock that runs steadily."""
+    hold_s: float = 0.0
+    """How long it may be the answer by itself after a picture last confirmed it; 0: never."""
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """The answer for one frame: a homography that may be trusted, or a reason why there is none."""
 
@@ -136,4 +167,9 @@ class Registration:
     """Milliseconds spent in each stage.
 
     `preprocess`, `infer`, `keypoints`, `verify`, `dense`, `refine`.
+    """
+    guided: bool = False
+    """Whether a prior (the camera's telemetry) had a part in the homography.
+
+    It then proves nothing about the prior.
     """

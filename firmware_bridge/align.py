@@ -6,6 +6,7 @@ picture comes through later than the telemetry):
     pan_vision(t)  = pan_gain * pan_telemetry(t - lag) + pan_offset        and so for tilt
     log(focal(t) / width) = lens(zoom_telemetry(t - lag))
 
+with the pictures' angles about the axes of the mount, which may lean (`firmware_bridge.mount`).
 The lag is searched on a grid, then solved with everything else by robust Gauss-Newton, whose normal
 equations also give the standard errors. Errors of neighbouring frames go together, which the errors
 allow for.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from firmware_bridge.lens import LensTable, fit_lens
 from firmware_bridge.model import Telemetry
+from firmware_bridge.mount import Lean, fit_lean, levelled
 
 _Array = NDArray[np.float64]
 
@@ -35,6 +37,11 @@ _SNAP = 0.02
 _MIN_GAP_S, _GAP_PERIODS = 0.1, 4.0
 """A hole in the telemetry longer than both is not bridged: the head may have turned in it."""
 LAG_KNOWN_S = 0.03
+ROLL_NOISE_DEG = 0.15
+"""Least error believed of a picture's roll: few lines tell it, and a registration may pull it
+towards level."""
+_LEAN_SIGMAS, _LEAN_DEG = 3.0, 0.05
+"""A lean that is less than either is taken for none."""
 
 
 class AlignVerdict(str, Enum):
@@ -58,6 +65,7 @@ class VisionSample:
     tilt_deg: float
     focal_widths: float
     """Focal length over picture width."""
+    roll_deg: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,12 @@ class Alignment:
     lens: LensTable | None = None
     lag_s: float = 0.0
     lag_sigma_s: float = math.inf
+    lean: Lean = field(default_factory=Lean)
+    """How the mount leans; none where it is not seen to."""
+    roll_deg: float = 0.0
+    """Roll of the camera on its head: what the lean does not account for."""
+    roll_residual_deg: float = 0.0
+    """Typical size of a single frame's deviation from it."""
 
 
 def align(
@@ -141,11 +155,22 @@ class _Data:
             "tilt": np.array([v.tilt_deg for v in vision]),
             "zoom": np.log([v.focal_widths for v in vision]),
         }
+        self.vision_deg = np.column_stack(
+            [self.vision["pan"], self.vision["tilt"], [v.roll_deg for v in vision]]
+        )
+        self.roll_deg = self.roll_residual_deg = 0.0
         self.scale = {name: _noise(series) for name, series in self.vision.items()}
 
-    def moved(self, name: str) -> float:
-        """Range of a telemetry series without its extremes."""
-        low, high = np.percentile(self.report[name], [2, 98])
+    def level(self, lean: Lean) -> None:
+        """Take the pictures' angles about the axes of a mount that leans so."""
+        angles = levelled(self.vision_deg, lean.x_deg, lean.y_deg)
+        self.vision["pan"], self.vision["tilt"] = angles[:, 0], angles[:, 1]
+        self.roll_deg = float(np.median(angles[:, 2]))
+        self.roll_residual_deg = 1.4826 * float(np.median(np.abs(angles[:, 2] - self.roll_deg)))
+
+    def moved(self, name: str, lag: float) -> float:
+        """Range of a telemetry series over the pictures, without its extremes."""
+        low, high = np.nanpercentile(self.at(name, lag), [2, 98])
         return float(high - low)
 
     def at(self, name: str, lag: float) -> _Array:
@@ -182,7 +207,9 @@ def _refine(data: _Data, lag: float) -> Alignment:
     pairs = int(seen.sum())
     if pairs < MIN_PAIRS:
         return Alignment(AlignVerdict.NEEDS_DATA, pairs)
-    moving = [name for name in ("pan", "tilt") if data.moved(name) >= _MIN_MOTION_DEG]
+    lean = _lean(data, lag)
+    data.level(lean)
+    moving = [name for name in ("pan", "tilt") if data.moved(name, lag) >= _MIN_MOTION_DEG]
     lags = [_solve_lag(data, name, lag) for name in moving]
     if lags:
         weights = np.array([1 / s**2 for _, s in lags])
@@ -199,7 +226,40 @@ def _refine(data: _Data, lag: float) -> Alignment:
         verdict = AlignVerdict.NEEDS_MOTION
     elif max(pan.residual_deg, tilt.residual_deg) > 1.0 or not 0.3 < abs(pan.gain) < 3:
         verdict = AlignVerdict.POOR
-    return Alignment(verdict, pairs, _wrapped(pan), tilt, lens, lag, sigma)
+    return Alignment(
+        verdict,
+        pairs,
+        _wrapped(pan),
+        tilt,
+        lens,
+        lag,
+        sigma,
+        lean,
+        data.roll_deg,
+        data.roll_residual_deg,
+    )
+
+
+def _lean(data: _Data, lag: float) -> Lean:
+    """How the mount leans, from what the axes' own fits leave; none where that is not clear."""
+    known = {name: data.at(name, lag) for name in ("pan", "tilt")}
+    ok = np.isfinite(known["pan"]) & np.isfinite(known["tilt"])
+    one = np.ones(int(ok.sum()))
+    said, bases = [], []
+    for name, x in known.items():
+        fit = _axis(data, name, lag)
+        snapped = abs(fit.gain) == 1.0
+        said.append(fit.gain * x[ok])
+        bases.append(one[:, None] if snapped else np.column_stack([one, x[ok]]))
+    scale = np.array([data.scale["pan"], data.scale["tilt"], ROLL_NOISE_DEG])
+    lean = fit_lean(
+        data.vision_deg[ok],
+        (bases[0], bases[1], one[:, None]),
+        np.column_stack([*said, np.zeros_like(one)]),
+        scale,
+    )
+    size = math.hypot(lean.x_deg, lean.y_deg)
+    return lean if size > max(_LEAN_SIGMAS * lean.sigma_deg, _LEAN_DEG) else Lean()
 
 
 def _solve_lag(data: _Data, name: str, lag: float) -> tuple[float, float]:
@@ -227,7 +287,7 @@ def _axis(data: _Data, name: str, lag: float) -> AxisFit:
     x, y = data.at(name, lag), data.vision[name]
     ok = np.isfinite(x)
     x, y = x[ok], y[ok]
-    known = data.moved(name) >= _MIN_MOTION_DEG
+    known = data.moved(name, lag) >= _MIN_MOTION_DEG
     gain, offset, weight = _robust_line(x, y) if known else (1.0, 0.0, np.ones_like(x))
     if not known or abs(abs(gain) - 1) < _SNAP:
         gain = math.copysign(1.0, gain)

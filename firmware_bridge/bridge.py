@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edge.types import Registration, State
 from firmware_bridge.align import (
     LAG_KNOWN_S,
+    ROLL_NOISE_DEG,
     Alignment,
     AlignVerdict,
     VisionSample,
@@ -47,6 +48,8 @@ _FREE_EVERY = 5
 To notice a moved camera.
 """
 _EVENTS = 64
+_DUMB = frozenset({AlignVerdict.NEEDS_DATA, AlignVerdict.NEEDS_MOTION})
+"""What a camera that stands still gives: no reason to forget what its motion told before."""
 _Angles: TypeAlias = "tuple[float, float, float | None]"
 
 
@@ -81,7 +84,6 @@ class Bridge:
         self._alignment = Alignment(AlignVerdict.NEEDS_DATA, 0)
         self._frames = 0
         self._epoch = 0
-        self._roll_deg = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._aligner = threading.Thread(target=self._align_loop, name="camera-align", daemon=True)
@@ -160,16 +162,16 @@ class Bridge:
         predicted = self._predict(fit, capture_ns)
         if (
             predicted is None
-            or predicted[2] is None
+            or predicted[3] is None
             or fit.pan is None
             or fit.tilt is None
             or fit.lens is None
         ):
             return None
-        pan, tilt, focal = predicted
+        pan, tilt, roll, focal = predicted
         assert focal is not None
         x, y, z = (float(v) for v in position)
-        pose = CameraPose(x, y, z, pan, tilt, self._roll_deg, focal * width, width, height)
+        pose = CameraPose(x, y, z, pan, tilt, roll, focal * width, width, height)
         place = self._steady.sigma_m / math.sqrt(3)
         sigma = PoseSigma(
             place,
@@ -177,7 +179,7 @@ class Bridge:
             place,
             math.hypot(fit.pan.sigma_deg, fit.pan.residual_deg),
             math.hypot(fit.tilt.sigma_deg, fit.tilt.residual_deg),
-            1.0,
+            max(fit.roll_residual_deg, ROLL_NOISE_DEG),
             focal * width * math.hypot(fit.lens.sigma_relative, fit.lens.residual_relative),
         )
         return PoseEstimate(
@@ -188,11 +190,12 @@ class Bridge:
         self, registration: Registration, width: int, height: int, capture_ns: int
     ) -> PoseEstimate | None:
         homography = registration.field_from_image
-        if homography is None:
+        if homography is None or registration.state is State.HELD:
             return None
         self._frames += 1
         quality, position = registration.quality, self._steady.position_m
-        trusted = registration.state in _SOLVED
+        # telemetry must not be confirmed by what came from it
+        trusted = registration.state in _SOLVED and not registration.guided
 
         def solve(at: NDArray[np.float64] | None) -> PoseEstimate:
             return estimate_pose(
@@ -216,7 +219,6 @@ class Bridge:
                 estimate, sigma=replace(estimate.sigma, x_m=place, y_m=place, z_m=place)
             )
         if trusted and estimate.pose is not None:
-            self._roll_deg += 0.05 * (estimate.pose.roll_deg - self._roll_deg)
             self._learn_alignment(estimate.pose, capture_ns)
         return estimate
 
@@ -240,7 +242,11 @@ class Bridge:
         if self._link is None:
             return
         sample = VisionSample(
-            capture_ns, pose.pan_deg, pose.tilt_deg, pose.focal_px / pose.width_px
+            capture_ns,
+            pose.pan_deg,
+            pose.tilt_deg,
+            pose.focal_px / pose.width_px,
+            pose.roll_deg,
         )
         with self._lock:
             self._vision.append(sample)
@@ -250,7 +256,7 @@ class Bridge:
         predicted = self._predict(fit, capture_ns)
         if predicted is None:
             return
-        pan, tilt, focal = predicted
+        pan, tilt, _, focal = predicted
         finding = self._monitor.add(
             Difference(
                 wrap_deg(pose.pan_deg - pan),
@@ -282,8 +288,10 @@ class Bridge:
             self._alignment = Alignment(AlignVerdict.NEEDS_DATA, 0)
         self._monitor.reset()
 
-    def _predict(self, fit: Alignment, capture_ns: int) -> _Angles | None:
-        """Pan, tilt and focal length over width that aligned telemetry gives for a picture."""
+    def _predict(
+        self, fit: Alignment, capture_ns: int
+    ) -> tuple[float, float, float, float | None] | None:
+        """Pan, tilt, roll and focal length over width of a picture, after aligned telemetry."""
         if self._link is None or fit.pan is None or fit.tilt is None:
             return None
         at_ns = capture_ns - round(fit.lag_s * 1e9)
@@ -295,7 +303,8 @@ class Bridge:
             return None
         pan_deg, tilt_deg, zoom = report
         focal = None if fit.lens is None or zoom is None else fit.lens.focal(zoom)
-        return wrap_deg(fit.pan.apply(pan_deg)), fit.tilt.apply(tilt_deg), focal
+        pan, tilt, roll = fit.lean.apply(fit.pan.apply(pan_deg), fit.tilt.apply(tilt_deg))
+        return pan, tilt, roll + fit.roll_deg, focal
 
     def _align_loop(self) -> None:
         while not self._stop.wait(_ALIGN_EVERY_S):
@@ -312,9 +321,17 @@ class Bridge:
             vision, epoch = list(self._vision), self._epoch
         fit = align(self._link.history(), vision)
         with self._lock:
-            if epoch != self._epoch:
-                return self._alignment
-            before, self._alignment = self._alignment, fit
+            before = self._alignment
+            if epoch != self._epoch or (before.verdict is AlignVerdict.OK and fit.verdict in _DUMB):
+                return before
+            self._alignment = fit
+        if before.verdict is AlignVerdict.OK and fit.verdict is not AlignVerdict.OK:
+            self._raise_event(
+                "alignment_lost",
+                vision[-1].capture_ns,
+                "telemetry and pictures no longer go together; telemetry is not used",
+                {"pan_residual_deg": fit.pan.residual_deg} if fit.pan is not None else {},
+            )
         if fit.verdict is AlignVerdict.OK and before.verdict is not AlignVerdict.OK:
             assert fit.pan is not None
             assert fit.tilt is not None

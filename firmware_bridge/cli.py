@@ -148,6 +148,14 @@ def _add_mount(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--loss", type=float, default=0.0, metavar="SHARE", help="share of lost packets"
     )
+    parser.add_argument(
+        "--lean",
+        type=float,
+        nargs=2,
+        default=(0.0, 0.0),
+        metavar=("X", "Y"),
+        help="degrees by which the mount is out of level, about the field's x and y axes",
+    )
     parser.add_argument("--seed", type=int, default=0)
 
 
@@ -388,6 +396,7 @@ def _settings(options: argparse.Namespace) -> SimSettings:
         noise_deg=options.noise,
         loss=options.loss,
         seed=options.seed,
+        lean_deg=tuple(options.lean),
         focal_widths=(1.5, 5.0),
     )
 

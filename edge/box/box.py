@@ -125,6 +125,7 @@ def run_box(
                 max_frames=options.max_frames,
                 on_frame=monitor.watching(observer.frame),
                 on_wait=monitor.waiting,
+                prior_of=camera.prior,
             )
         seconds = time.monotonic() - begun_s
     return _summary(config, network, info, tally, reader, publication, sinks, why, seconds)

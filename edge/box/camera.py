@@ -16,7 +16,7 @@ from edge.config.links import LinkConfig
 from edge.errors import TouchlineError, UsageError
 from edge.publish import EventDraft, EventKind
 from edge.publish.compose import Stamp
-from edge.types import Frame, Registration
+from edge.types import CameraPrior, Frame, Registration
 from firmware_bridge import Bridge, BridgeConfig, BridgeEvent, PoseEstimate
 
 log = logging.getLogger(__name__)
@@ -42,9 +42,34 @@ class Seen:
 class Camera:
     """Turns each answer into a pose, sends it as tracking data, and says what happened."""
 
-    def __init__(self, bridge: Bridge, *, half_turn: bool = False) -> None:
+    def __init__(self, bridge: Bridge, *, half_turn: bool = False, hold_s: float = 0.0) -> None:
         self._bridge = bridge
         self._half_turn = half_turn
+        self._hold_s = hold_s
+
+    def prior(self, frame: Frame) -> CameraPrior | None:
+        """Return what aligned telemetry says of a frame, in the coordinates of the registrar.
+
+        None without a link, before the alignment is known, and where its telemetry is missing.
+        """
+        height, width = frame.image.shape[:2]
+        estimate = self._bridge.prior(frame.capture_ns, width, height)
+        if estimate is None or estimate.pose is None or estimate.sigma is None:
+            return None
+        pose, sigma = estimate.pose, estimate.sigma
+        turn = -1 if self._half_turn else 1
+        return CameraPrior(
+            position_m=(turn * pose.x_m, turn * pose.y_m, pose.z_m),
+            pan_deg=pose.pan_deg + (180.0 if self._half_turn else 0.0),
+            tilt_deg=pose.tilt_deg,
+            roll_deg=pose.roll_deg,
+            focal_widths=pose.focal_px / width,
+            sigma_m=max(sigma.x_m, sigma.y_m, sigma.z_m),
+            sigma_deg=(sigma.pan_deg, sigma.tilt_deg, sigma.roll_deg),
+            sigma_focal=sigma.focal_px / pose.focal_px,
+            time_s=frame.capture_ns / 1e9,
+            hold_s=self._hold_s,
+        )
 
     def observe(self, frame: Frame, registration: Registration) -> Seen:
         """Take one frame's answer; about a millisecond, and never waits."""
@@ -76,7 +101,8 @@ def open_camera(config: Config, source: SourceInfo) -> Camera:
     link = config.camera.link
     if link is not None:
         try:
-            return Camera(_started(_settings(link, source)), half_turn=half_turn)
+            bridge = _started(_settings(link, source))
+            return Camera(bridge, half_turn=half_turn, hold_s=link.hold_s)
         except (TouchlineError, OSError) as error:
             log.warning("camera.link is not used in this run: %s", error)
     return Camera(_started(BridgeConfig()), half_turn=half_turn)

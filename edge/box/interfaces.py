@@ -9,14 +9,19 @@ from typing import Protocol
 
 from edge.capture import Outage
 from edge.capture.slot import Counts
-from edge.types import Frame, Image, Registration
+from edge.types import CameraPrior, Frame, Image, Registration
 
 
 class Registrar(Protocol):
     """Answers where the field is in a picture."""
 
-    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
-        """Register one (height, width, 3) uint8 BGR picture; at worst it is `lost`."""
+    def register(
+        self, image_bgr: Image, *, pts_s: float | None = None, prior: CameraPrior | None = None
+    ) -> Registration:
+        """Register one (height, width, 3) uint8 BGR picture; at worst it is `lost`.
+
+        `prior` is given only where there is one.
+        """
 
     def reset(self) -> None:
         """Forget the frames before: what comes next is another shot."""

@@ -12,7 +12,7 @@ from edge.box.interfaces import FrameReader, Outlet, Registrar
 from edge.box.ledger import FrameLedger
 from edge.box.sink_thread import SinkThread
 from edge.box.timing import StageTimes
-from edge.types import Frame, Reason, Registration, State
+from edge.types import CameraPrior, Frame, Reason, Registration, State
 
 _FROZEN = Registration(State.LOST, Reason.FROZEN)
 
@@ -21,6 +21,8 @@ _POLL_S = 0.2
 
 OnFrame = Callable[[Frame, Registration], None]
 OnWait = Callable[[], None]
+PriorOf = Callable[[Frame], "CameraPrior | None"]
+"""What the camera's telemetry says of a frame before it is registered; returns at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ def run_loop(
     max_frames: int | None = None,
     on_frame: OnFrame | None = None,
     on_wait: OnWait | None = None,
+    prior_of: PriorOf | None = None,
 ) -> str:
     """Process frames until the source ends; returns why it stopped: `end`, `signal`, `max_frames`.
 
@@ -59,7 +62,8 @@ def run_loop(
             if on_wait is not None:
                 on_wait()
             continue
-        registration = _register(frame, registrar, tally)
+        prior = None if prior_of is None else prior_of(frame)
+        registration = _register(frame, registrar, tally, prior)
         if outlet is not None:
             outlet.publish(frame, registration)
         if sinks is not None:
@@ -69,9 +73,14 @@ def run_loop(
     return "signal"
 
 
-def _register(frame: Frame, registrar: Registrar, tally: Tally) -> Registration:
+def _register(
+    frame: Frame, registrar: Registrar, tally: Tally, prior: CameraPrior | None
+) -> Registration:
     queue_ms = _ms_since(frame.monotonic_ns)
-    answer = _FROZEN if frame.frozen else registrar.register(frame.image, pts_s=frame.pts_s)
+    known = {} if prior is None else {"prior": prior}
+    answer = (
+        _FROZEN if frame.frozen else registrar.register(frame.image, pts_s=frame.pts_s, **known)
+    )
     stages = {"queue": queue_ms, **answer.latency_ms, "total": _ms_since(frame.monotonic_ns)}
     tally.times.add_all(stages)
     tally.ledger.add(answer)

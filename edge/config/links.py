@@ -107,6 +107,15 @@ class LinkConfig(Section):
     stale_s: float = setting(
         1.0, "Stale", "Telemetry older than this counts as none.", unit="s", ge=0.05, le=60
     )
+    hold_s: float = setting(
+        0.0,
+        "Hold",
+        "How long aligned telemetry alone may give the homography, as state `held`, for pictures "
+        "that show too little to check it, after a picture last confirmed it; 0: never.",
+        unit="s",
+        ge=0,
+        le=30,
+    )
     tracking: TrackingConfig = setting(
         TrackingConfig(), "Tracking", "Where the camera's pose is sent."
     )
@@ -124,6 +133,8 @@ class LinkConfig(Section):
     def bridge_keys(self) -> dict[str, Any]:
         """Return the keys that `firmware_bridge.BridgeConfig` knows, those that are null left out.
 
-        A password in a file or a variable is not among them: `credentials` finds it.
+        A password in a file or a variable is not among them: `credentials` finds it; nor is what
+        the box itself makes of telemetry.
         """
-        return self.model_dump(exclude_none=True, exclude={"password_file", "password_env"})
+        ours = {"password_file", "password_env", "hold_s"}
+        return self.model_dump(exclude_none=True, exclude=ours)

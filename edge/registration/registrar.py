@@ -6,7 +6,7 @@ prepare -> network -> keypoints -> homography -> verify -> (dense -> refine -> v
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import cv2
@@ -18,11 +18,12 @@ from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
+from edge.registration.guidance import Guide, is_blank
 from edge.registration.homography import Matrix, direct, estimate, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
-from edge.types import Float, Image, Quality, Reason, Registration, State
+from edge.types import CameraPrior, Float, Image, Quality, Reason, Registration, State
 
 RefineMode = Literal["auto", "never", "always"]
 INLIER = 0.0125
@@ -63,6 +64,8 @@ class _Decision:
     answer: Candidate | None
     """The accepted candidate, or the best refused one when `state` is LOST."""
     dense_ran: bool
+    guided: bool = False
+    """Whether the prior had a part in it."""
 
 
 class Registrar:
@@ -105,9 +108,11 @@ class Registrar:
         self.verifies = verify == "auto"
         calibrated = model if "score.bias" in model else FALLBACK
         self.workbench = Workbench(field, self.size, calibrated, steady=steady)
+        self.guide = Guide(self.workbench)
         self._input = self._graphs.encoder.buffer("image")
         self._thumb: NDArray[np.float32] | None = None
         self._last: Matrix | None = None
+        self._last_guided = False
 
     @property
     def engine_name(self) -> str:
@@ -128,34 +133,50 @@ class Registrar:
         """Forget the frames before: the next picture stands alone."""
         self._thumb = self._last = None
         self.workbench.memory.forget()
+        self.guide.record.doubt()
 
     def close(self) -> None:
         """Free the engines."""
         self._graphs.close()
 
-    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:  # noqa: ARG002 - trackers will use it
+    def register(
+        self,
+        image_bgr: Image,
+        *,
+        pts_s: float | None = None,  # noqa: ARG002 - trackers will use it
+        prior: CameraPrior | None = None,
+    ) -> Registration:
         """Register a (height, width, 3) uint8 BGR picture.
 
+        `prior` is what the camera's telemetry says of it (see `edge.registration.guidance`).
         Never raises for what the picture shows: a refusal is a registration without a homography.
         """
         watch = Stopwatch()
         if not _usable(image_bgr):
             return _lost(Reason.BAD_FRAME, watch)
         picture = self.prepare(image_bgr)
-        cut = self._is_cut()
+        blank = prior is not None and is_blank(self._input[0])
+        cut = not blank and self._is_cut()
+        if cut or prior is None:
+            self.guide.record.doubt()
         watch.lap("preprocess")
         seen = self.observe(picture, watch)
         if isinstance(seen, Reason):
             self._last = None
-            return _lost(seen, watch, cut=cut)
-        decision = self._decide(seen, watch)
+            lost = _lost(seen, watch, cut=cut)
+            return self._stood_in(lost, picture, prior, watch, blank=blank)
+        decision = self._decide(seen, watch, prior)
         answer = decision.answer
         if decision.state is State.LOST or answer is None:
             self._last = None
-            return _refused(decision, watch, cut=cut)
-        self._last = answer.image_from_field
-        if answer.verdict.score >= self.thresholds.verified:
+            refused = _refused(decision, watch, cut=cut)
+            return self._stood_in(refused, picture, prior, watch, blank=blank)
+        self._last, self._last_guided = answer.image_from_field, decision.guided
+        if answer.verdict.score >= self.thresholds.verified and not decision.guided:
             self.workbench.remember(answer)
+            if prior is not None:
+                shown = seen.check_from_net @ answer.image_from_field
+                self.guide.compare(shown, seen.check_size, prior)
         field_from_image = np.linalg.inv(answer.image_from_field) @ picture.net_from_source
         return Registration(
             state=decision.state,
@@ -163,7 +184,34 @@ class Registrar:
             quality=self._quality(answer, seen),
             dense_ran=decision.dense_ran,
             cut=cut,
+            guided=decision.guided,
             latency_ms=watch.ms,
+        )
+
+    def _stood_in(
+        self,
+        lost: Registration,
+        picture: Picture,
+        prior: CameraPrior | None,
+        watch: Stopwatch,
+        *,
+        blank: bool,
+    ) -> Registration:
+        """What a prior makes of a refused picture: mostly the refusal itself."""
+        answer = None
+        if prior is not None and self.verifies:
+            answer = self.guide.stand_in(picture, prior, lost.reason, blank=blank)
+            watch.lap("verify")
+        if answer is None or answer.quality.score < self.thresholds.accepted:
+            return lost
+        h = np.linalg.inv(answer.image_from_field) @ picture.check_from_source
+        return replace(
+            lost,
+            state=answer.state,
+            reason=Reason.NONE,
+            field_from_image=h / np.linalg.norm(h),
+            quality=answer.quality,
+            guided=True,
         )
 
     def prepare(self, image_bgr: Image) -> Picture:
@@ -205,13 +253,20 @@ class Registrar:
         ][0]
         return maps
 
-    def _decide(self, seen: Observation, watch: Stopwatch) -> _Decision:
+    def _decide(
+        self, seen: Observation, watch: Stopwatch, prior: CameraPrior | None = None
+    ) -> _Decision:
         """Verify, refine where needed or told, and choose."""
         t = self.thresholds
         best = self.workbench.first(seen)
-        state = State.VERIFIED
-        watch.lap("verify")
+        state, guided = State.VERIFIED, False
         sure = best is not None and best.verdict.score >= t.verified
+        if prior is not None and not sure and self.guide.trusts(prior):
+            third = self.guide.candidate(seen, prior)
+            if third is not None and (best is None or third.verdict.score > best.verdict.score):
+                best, state, guided = third, State.TRACKED, True
+                sure = third.verdict.score >= t.verified
+        watch.lap("verify")
         asks = self.refines == "always" or (self.refines == "auto" and not sure)
         if asks:
             distances = self.distances(seen)
@@ -221,13 +276,21 @@ class Registrar:
             watch.lap("refine")
             if second is not None and (best is None or second.verdict.score > best.verdict.score):
                 best, state = second, State.REFINED
-        if best is not None and (not self.verifies or best.verdict.score >= t.accepted):
-            return _Decision(state, best, asks)
+        if best is not None and self._accepted(best, seen, prior):
+            return _Decision(state, best, asks, guided)
         carried = self._carried(seen)
         watch.lap("verify")
         if carried is not None and carried.verdict.score >= t.accepted:
-            return _Decision(State.TRACKED, carried, asks)
+            return _Decision(State.TRACKED, carried, asks, self._last_guided)
         return _Decision(State.LOST, best, asks)
+
+    def _accepted(self, best: Candidate, seen: Observation, prior: CameraPrior | None) -> bool:
+        """Whether an answer may be given: sure, or likely enough and not against a proven prior."""
+        score = best.verdict.score
+        if not self.verifies or score >= self.thresholds.verified:
+            return True
+        against = prior is not None and self.guide.contradicts(best, seen, prior)
+        return score >= self.thresholds.accepted and not against
 
     def _carried(self, seen: Observation) -> Candidate | None:
         """The last frame's homography on this frame's lines, where the frame's own answer fails."""

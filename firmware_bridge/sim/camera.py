@@ -12,6 +12,7 @@ import threading
 from dataclasses import dataclass, field
 
 from firmware_bridge.model import CameraPose
+from firmware_bridge.mount import Lean
 
 _KEEP = 256
 
@@ -29,6 +30,8 @@ class SimSettings:
     tilt_sign: int = 1
     tilt_offset_deg: float = 0.0
     roll_deg: float = 0.0
+    lean_deg: tuple[float, float] = (0.0, 0.0)
+    """By how much the mount is out of level, about the field's x and y axes."""
     zoom_range: tuple[int, int] = (0, 0x4000)
     focal_widths: tuple[float, float] = (0.9, 9.0)
     """Focal length over picture width at the ends of the zoom; curved in between, as lenses are."""
@@ -108,11 +111,15 @@ class SimulatedCamera:
     def pose(self, t_s: float) -> CameraPose:
         """Return the camera's true pose at a time."""
         s, head = self.settings, self.state(t_s)
+        pan, tilt, roll = Lean(*s.lean_deg).apply(
+            s.pan_sign * head.pan_deg + s.pan_offset_deg,
+            s.tilt_sign * head.tilt_deg + s.tilt_offset_deg,
+        )
         return CameraPose(
             *s.position_m,
-            pan_deg=s.pan_sign * head.pan_deg + s.pan_offset_deg,
-            tilt_deg=s.tilt_sign * head.tilt_deg + s.tilt_offset_deg,
-            roll_deg=s.roll_deg,
+            pan_deg=pan,
+            tilt_deg=tilt,
+            roll_deg=s.roll_deg + roll,
             focal_px=s.focal(head.zoom) * s.width_px,
             width_px=s.width_px,
             height_px=s.height_px,

@@ -11,6 +11,7 @@ import pytest
 from firmware_bridge.align import Alignment, AlignVerdict, VisionSample, align
 from firmware_bridge.lens import fit_lens
 from firmware_bridge.model import Telemetry
+from firmware_bridge.mount import Lean, levelled
 
 START_NS = 1_700_000_000_000_000_000
 
@@ -34,6 +35,8 @@ class Rig:
     jitter_s: float = 0.003
     outliers: float = 0.01
     swing: float = 1.0
+    lean: tuple[float, float] = (0.0, 0.0)
+    vision_roll_deg: float = 0.1
     seed: int = 0
 
     def pan(self, t: float) -> float:
@@ -75,13 +78,14 @@ class Rig:
             wild = rng.normal(0, 5) if rng.random() < self.outliers else 0.0
             at = START_NS + round((t + self.lag_s) * 1e9)
             focal = self.focal(self.zoom(t)) * math.exp(rng.normal(0, self.vision_focal))
-            pan, tilt = self.pan(t) + wild, self.tilt(t)
+            pan, tilt, roll = Lean(*self.lean).apply(self.pan(t) + wild, self.tilt(t))
             out.append(
                 VisionSample(
                     at,
                     pan + rng.normal(0, self.vision_deg),
                     tilt + rng.normal(0, self.vision_deg),
                     focal,
+                    roll + rng.normal(0, self.vision_roll_deg),
                 )
             )
         return out
@@ -118,6 +122,46 @@ def test_known_rigs_are_recovered(rig: Rig) -> None:
     assert fit.lag_sigma_s < 0.01
     for zoom in np.linspace(2500, 13500, 12):
         assert fit.lens.focal(zoom) == pytest.approx(rig.focal(zoom), rel=0.005)
+
+
+LEANS = [
+    Rig(seed=1, lean=(1.0, 0.0)),
+    Rig(seed=2, lean=(0.0, -1.2)),
+    Rig(seed=3, lean=(-0.7, 0.8), pan_offset=-150.0),
+    Rig(seed=4, lean=(0.0, 1.0), pan_gain=1.0, tilt_gain=-1.0, lag_s=0.3),
+]
+
+
+@pytest.mark.parametrize("rig", LEANS, ids=lambda r: f"{r.lean}")
+def test_a_mount_that_leans_is_found_out(rig: Rig) -> None:
+    fit = rig.align()
+    assert fit.verdict is AlignVerdict.OK
+    assert fit.pan is not None
+    assert fit.tilt is not None
+    assert (fit.lean.x_deg, fit.lean.y_deg) == pytest.approx(rig.lean, abs=0.1)
+    assert fit.lag_s == pytest.approx(rig.lag_s, abs=0.010)
+    for t in np.linspace(0, 40, 23):
+        device = (
+            (rig.pan(t) - rig.pan_offset) / rig.pan_gain,
+            (rig.tilt(t) - rig.tilt_offset) / rig.tilt_gain,
+        )
+        found = fit.lean.apply(fit.pan.apply(device[0]), fit.tilt.apply(device[1]))
+        true = Lean(*rig.lean).apply(rig.pan(t), rig.tilt(t))
+        assert found == pytest.approx(true, abs=0.06)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_level_mount_is_not_called_leaning(seed: int) -> None:
+    assert Rig(seed=seed).align().lean == Lean()
+
+
+def test_levelling_undoes_a_lean_across_the_back() -> None:
+    lean = Lean(3.0, -2.0)
+    mount = np.array([[p, t, 0.0] for p in range(170, 195, 5) for t in (-30.0, -5.0, 20.0)])
+    field = np.array([lean.apply(pan, tilt) for pan, tilt, _ in mount])
+    back = levelled(field, lean.x_deg, lean.y_deg)
+    assert (back[:, 0] - mount[:, 0] + 180) % 360 - 180 == pytest.approx(0, abs=1e-9)
+    assert back[:, 1:] == pytest.approx(mount[:, 1:], abs=1e-9)
 
 
 def test_units_of_another_camera_show_as_a_gain() -> None:

@@ -129,6 +129,39 @@ def test_signs_offsets_lens_and_lag_are_found_and_serve_as_prior() -> None:
             assert (estimate.pose.x_m, estimate.pose.y_m) == pytest.approx((2.0, -62.0), abs=1.0)
 
 
+def test_a_leaning_mount_does_not_show_in_the_prior() -> None:
+    settings = replace(RIG, lean_deg=(0.8, -1.0))
+    with bridge_without_network() as (bridge, link):
+        venue = Venue(bridge, link, settings)
+        venue.run(40.0)
+        fit = bridge.align_now()
+        assert (fit.lean.x_deg, fit.lean.y_deg) == pytest.approx(settings.lean_deg, abs=0.15)
+        bridge.take_events()
+        for _ in range(10):
+            venue.run(0.5)
+            at = venue.t - 0.02
+            prior, true = bridge.prior(venue.ns(at), 1280, 720), venue.camera.pose(at - RIG.lag_s)
+            assert prior is not None
+            assert prior.pose is not None
+            assert prior.pose.pan_deg == pytest.approx(true.pan_deg, abs=0.25)
+            assert prior.pose.tilt_deg == pytest.approx(true.tilt_deg, abs=0.12)
+            assert prior.pose.roll_deg == pytest.approx(true.roll_deg, abs=0.15)
+        assert bridge.take_events() == []
+
+
+def test_an_alignment_outlives_a_camera_that_stands_still() -> None:
+    with bridge_without_network() as (bridge, link):
+        venue = Venue(bridge, link)
+        venue.run(30.0)
+        found = bridge.align_now()
+        assert found.verdict is AlignVerdict.OK
+        venue.camera.stop(venue.t)
+        venue.run(65.0)
+        assert bridge.align_now() is found
+        assert bridge.prior(venue.ns(venue.t - 0.02), 1280, 720) is not None
+        assert [event.kind for event in bridge.take_events()] == ["aligned"]
+
+
 def test_a_turned_mount_and_a_converter_raise_events() -> None:
     with bridge_without_network() as (bridge, link):
         venue = Venue(bridge, link)
