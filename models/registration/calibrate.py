@@ -87,7 +87,7 @@ def collect(registrar: Registrar, n: int, seed: int) -> Judged:
     rng = np.random.default_rng(seed)
     rows: list[list[float]] = []
     found: list[Errors] = []
-    for view in views(n, seed, negatives=NEGATIVES):
+    for view in views(n, seed, sport=registrar.field.sport, negatives=NEGATIVES):
         height, width = view.image.shape[:2]
         for c, seen in candidates(registrar, view, rng):
             rows.append([c.verdict.features[k] for k in FEATURES])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.errors import UsageError
 from edge.types import Image
 from models.registration.views import ViewRenderer
 
@@ -14,7 +13,6 @@ SIZE = (320, 192)
 """Width and height of the network's picture."""
 NEGATIVES = 0.09
 """Share of pictures without a field, as in the training."""
-SPORTS = ("soccer",)
 _BATCH = 8
 
 
@@ -26,9 +24,7 @@ def frames(
     They are drawn from the training's prior of cameras, fields and negatives, with all the faults
     of lens and codec. Raises UsageError for a sport that no view is rendered of.
     """
-    if sport not in SPORTS:
-        raise UsageError(f"no views of {sport!r} are rendered: known are {', '.join(SPORTS)}")
-    renderer = ViewRenderer(SEED + seed, *size, negatives=NEGATIVES, sizes=sizes)
+    renderer = ViewRenderer(SEED + seed, *size, sport=sport, negatives=NEGATIVES, sizes=sizes)
     made = 0
     while made < n:
         batch = renderer.batch(_BATCH)  # whatever is left: the same pictures for any n

@@ -21,16 +21,14 @@ from edge.fields import load_field
 from edge.registration import Registrar
 from edge.registration.registrar import RefineMode
 from models.registration import report
-from models.registration.cameras import Mix
 from models.registration.commands import one_line_errors
-from models.registration.held_out import BROADCAST, SEED, WIDE, View, views
+from models.registration.held_out import SEED, PriorName, View, views
 from models.registration.maps import map_errors
 from models.registration.network import RegistrationNet
 from models.registration.scoring import Scored, score_view, summary
 from models.registration.views import ViewRenderer
 
-PriorName = Literal["wide", "broadcast"]
-PRIORS: dict[PriorName, Mix] = {"broadcast": BROADCAST, "wide": WIDE}
+PRIORS: tuple[PriorName, ...] = ("broadcast", "wide")
 MODES: dict[str, tuple[RefineMode, Literal["auto", "never"]]] = {
     "raw": ("never", "never"),
     "refined when asked": ("auto", "auto"),
@@ -61,7 +59,8 @@ def evaluate_bundle(
     field = load_field(bundle.manifest.field)
     registrar = Registrar(bundle, field, engine=engine, precision=precision, refine=refine)
     with closing(registrar):
-        return summary([score_view(registrar, v) for v in views(n, seed, mix=PRIORS[mix])])
+        pictures = views(n, seed, sport=bundle.manifest.sport, prior=mix)
+        return summary([score_view(registrar, v) for v in pictures])
 
 
 def score_modes(
@@ -87,12 +86,14 @@ def score_modes(
 
 
 @torch.no_grad()
-def quick_check(net: RegistrationNet, width: int, height: int, n: int = 48) -> dict[str, float]:
+def quick_check(
+    net: RegistrationNet, width: int, height: int, n: int = 48, sport: str = "soccer"
+) -> dict[str, float]:
     """Errors of both heads straight from the maps, without the registrar; for the training's log.
 
-    See `maps.map_errors`; `n` views of the standard field, a multiple of 8.
+    See `maps.map_errors`; `n` views of the sport's usual field, a multiple of 8.
     """
-    renderer = ViewRenderer(SEED, width, height, negatives=0.0, sizes=1)
+    renderer = ViewRenderer(SEED, width, height, sport=sport, negatives=0.0, sizes=1)
     device = next(net.parameters()).device
     batches = []
     for _ in range(n // 8):
@@ -119,8 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with one_line_errors(parser):
         bundle = load_bundle(args.bundle)
         parts = []
-        for prior, mix in PRIORS.items():
-            pictures = views(args.views, args.seed, mix=mix)
+        for prior in PRIORS:
+            pictures = views(args.views, args.seed, sport=bundle.manifest.sport, prior=prior)
             rows, cases = score_modes(bundle, pictures, engine=args.engine)
             parts.append(report.Part(prior, rows, PRODUCT, cases))
             print(report.text(parts[-1]), flush=True)

@@ -24,6 +24,7 @@ from edge.bundles.write import NewFile
 from edge.errors import UsageError
 from edge.fields import default_field, load_field
 from models.registration.commands import one_line_errors, picture_size
+from models.registration.looks import SPORTS
 from models.registration.network import (
     DENSE_CHANNELS,
     GRID_CHANNELS,
@@ -31,25 +32,27 @@ from models.registration.network import (
     MainGraph,
     RegistrationNet,
 )
+from models.registration.shared import SportsNet
 
 FEATURES = 64
 
 
-def load_network(checkpoint: Path) -> tuple[RegistrationNet, dict[str, Any]]:
-    """The averaged network of a checkpoint, in evaluation mode, and the record of its training.
+def load_network(checkpoint: Path, sport: str = "soccer") -> tuple[RegistrationNet, dict[str, Any]]:
+    """A sport's averaged network of a checkpoint, in evaluation mode, and its training's record.
 
-    Raises UsageError when the file is missing or no checkpoint of this network.
+    Raises UsageError when the file is missing, no checkpoint of this network, or of other sports.
     """
-    net = RegistrationNet(pretrained=False)
+    shared = SportsNet((sport,), pretrained=False)
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        net.load_state_dict(state["ema"])
+        prefixes = ("encoder.", f"branches.{sport}.")
+        shared.load_state_dict({k: v for k, v in state["ema"].items() if k.startswith(prefixes)})
         record = {k: state[k] for k in ("images", "step", "elapsed", "settings")}
         record["settings"] = record["settings"] | {"run": Path(record["settings"]["run"]).name}
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(f"{checkpoint}: no checkpoint of the training: {why}") from error
-    return net.eval(), record
+    return shared.of(sport).eval(), record
 
 
 def export_graphs(net: RegistrationNet, folder: Path, width: int, height: int) -> None:
@@ -116,7 +119,7 @@ def export_bundle(
     decode: dict[str, float] | None = None,
 ) -> None:
     """Export a checkpoint as an FP32 bundle; `python -m quantize` adds the INT8 files."""
-    net, training = load_network(checkpoint)
+    net, training = load_network(checkpoint, sport)
     made = manifest(sport, width, height, version, decode or {}, training)
     with tempfile.TemporaryDirectory() as scratch:
         graphs = Path(scratch)
@@ -133,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("folder", type=Path, help="the bundle to write")
+    parser.add_argument("--sport", default="soccer", choices=SPORTS)
     parser.add_argument(
         "--size", type=picture_size, default=(320, 192), help="WxH of the network's picture"
     )
@@ -144,6 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         export_bundle(
             args.checkpoint,
             args.folder,
+            sport=args.sport,
             width=width,
             height=height,
             version=args.version,

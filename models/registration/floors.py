@@ -131,7 +131,8 @@ class Canvas:
 
     def _around(self, centre_m: Points, size_m: tuple[float, float]) -> Points:
         reach = float(np.hypot(*size_m)) / 2
-        return np.array(centre_m, float) + [[-reach, -reach], [reach, reach]]
+        box: Points = np.array(centre_m, float) + np.array([[-reach, -reach], [reach, reach]])
+        return box
 
     def _fixed(self, points_m: Points) -> NDArray[np.int32]:
         return np.rint(self.pixels(points_m) * (1 << SHIFT)).astype(np.int32)[:, None]

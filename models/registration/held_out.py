@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.registration.homography import direct
 from edge.types import Image
-from models.registration.cameras import Array, Mix, anywhere, broadcast, small_venue
+from models.registration.cameras import Array
 from models.registration.ground import Rays, cast
+from models.registration.looks import look_class
 from models.registration.views import Batch, ViewRenderer
 
 SEED = 90_001
 """No run of the training has it (see `train.view_seed`): textures and views are new to it."""
 SIZE = (640, 360)
-WIDE: Mix = ((0.4, broadcast), (0.35, small_venue), (0.25, anywhere))
-BROADCAST: Mix = ((1.0, broadcast),)
+PriorName = Literal["wide", "broadcast"]
 _STEP = 8
 """Pixels between the rays that the truth is fitted to."""
 
@@ -39,13 +40,25 @@ def views(
     n: int,
     seed: int = SEED,
     *,
-    mix: Mix = WIDE,
+    sport: str = "soccer",
+    prior: PriorName = "wide",
     negatives: float = 0.0,
     size: tuple[int, int] = SIZE,
     standard: bool = True,
 ) -> Iterator[View]:
-    """Render n views; `standard` keeps to the 105 x 68 m field that the registrar is told of."""
-    renderer = ViewRenderer(seed, *size, mix=mix, negatives=negatives, sizes=1 if standard else 10)
+    """Render n views; `standard` keeps to the sport's usual field, which the registrar is told of.
+
+    `prior`: the main cameras of big venues, or all kinds of cameras (see `looks`).
+    """
+    look = look_class(sport)
+    renderer = ViewRenderer(
+        seed,
+        *size,
+        sport=sport,
+        mix=look.broadcast if prior == "broadcast" else look.wide,
+        negatives=negatives,
+        sizes=1 if standard else 10,
+    )
     made = 0
     while made < n:
         b = renderer.batch(min(8, n - made))

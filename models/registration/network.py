@@ -35,6 +35,14 @@ TAPS = (2, 4, 10, 15)
 TAP_CHANNELS = (24, 40, 112, 320)
 
 
+def normalize(bgr: Tensor) -> Tensor:
+    """(b, h, w, 3) uint8 BGR -> (b, 3, h, w) float, RGB, ImageNet statistics, channels last."""
+    mean = torch.tensor(MEAN, device=bgr.device).view(1, 3, 1, 1) * 255
+    std = torch.tensor(STD, device=bgr.device).view(1, 3, 1, 1) * 255
+    x = bgr.permute(0, 3, 1, 2).flip(1).float()
+    return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
 class FullPrecisionDepthwise(nn.Module):
     """Keeps a wide depthwise convolution in float32 under autocast.
 
@@ -183,19 +191,10 @@ class RegistrationNet(nn.Module):
         self.decoder = Decoder()
         self.keypoints = KeypointHead()
         self.dense = DenseHead()
-        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1) * 255, persistent=False)
-        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1) * 255, persistent=False)
-
-    def normalize(self, bgr: Tensor) -> Tensor:
-        """(b, h, w, 3) uint8 BGR -> (b, 3, h, w) float, RGB, ImageNet statistics."""
-        x = bgr.permute(0, 3, 1, 2).flip(1).float()
-        return (x - self.mean) / self.std
 
     def features(self, bgr: Tensor) -> Tensor:
         """(b, h, w, 3) uint8 BGR -> (b, 64, h/4, w/4)."""
-        return self.decoder(
-            self.encoder(self.normalize(bgr).contiguous(memory_format=torch.channels_last))
-        )
+        return self.decoder(self.encoder(normalize(bgr)))
 
     def forward(self, bgr: Tensor) -> Outputs:
         """(b, h, w, 3) uint8 BGR -> both heads' maps, float32."""

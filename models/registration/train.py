@@ -11,7 +11,6 @@ Stop it at any time: run again with the same arguments, it resumes from the last
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import math
 import os
@@ -28,9 +27,12 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from models.registration.evaluate import quick_check
+from models.registration.looks import SPORTS
 from models.registration.losses import total_loss
 from models.registration.network import RegistrationNet
+from models.registration.shared import SportsNet, copied
 from models.registration.views import Batch, ViewRenderer
+from models.registration.warm_start import network_of
 
 LOG_EVERY = 50
 """Steps between lines of the log."""
@@ -61,6 +63,10 @@ class Settings:
     minutes: float
     seed: int = 1
     processes: int = 2
+    sports: tuple[str, ...] = ("soccer",)
+    """They share the encoder; each has a branch of its own."""
+    start: str | None = None
+    """Folder of a bundle to begin with; None: ImageNet weights in the encoder."""
     rate: float = 2.5e-3
     encoder_rate: float = 0.35
     """The encoder's learning rate over the heads'."""
@@ -97,14 +103,29 @@ def view_seed(seed: int, rank: int, step: int) -> int:
     return seed * 1000 + rank + 7919 * (step + 1)
 
 
-def flip(b: Batch, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Mirror a batch left to right: the view from the other half of the field."""
+def flip(b: Batch, image: torch.Tensor, coordinate: int = 0) -> tuple[torch.Tensor, ...]:
+    """Mirror a batch left to right: the view from the other half of the field.
+
+    `coordinate` is the one that changes its sign, 0 for x, 1 for y.
+    """
     xy = b.xy.flip(3).clone()
-    xy[:, 0] = -xy[:, 0]
+    xy[:, coordinate] = -xy[:, coordinate]
     return image.flip(2), xy, b.field.flip(2), b.near.flip(2), b.distances.flip(3)
 
 
-def set_frozen(net: RegistrationNet, blocks: int) -> None:
+def one_more(data: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Labels of `data` (see `flip`), and those of one more picture, which has no answer."""
+    _, xy, on, near, distances = data
+    none = torch.zeros_like(on[:1])
+    return (
+        torch.cat([xy, torch.zeros_like(xy[:1])]),
+        torch.cat([on, none]),
+        torch.cat([near, none]),
+        torch.cat([distances, torch.ones_like(distances[:1])]),
+    )
+
+
+def set_frozen(net: SportsNet | RegistrationNet, blocks: int) -> None:
     """Freeze the stem and the first blocks, their batch statistics too."""
     net.train()
     net.encoder.freeze(blocks)
@@ -112,6 +133,15 @@ def set_frozen(net: RegistrationNet, blocks: int) -> None:
         net.encoder.stem.eval()
     for block in net.encoder.blocks[:blocks]:
         block.eval()
+
+
+def _beginning(settings: Settings, *, pretrained: bool) -> SportsNet:
+    """The network that a run begins with."""
+    if settings.start is None:
+        return SportsNet(settings.sports, pretrained=pretrained)
+    net = SportsNet(settings.sports, pretrained=False)
+    net.start_from(network_of(Path(settings.start)))
+    return net
 
 
 def update_ema(ema: nn.Module, net: nn.Module, decay: float) -> None:
@@ -133,9 +163,9 @@ class Trainer:
         self.folder = Path(settings.run)
         torch.manual_seed(settings.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        net = RegistrationNet(pretrained=pretrained)
-        self.net = net.to(self.device, memory_format=torch.channels_last)
-        self.ema = copy.deepcopy(self.net).eval()
+        self.net = _beginning(settings, pretrained=pretrained)
+        self.net.to(self.device, memory_format=torch.channels_last)
+        self.ema = copied(self.net)
         encoder = list(self.net.encoder.parameters())
         rest = [p for n, p in self.net.named_parameters() if not n.startswith("encoder.")]
         groups = [
@@ -149,7 +179,7 @@ class Trainer:
         self.resume()
         self.view_seed = view_seed(settings.seed, rank, self.step)
         self.stage = -1
-        self.renderer: ViewRenderer | None = None
+        self.renderers: dict[str, ViewRenderer] = {}
         self._sums: dict[str, float] = {}
         self._clock = self._saved = self._checked = time.monotonic()
 
@@ -163,9 +193,10 @@ class Trainer:
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
-        self.net.load_state_dict(state["net"])
-        self.ema.load_state_dict(state["ema"])
-        self.opt.load_state_dict(state["opt"])
+        self.net.load(state["net"])
+        self.ema.load(state["ema"])
+        if tuple(state["settings"]["sports"]) == tuple(self.s.sports):  # else its moments are lost
+            self.opt.load_state_dict(state["opt"])
         self.elapsed, self.step, self.images = state["elapsed"], state["step"], state["images"]
 
     def save(self) -> None:
@@ -188,8 +219,12 @@ class Trainer:
         s = self.s.stages[stage]
         if stage != self.stage:
             self.stage = stage
-            if self.renderer is None or self.renderer.width != s.width:
-                self.renderer = ViewRenderer(self.view_seed + stage, s.width, s.height)
+            for sport in self.s.sports:
+                old = self.renderers.get(sport)
+                if old is None or old.width != s.width:
+                    self.renderers[sport] = ViewRenderer(
+                        self.view_seed + stage, s.width, s.height, sport=sport
+                    )
             set_frozen(self.net, s.frozen)
         return s
 
@@ -207,20 +242,23 @@ class Trainer:
             offset += g.numel()
 
     def one_step(self, s: Stage, progress: float) -> dict[str, float]:
-        """Render a batch, learn from it; the parts of the loss and the gradient's norm."""
-        assert self.renderer is not None
-        b = self.renderer.batch(s.batch)
-        image = torch.from_numpy(b.image)
-        data = (image, b.xy, b.field, b.near, b.distances)
-        if self.renderer.rng.random() < 0.5:
-            data = flip(b, image)
-        image, xy, on, near, distances = (t.to(self.device) for t in data)
+        """Render a batch of all sports, learn from it; the loss's parts and the gradient's norm."""
+        share = max(1, s.batch // len(self.s.sports))
+        data = {sport: self.views(sport, share) for sport in self.s.sports}
+        image = torch.cat([d[0] for d in data.values()]).to(self.device)
+        rows, truth = self.rows(data, share)
         factor = rate_at(progress, self.step)
         for group in self.opt.param_groups:
             group["lr"] = self.s.rate * factor * group["factor"]
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            out = self.net(image)
-        loss, parts = total_loss(out, xy, on, near, distances)
+            out = self.net(image, rows)
+        parts: dict[str, float] = {}
+        loss = torch.zeros((), device=self.device)
+        for sport, found in out.items():
+            labels = [t.to(self.device) for t in truth[sport]]
+            one, its = total_loss(found, labels[0], labels[1], labels[2], labels[3])
+            loss = loss + one / len(out)
+            parts |= its if len(out) == 1 else {f"{sport}_{k}": v for k, v in its.items()}
         self.opt.zero_grad(set_to_none=True)
         loss.backward()
         self.average()
@@ -230,6 +268,37 @@ class Trainer:
         if self.rank == 0:
             update_ema(self.ema, self.net, min(self.s.ema, (1 + self.step) / (10 + self.step)))
         return parts | {"norm": float(norm)}
+
+    def views(self, sport: str, n: int) -> tuple[torch.Tensor, ...]:
+        """N pictures of a sport with their labels, half of the batches mirrored where that is fair."""
+        renderer = self.renderers[sport]
+        b = renderer.batch(n)
+        image = torch.from_numpy(b.image)
+        mirror = renderer.look.mirror
+        if renderer.rng.random() < 0.5 and mirror is not None:
+            return flip(b, image, "xy".index(mirror))
+        return image, b.xy, b.field, b.near, b.distances
+
+    def rows(
+        self, data: dict[str, tuple[torch.Tensor, ...]], share: int
+    ) -> tuple[dict[str, torch.Tensor], dict[str, Sequence[torch.Tensor]]]:
+        """Which pictures of the batch each sport sees, and their labels.
+
+        With several sports each sees one picture of another as well.
+        """
+        sports = list(data)
+        rows: dict[str, torch.Tensor] = {}
+        truth: dict[str, Sequence[torch.Tensor]] = {}
+        for k, sport in enumerate(sports):
+            own = torch.arange(k * share, (k + 1) * share)
+            if len(sports) == 1:
+                rows[sport], truth[sport] = own, data[sport][1:]
+                continue
+            skip = 1 + (self.step + k) % (len(sports) - 1)
+            other = (k + skip) % len(sports)
+            rows[sport] = torch.cat([own, torch.tensor([other * share])])
+            truth[sport] = one_more(data[sport])
+        return rows, truth
 
     def progress(self) -> float:
         """Share of the time that is used up; every process must see the same: rank 0's counts."""
@@ -246,7 +315,8 @@ class Trainer:
         self.elapsed += now - self._clock
         self._clock = now
         self.step += 1
-        self.images += stage.batch * self.s.processes
+        sports = len(self.s.sports)
+        self.images += max(1, stage.batch // sports) * sports * self.s.processes
         return parts
 
     def run(self) -> None:
@@ -288,8 +358,10 @@ class Trainer:
     def evaluate(self) -> None:
         """Held-out errors of the averaged network, in metres and of the picture's height."""
         s = self.s.stages[self.stage]
-        found = quick_check(self.ema, s.width, s.height)
-        self.log({"heldout_" + k: v for k, v in found.items()})
+        n = 48 if len(self.s.sports) == 1 else 24
+        for sport in self.s.sports:
+            found = quick_check(self.ema.of(sport), s.width, s.height, n=n, sport=sport)
+            self.log({f"heldout_{sport}_{k}": v for k, v in found.items()})
 
 
 def worker(rank: int, settings: Settings, port: int) -> None:
@@ -319,9 +391,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("run", help="folder of the run: checkpoint, log, settings")
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--sports", nargs="+", default=("soccer",), choices=SPORTS)
+    parser.add_argument("--start", help="folder of a bundle to begin with, e.g. another sport's")
+    parser.add_argument("--rate", type=float, default=Settings.rate, help="largest learning rate")
     parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else 2)
     args = parser.parse_args(arguments)
-    settings = Settings(**vars(args))
+    settings = Settings(**vars(args) | {"sports": tuple(args.sports)})
     folder = Path(args.run)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))

@@ -17,7 +17,7 @@ Ground = tuple[Field, FieldMaps]
 
 
 class Look(Protocol):
-    """One sport's venues; holds textures, and draws each picture from the generator it was given."""
+    """One sport's venues: holds textures, and draws each picture from one generator."""
 
     sport: ClassVar[str]
     mix: ClassVar[Mix]
