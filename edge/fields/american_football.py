@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from edge.fields.model import Field, Grid, Marking, Region
+from edge.fields.model import Field, Grid, Marking, Region, Vantage
 from edge.fields.numerals import BLOCK_DIGITS
 from edge.fields.shapes import FOOT, INCH, YARD, both_ends, path, rectangle
 
@@ -90,6 +90,7 @@ def american_football(name: str) -> Field:
         markings=tuple(_boundary() + _yard_lines(rules) + _marks(rules)),
         regions=tuple(_painted_ends(rules) + _numerals(rules)),
         grid=Grid(13, 7),
+        vantage=Vantage((0.0, -85.0, 25.0), (30.0, 40.0, 18.0)),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.fields.model import Field, Grid, Marking, Points, Region
+from edge.fields.model import Field, Grid, Marking, Points, Region, Vantage
 from edge.fields.shapes import FOOT, INCH, arc, both_ends, mirrored_x, path, rectangle
 
 
@@ -118,6 +118,8 @@ def basketball(name: str) -> Field:
         markings=tuple(_middle(r) + _end(r) + _small_marks(r)),
         regions=_regions(r),
         grid=Grid(13, 7),
+        vantage=Vantage((0.0, -28.0, 8.5), (10.0, 12.0, 5.0)),
+        paint="either",
     )
 
 

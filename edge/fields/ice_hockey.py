@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.fields.model import Field, Grid, Marking, Points, Region
+from edge.fields.model import Field, Grid, Marking, Points, Region, Vantage
 from edge.fields.shapes import (
     FOOT,
     INCH,
@@ -136,6 +136,8 @@ def _rink(name: str, length: float, width: float, r: _Rules) -> Field:
         markings=tuple(markings),
         regions=_regions(goal_x, spot_x, r),
         grid=Grid(13, 7),
+        vantage=Vantage((0.0, -32.0, 10.0), (14.0, 12.0, 6.0)),
+        paint="dark",
         corner_radius_m=r.corner_radius,
     )
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
+Paint = Literal["bright", "dark", "either"]
 MarkingKind = Literal["boundary", "line", "curve", "spot", "hash"]
 
 
@@ -52,6 +53,19 @@ class Grid:
     """Keypoints along y, at least 2."""
 
 
+Vector = tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Vantage:
+    """Where a sport's main cameras stand, as a Gaussian; wide enough for small venues."""
+
+    centre_m: Vector = (0.0, -75.0, 15.0)
+    deviation_m: Vector = (25.0, 40.0, 12.0)
+    pan_rad: float = 0.0
+    """Direction in which they look on the whole: 0 along +y, pi/2 along +x."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """A playing field as data."""
@@ -72,6 +86,10 @@ class Field:
     grid: Grid
     corner_radius_m: float = 0.0
     """Radius of the boundary's corners (ice hockey), else 0."""
+    vantage: Vantage = Vantage()
+    paint: Paint = "bright"
+    """How lines stand out from the floor: brighter, darker, or one or the other from hall to hall
+    (`either`)."""
 
     def keypoints_m(self) -> Points:
         """List the grid's keypoints, (columns * rows, 2) metres, row-major from (-x, -y)."""

@@ -7,7 +7,9 @@ directions.
 
 from __future__ import annotations
 
-from edge.fields.model import Field, Grid, Marking, Region
+import numpy as np
+
+from edge.fields.model import Field, Grid, Marking, Region, Vantage
 from edge.fields.shapes import both_ends, path, rectangle
 
 LENGTH_M, DOUBLES_WIDTH_M, SINGLES_WIDTH_M = 23.77, 10.97, 8.23
@@ -53,6 +55,7 @@ def _court(name: str, width: float) -> Field:
         markings=tuple(markings),
         regions=_regions(width),
         grid=Grid(13, 7),
+        vantage=Vantage((-36.0, 0.0, 8.5), (16.0, 6.0, 5.0), pan_rad=np.pi / 2),
     )
 
 

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.fields import Vantage
 from edge.registration.homography import Matrix
 from edge.types import Float
 
 PARAMETERS = ("log_focal", "log_aspect", "pan", "tilt", "roll", "x_m", "y_m", "z_m")
+SOCCER = Vantage()
 STEPS = np.array([1e-5, 1e-5, 1e-6, 1e-6, 1e-6, 1e-4, 1e-4, 1e-4])
 
 
@@ -167,8 +169,8 @@ def _system(theta: Float, pull: Pull, size: tuple[int, int]) -> tuple[Matrix, Fl
     return jw.T @ j, jw.T @ r, float((pull.weight * r * r * soft).sum())
 
 
-def usual(size: tuple[int, int]) -> Prior:
-    """What is known of a camera beside any field before it has shown a picture of `size`.
+def usual(size: tuple[int, int], vantage: Vantage = SOCCER) -> Prior:
+    """What is known of a camera beside a field before it has shown a picture of `size`.
 
     Pixels are square, but for nearly square pictures: those are wide ones that somebody squeezed
     (or anamorphic).
@@ -176,8 +178,9 @@ def usual(size: tuple[int, int]) -> Prior:
     shape = size[0] / size[1]
     squeezed = 0.9 < shape < 1.3
     aspect = np.log(16 / 9 / shape) if squeezed else 0.0
-    mean = np.array([np.log(2.2), aspect, 0.0, 0.2, 0.0, 0.0, -75.0, 15.0])
-    deviation = np.array([1.0, 0.06 if squeezed else 0.012, 0.8, 0.2, 0.014, 25.0, 40.0, 12.0])
+    mean = np.array([np.log(2.2), aspect, vantage.pan_rad, 0.2, 0.0, *vantage.centre_m])
+    pixels = 0.06 if squeezed else 0.012
+    deviation = np.array([1.0, pixels, 0.8, 0.2, 0.014, *vantage.deviation_m])
     return Prior(mean, np.diag(1 / deviation**2))
 
 

@@ -173,7 +173,7 @@ class Workbench:
         None when the picture bears out the camera less than the candidate.
         """
         check, size = seen.check_from_net, seen.check_size
-        known = cam.usual(size)
+        known = cam.usual(size, self.field.vantage)
         theta = cam.decompose(check @ candidate.image_from_field, size, known.mean[1])
         if theta is None:
             return None
@@ -198,7 +198,7 @@ class Workbench:
     def _camera_of_keypoints(self, seen: Observation) -> Matrix | None:
         """The most probable camera given the keypoints alone."""
         check, size = seen.check_from_net, seen.check_size
-        prior = self.memory.prior(cam.usual(size))
+        prior = self.memory.prior(cam.usual(size, self.field.vantage))
         theta = cam.decompose(check @ seen.start, size, prior.mean[1])
         if theta is None:
             return None

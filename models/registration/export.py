@@ -48,7 +48,9 @@ def load_network(checkpoint: Path, sport: str = "soccer") -> tuple[RegistrationN
         prefixes = ("encoder.", f"branches.{sport}.")
         shared.load_state_dict({k: v for k, v in state["ema"].items() if k.startswith(prefixes)})
         record = {k: state[k] for k in ("images", "step", "elapsed", "settings")}
-        record["settings"] = record["settings"] | {"run": Path(record["settings"]["run"]).name}
+        settings = record["settings"]
+        paths = {k: Path(settings[k]).name for k in ("run", "start") if settings.get(k)}
+        record["settings"] = settings | paths  # names, not this machine's paths
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(f"{checkpoint}: no checkpoint of the training: {why}") from error

@@ -270,7 +270,7 @@ class Trainer:
         return parts | {"norm": float(norm)}
 
     def views(self, sport: str, n: int) -> tuple[torch.Tensor, ...]:
-        """N pictures of a sport with their labels, half of the batches mirrored where that is fair."""
+        """Pictures of a sport with their labels; half of the batches mirrored if that is fair."""
         renderer = self.renderers[sport]
         b = renderer.batch(n)
         image = torch.from_numpy(b.image)

@@ -9,6 +9,7 @@ import torch
 
 from models.registration.export import export_bundle
 from models.registration.network import RegistrationNet
+from models.registration.shared import SportsNet
 from models.registration.views import ViewRenderer
 
 
@@ -34,7 +35,9 @@ def network():
 def checkpoint(network, tmp_path_factory) -> Path:
     """A checkpoint as the training writes it."""
     path = tmp_path_factory.mktemp("run") / "last.pt"
-    state = {"net": network.state_dict(), "ema": network.state_dict(), "opt": {}}
+    shared = SportsNet(("soccer",), pretrained=False)
+    shared.start_from(network)
+    state = {"net": shared.state_dict(), "ema": shared.state_dict(), "opt": {}}
     record = {"elapsed": 60.0, "step": 7, "images": 84}
     torch.save(state | record | {"settings": {"run": "some/where/soccer", "seed": 1}}, path)
     return path

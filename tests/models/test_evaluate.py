@@ -13,6 +13,7 @@ from edge.registration import Registrar
 from edge.types import Quality, Reason, Registration, State
 from models.registration import calibration, evaluate, held_out, report
 from models.registration.calibrate import candidates
+from models.registration.looks.soccer import SoccerLook
 from models.registration.maps import map_errors
 from models.registration.metrics import NEAR, errors
 from models.registration.scoring import bins, by_score, score_view, summary
@@ -27,7 +28,7 @@ SHIFT = np.array([[1, 0, 6.0], [0, 1, 0], [0, 0, 1]])
 @pytest.fixture(scope="module")
 def views():
     """Three views, with the cameras that took them."""
-    batch = ViewRenderer(31, *SOURCE, mix=held_out.BROADCAST, negatives=0.0, sizes=1).batch(3)
+    batch = ViewRenderer(31, *SOURCE, mix=SoccerLook.broadcast, negatives=0.0, sizes=1).batch(3)
     rays = held_out.cast(batch.cameras, *SOURCE, step=8)
     return batch.cameras, [
         held_out.View(image, held_out.best_pinhole(batch, rays, i), batch.field_m)

@@ -12,7 +12,7 @@ import torch
 from edge.bundles import load_bundle
 from edge.errors import UsageError
 from models.registration.export import export_bundle, load_network, main
-from models.registration.network import MainGraph
+from models.registration.network import MainGraph, normalize
 
 W, H = 128, 96
 FRIENDLY = {"Conv", "Clip", "Add", "Resize", "Concat"}
@@ -53,10 +53,10 @@ def test_shapes(network):
     assert float(out.distances.max()) <= 1
 
 
-def test_normalization_takes_blue_green_red(network):
+def test_normalization_takes_blue_green_red():
     image = torch.zeros(1, 1, 1, 3, dtype=torch.uint8)
     image[0, 0, 0] = torch.tensor([10, 20, 30])
-    red, green, blue = network.normalize(image)[0, :, 0, 0].tolist()
+    red, green, blue = normalize(image)[0, :, 0, 0].tolist()
     assert red == pytest.approx((30 / 255 - 0.485) / 0.229, abs=1e-5)
     assert green == pytest.approx((20 / 255 - 0.456) / 0.224, abs=1e-5)
     assert blue == pytest.approx((10 / 255 - 0.406) / 0.225, abs=1e-5)

@@ -74,7 +74,7 @@ def test_flip_is_the_view_from_the_other_side(straight_batch):
     assert torch.equal(field[:, :, 3], b.field[:, :, -4])
     assert torch.equal(near[:, :, 3], b.near[:, :, -4])
     assert torch.equal(distances[:, :, :, 3], b.distances[:, :, :, -4])
-    twice = b.__class__(flipped.numpy(), xy, field, near, distances, *(None,) * 4)
+    twice = b.__class__(flipped.numpy(), xy, field, near, distances, *(None,) * 5)
     for back, first in zip(flip(twice, flipped), (image, b.xy, b.field), strict=False):
         assert torch.equal(back, first)
 
@@ -130,7 +130,7 @@ def test_a_stopped_run_goes_on_where_it_was(tmp_path):
         assert all(torch.equal(v, two[k]) for k, v in one.items())
     moments = [s["exp_avg"] for s in second.opt.state_dict()["state"].values()]
     assert any(m.abs().sum() > 0 for m in moments)
-    second.renderer = first.renderer  # the same venue will do
+    second.renderers = first.renderers  # the same venue will do
     second.enter(1)
     parts = second.advance(0.6)
     assert all(math.isfinite(v) for v in parts.values())

@@ -33,8 +33,8 @@ class SoccerLook:
 
     sport: ClassVar[str] = "soccer"
     mix: ClassVar[Mix] = MIX
-    broadcast: ClassVar[Mix] = ((1.0, broadcast),)
     wide: ClassVar[Mix] = ((0.4, broadcast), (0.35, small_venue), (0.25, anywhere))
+    broadcast: ClassVar[Mix] = ((1.0, broadcast),)
     mirror: ClassVar[Literal["x", "y"] | None] = "x"
 
     def __init__(self, rng: np.random.Generator, *, negatives: float, sizes: int) -> None:

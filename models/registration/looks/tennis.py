@@ -85,8 +85,8 @@ class TennisLook(FloorLook):
 
     sport: ClassVar[str] = "tennis"
     mix: ClassVar[Mix] = ((0.6, broadcast), (0.22, club), (0.18, anywhere))
-    broadcast: ClassVar[Mix] = ((1.0, broadcast),)
     wide: ClassVar[Mix] = ((0.4, broadcast), (0.35, club), (0.25, anywhere))
+    broadcast: ClassVar[Mix] = ((1.0, broadcast),)
     mirror: ClassVar[Literal["x", "y"] | None] = "y"
     variants: ClassVar[tuple[tuple[str, float], ...]] = (("itf", 0.88), ("itf_singles", 0.12))
     scale_m: ClassVar[float] = 0.018
