@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from edge.fields import Field
@@ -147,7 +148,7 @@ class TennisLook(FloorLook):
                     -np.pi / 2,
                 )
 
-    def _wear(self, field: Field) -> Array:
+    def _wear(self, field: Field) -> NDArray[np.float32]:
         """Tones of the ground, worn where players stand; (rows, columns)."""
         rng = self.rng
         tone = fractal_noise(rng, 5, roughness=0.7) * rng.uniform(0.0, 0.06)
