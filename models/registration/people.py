@@ -148,11 +148,12 @@ def crew(
     dress: list[Kit] | None = None,
     shadow: float = 25.0,
     height_m: tuple[float, float] = (1.6, 1.98),
+    wears: NDArray[np.int64] | None = None,
 ) -> NDArray[np.float64]:
     """Draw people at (n, 2) places, in that order, with soft shadows below them.
 
-    `dress` are kits to choose from. Returns (n, 3): foot x and y in pixels and height in pixels; a
-    height of 0 for who is not in the picture.
+    `dress` are kits to choose from, by chance or as `wears` (n,) says. Returns (n, 3): foot x and y
+    in pixels and height in pixels; a height of 0 for who is not in the picture.
     """
     h, w = image.shape[:2]
     dress = dress or kits(rng)
@@ -170,7 +171,8 @@ def crew(
     if shadow > 0 and len(seen):
         _shadows(image, foot[seen], tip[seen], size[seen], shadow)
     for k in seen:
-        person(image, foot[k], size[k], rng, dress[int(rng.integers(len(dress)))])
+        kit = rng.integers(len(dress)) if wears is None else wears[k]
+        person(image, foot[k], size[k], rng, dress[int(kit)])
         out[k] = (*foot[k], size[k])
     return out
 
