@@ -11,7 +11,7 @@ from typing import Protocol
 from edge.box.camera import open_camera
 from edge.box.health import Monitor, Watched
 from edge.box.ledger import Balance
-from edge.box.network import Network, NetworkFactory, load_network
+from edge.box.network import Network, NetworkFactory, load_network, network_of
 from edge.box.outages import WatchedReader
 from edge.box.outputs import OutputPaths, open_outputs
 from edge.box.pipeline import Tally, run_loop
@@ -21,6 +21,8 @@ from edge.box.sink_thread import SinkThread
 from edge.box.sources import open_or_wait, plan_source
 from edge.box.stopping import hidden_from_children
 from edge.box.summary import Summary
+from edge.box.switching import SwitchingRegistrar
+from edge.box.updates import MakeNetwork, begin_models, model_updates
 from edge.capture import SourceInfo
 from edge.config import Config
 from edge.publish import open_broker
@@ -77,6 +79,7 @@ def run_box(
     stop: threading.Event,
     observer: Observer | None = None,
     make_network: NetworkFactory = load_network,
+    make_updated: MakeNetwork = network_of,
 ) -> Summary:
     """Process a source to its end, to `stop`, or to `max_frames`; returns the account of it.
 
@@ -94,8 +97,11 @@ def run_box(
         early = None if plan.live else stack.enter_context(closing(plan.open()))
         with hidden_from_children():
             broker = stack.enter_context(open_broker(config.broker))
+        if plan.live or options.realtime:
+            begin_models(config)
         network = make_network(config)
-        stack.callback(network.registrar.close)
+        registrar = SwitchingRegistrar(network)
+        stack.callback(registrar.close)
         source = early or open_or_wait(plan)
         if source is not None and early is None:
             stack.enter_context(closing(source))
@@ -104,20 +110,23 @@ def run_box(
         camera = stack.enter_context(closing(open_camera(config, info)))
         publication = Publication(config, broker, network, info, camera)
         stack.callback(publication.stop)
+        registrar.on_switch = publication.use
         problem = publication.start()
         observer.started(Started(info, network, publication.address, problem))
         begun_s = time.monotonic()
         outputs = open_outputs(paths, config, network.field, info)
         frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)
-        reader = WatchedReader(frames, publication.event, network.registrar.reset)
+        reader = WatchedReader(frames, publication.event, registrar.reset)
         with ExitStack() as watch:
             sinks = watch.enter_context(outputs)
             watch.enter_context(closing(reader))
             watched = Watched(info, reader, tally, publication, sinks, network.label)
             monitor = watch.enter_context(closing(Monitor(config, watched)))
+            if info.live:
+                watch.enter_context(model_updates(config, broker, registrar, make_updated))
             why = run_loop(
                 reader,
-                network.registrar,
+                registrar,
                 tally,
                 stop=stop,
                 outlet=publication,
@@ -128,7 +137,9 @@ def run_box(
                 prior_of=camera.prior,
             )
         seconds = time.monotonic() - begun_s
-    return _summary(config, network, info, tally, reader, publication, sinks, why, seconds)
+    return _summary(
+        config, registrar.network, info, tally, reader, publication, sinks, why, seconds
+    )
 
 
 def _summary(

@@ -43,9 +43,13 @@ def load_network(config: Config) -> Network:
 
     Raises BundleError where the sport has none, EngineError where the engine cannot run it.
     """
+    return network_of(config, find_bundle(config.sport, config.engine.bundle))
+
+
+def network_of(config: Config, bundle: Bundle) -> Network:
+    """Load one bundle as the configuration has it; raises BundleError or EngineError."""
     from edge.registration import Registrar as NetworkRegistrar  # noqa: PLC0415 - engines load late
 
-    bundle = find_bundle(config.sport, config.engine.bundle)
     field = configured_field(config)
     registrar = NetworkRegistrar(
         bundle,

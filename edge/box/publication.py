@@ -118,6 +118,11 @@ class Publication:
         for draft in seen.events:
             self._publisher.event(draft)
 
+    def use(self, network: Network) -> None:
+        """Say from the next frame on that another bundle answers; on the loop's thread."""
+        bundles = [_bundle_info(network.bundle, network)] if network.bundle else []
+        self._publisher.use_bundles(bundles, _calibration(network.bundle))
+
     def event(self, draft: EventDraft) -> None:
         """Publish an event that comes from no answer; kept on disk until delivered."""
         self._publisher.event(draft)

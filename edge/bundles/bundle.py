@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge import __version__
-from edge.bundles.manifest import MANIFEST, Manifest, ModelFile, Precision, parse_manifest
+from edge.bundles.manifest import (
+    MANIFEST,
+    GoldenFrame,
+    Manifest,
+    ModelFile,
+    Precision,
+    parse_manifest,
+)
 from edge.errors import BundleError
 
 
@@ -54,7 +61,7 @@ class Bundle:
 
     def verify(self) -> None:
         """Check each file's presence, size and sha256; BundleError names the first that differs."""
-        for file in self.manifest.files:
+        for file in self.manifest.members:
             _check_file(self.path, file)
 
 
@@ -89,6 +96,13 @@ def _check_version(bundle: Bundle) -> None:
         )
 
 
+def version_key(version: str) -> tuple[tuple[int, ...], bool, str]:
+    """Return what orders versions: 0.2.0rc1 < 0.2.0 < 0.2.1."""
+    match = re.match(r"\d+(\.\d+)*", version)
+    suffix = version[match.end() :] if match else version
+    return _numbers(version), not suffix, suffix
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     """Return the leading numbers of a version, trailing zeros dropped: `0.2.0rc1` -> (0, 2)."""
     match = re.match(r"\d+(\.\d+)*", version)
@@ -98,7 +112,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(parts)
 
 
-def _check_file(folder: Path, file: ModelFile) -> None:
+def _check_file(folder: Path, file: ModelFile | GoldenFrame) -> None:
     path = folder / file.name
     try:
         if path.resolve(strict=True).parent != folder.resolve():

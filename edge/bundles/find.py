@@ -1,4 +1,4 @@
-"""Where bundles are: a path that is given, the folder of `TOUCHLINE_BUNDLES`, the ones shipped."""
+"""Where bundles are: given, in the folder of `TOUCHLINE_BUNDLES`, installed, or shipped."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import edge
 from edge.bundles.bundle import Bundle, load_bundle
 from edge.bundles.manifest import MANIFEST
+from edge.bundles.store import ModelStore, installed_sports
 from edge.errors import BundleError
 
 VARIABLE = "TOUCHLINE_BUNDLES"
@@ -38,10 +39,21 @@ def bundle_folders() -> list[Path]:
 def list_bundles() -> dict[str, Path]:
     """Map the sport of each bundle that can be found to its folder, the first found winning."""
     found: dict[str, Path] = {}
-    for folder in bundle_folders():
-        for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
-            found.setdefault(manifest.parent.name, manifest.parent)
+    folders = bundle_folders()
+    for folder in folders[:1] if os.environ.get(VARIABLE) else []:
+        _collect(folder, found)
+    for sport in installed_sports():
+        bundle = ModelStore(sport).active()
+        if bundle is not None:
+            found.setdefault(sport, bundle.path)
+    for folder in folders:
+        _collect(folder, found)
     return found
+
+
+def _collect(folder: Path, found: dict[str, Path]) -> None:
+    for manifest in sorted(folder.glob(f"*/{MANIFEST}")):
+        found.setdefault(manifest.parent.name, manifest.parent)
 
 
 def find_bundle(sport: str, path: Path | str | None = None) -> Bundle:

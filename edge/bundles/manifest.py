@@ -60,6 +60,23 @@ class ModelFile(_Model):
     size: int = Field(gt=0, description="Bytes.")
 
 
+class GoldenFrame(_Model):
+    """A picture with a known answer, for the self-test before a bundle is switched in."""
+
+    name: FileName
+    sha256: Digest
+    size: int = Field(gt=0, description="Bytes.")
+    field_from_image: tuple[float, ...] | None = Field(
+        None,
+        min_length=9,
+        max_length=9,
+        description="True homography, row-major; null: there is no field to find.",
+    )
+    tolerance: float = Field(
+        0.02, gt=0, le=1, description="Mean reprojection error allowed, of the picture's height."
+    )
+
+
 class Quantization(_Model):
     """How the INT8 files came about, so that it can be repeated."""
 
@@ -114,23 +131,32 @@ class Manifest(_Model):
     files: tuple[ModelFile, ...] = ()
     quantization: Quantization | None = None
     measured: tuple[Measurement, ...] = ()
+    golden: tuple[GoldenFrame, ...] = ()
     signature: Signature | None = None
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
-        names = [file.name for file in self.files]
+        names = [file.name for file in self.members]
         twice = {name for name in names if names.count(name) > 1}
         if twice or MANIFEST in names:
             raise ValueError(f"files: {', '.join(sorted(twice) or [MANIFEST])} is listed wrongly")
         return self
+
+    @property
+    def members(self) -> tuple[ModelFile | GoldenFrame, ...]:
+        """Every file of the bundle beside the manifest."""
+        return (*self.files, *self.golden)
 
     def to_json(self) -> str:
         """Return the text of `manifest.json`."""
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
     def signed_bytes(self) -> bytes:
-        """Return what the signature covers: canonical JSON of everything but the signature."""
-        content = self.model_dump(mode="json", exclude={"signature"})
+        """Return what the signature covers: canonical JSON of everything but the signature.
+
+        What has its default is left out, so that a field that comes later breaks no old signature.
+        """
+        content = self.model_dump(mode="json", exclude={"signature"}, exclude_defaults=True)
         return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""`touchline models list|verify`."""
+"""`touchline models list|verify|pack|install|activate|rollback`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ from typing import Any
 
 from rich.table import Table
 
-from edge.bundles import Bundle, bundle_folders, list_bundles, load_bundle
+from edge.bundles import (
+    MANIFEST,
+    Bundle,
+    bundle_folders,
+    check_signature,
+    list_bundles,
+    load_bundle,
+    read_archive,
+    read_public_key,
+)
+from edge.cli.model_updates import add_keys as _add_keys
+from edge.cli.model_updates import add_update_parsers
 from edge.cli.output import print_json, stdout
 from edge.cli.parser import Parser, Subparsers
 from edge.errors import BundleError
@@ -17,16 +28,21 @@ from edge.errors import BundleError
 def add_parser(subparsers: Subparsers) -> None:
     """Add the command."""
     parser: Parser = subparsers.add_parser(
-        "models", help="list and verify the network bundles on this box"
+        "models", help="list, verify, pack, install and roll back network bundles"
     )
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     listing = actions.add_parser("list", help="the bundles that a sport's name finds")
     listing.set_defaults(func=_list)
     verify = actions.add_parser("verify", help="check the digests of every file")
     verify.add_argument(
-        "bundles", nargs="*", metavar="SPORT|FOLDER", help="default: every bundle that is found"
+        "bundles",
+        nargs="*",
+        metavar="SPORT|FOLDER|ARCHIVE",
+        help="default: every bundle that is found",
     )
+    _add_keys(verify)
     verify.set_defaults(func=_verify)
+    add_update_parsers(actions)
     for action in (listing, verify):
         action.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -68,7 +84,8 @@ def _verify(options: argparse.Namespace) -> int:
     wanted = options.bundles or list(found)
     if not wanted:
         raise BundleError(f"no bundle in {', '.join(str(f) for f in bundle_folders())}")
-    rows = [_check(name, found.get(name, Path(name))) for name in wanted]
+    keys = [read_public_key(path) for path in options.key] or None
+    rows = [_check(name, found.get(name, Path(name)), keys) for name in wanted]
     if options.json:
         print_json({"bundles": rows}, indent=2)
     else:
@@ -77,9 +94,14 @@ def _verify(options: argparse.Namespace) -> int:
     return 1 if any(row["error"] for row in rows) else 0
 
 
-def _check(name: str, path: Path) -> dict[str, Any]:
+def _check(name: str, path: Path, keys: list[bytes] | None) -> dict[str, Any]:
     try:
-        load_bundle(path, verify=True)
+        if path.is_file() and path.name != MANIFEST:
+            read_archive(path, keys)
+        else:
+            bundle = load_bundle(path, verify=True)
+            if keys is not None:
+                check_signature(bundle, keys)
     except BundleError as error:
         return {"name": name, "path": str(path), "error": str(error)}
     return {"name": name, "path": str(path), "error": None}

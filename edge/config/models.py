@@ -202,6 +202,33 @@ class RemoteConfig(Section):
     )
 
 
+class UpdatesConfig(Section):
+    """Model bundles over MQTT (docs/models.md)."""
+
+    enabled: bool = setting(
+        default=True,
+        title="Enabled",
+        description="false: what is desired under `model/desired` is refused, and the box says so.",
+    )
+    keys: tuple[Path, ...] = setting(
+        (),
+        "Trusted keys",
+        "Files with Ed25519 public keys; a bundle must be signed by one. Without any, none is "
+        "taken over MQTT.",
+    )
+    most_mb: float = setting(
+        500.0, "Size", "Larger bundles are not fetched.", unit="MB", gt=0, le=10_000
+    )
+    probation_s: float = setting(
+        60.0,
+        "Probation",
+        "A new bundle must do this long what the one before did, or that comes back.",
+        unit="s",
+        ge=1,
+        le=3600,
+    )
+
+
 class OutputConfig(Section):
     """Files written beside the publication; none by default."""
 
@@ -259,6 +286,9 @@ class Config(Section):
     )
     log: LogConfig = setting(
         LogConfig(), "Log", "What is written to standard error.", change="restart"
+    )
+    updates: UpdatesConfig = setting(
+        UpdatesConfig(), "Model updates", "Whether and how model bundles are taken over MQTT."
     )
     output: OutputConfig = setting(
         OutputConfig(), "Output", "Files written beside the publication."

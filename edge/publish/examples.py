@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edge.publish import model_messages
 from edge.publish.config_examples import CONFIG_SCHEMA, DESIRED, REFUSED, REPORTED
 from edge.publish.config_messages import ConfigDesired, ConfigReported, ConfigSchema
 from edge.publish.health_message import (
@@ -34,6 +35,7 @@ from edge.publish.messages import (
     StateMessage,
     Status,
 )
+from edge.publish.model_messages import ModelDesired, ModelReported
 from edge.types import Reason, State
 
 _SESSION = "5f0c1a9e77b2d304"
@@ -298,6 +300,29 @@ TOPICS: tuple[TopicDoc, ...] = (
         qos=1,
         expiry="never",
         examples=(CONFIG_SCHEMA,),
+    ),
+    TopicDoc(
+        "model/desired",
+        "Desired model bundle",
+        "To the box: the bundle that it should use, and where its archive is (docs/models.md). "
+        "Taken by a box with `updates.keys`, one at a time, the newest first.",
+        ModelDesired,
+        retained=True,
+        qos=1,
+        expiry="never",
+        examples=(model_messages.DESIRED,),
+        to_box=True,
+    ),
+    TopicDoc(
+        "model/reported",
+        "Reported model bundle",
+        "The bundle in use, and what becomes of the desired one: `fetching`, `testing`, "
+        "`probation`, then `applied`, `rejected` or `rolled_back`.",
+        ModelReported,
+        retained=True,
+        qos=1,
+        expiry="never",
+        examples=(model_messages.APPLIED, model_messages.ROLLED_BACK),
     ),
 )
 """The contract, in the order of its documents."""

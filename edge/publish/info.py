@@ -20,7 +20,7 @@ from edge.publish.messages import (
     Info,
 )
 
-CAPABILITIES = ("homography", "events")
+CAPABILITIES = ("homography", "events", "models")
 
 
 @dataclass(frozen=True, slots=True)

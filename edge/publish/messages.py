@@ -18,6 +18,7 @@ from edge.config.ids import Id
 from edge.publish.config_messages import ConfigDesired, ConfigReported, ConfigSchema
 from edge.publish.health_message import Health
 from edge.publish.message import Document, Message, Nanoseconds, Part
+from edge.publish.model_messages import ModelDesired, ModelReported
 from edge.types import Reason, State
 
 
@@ -303,6 +304,8 @@ MESSAGES: tuple[type[Document], ...] = (
     ConfigDesired,
     ConfigReported,
     ConfigSchema,
+    ModelDesired,
+    ModelReported,
 )
 """Every message, for schemas and documents."""
 

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from edge.config import Config
+from edge.paths import state_folder
 
 
 def spool_path(config: Config) -> Path:
     """Return the file in which events wait: the configured one, or one in the state folder."""
     if config.publish.spool.path is not None:
         return config.publish.spool.path
-    return _state_folder() / f"spool-{config.site}-{config.device}.sqlite"
-
-
-def _state_folder() -> Path:
-    """Return systemd's state folder, or the user's by the XDG base directory specification."""
-    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    if given:
-        return Path(given)
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "touchline"
+    return state_folder() / f"spool-{config.site}-{config.device}.sqlite"

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.config import PublishConfig
-from edge.publish.compose import Stamp, homography_message, pose_message
+from edge.publish.compose import Context, Stamp, homography_message, pose_message
 from edge.publish.connection import Backoff, Connection, Hooks, Outgoing, Session
 from edge.publish.endpoint import Endpoint
 from edge.publish.events import EventDetector, EventDraft
 from edge.publish.info import BoxInfo
 from edge.publish.message import Message
-from edge.publish.messages import Event, Homography, StateMessage, Status
+from edge.publish.messages import BundleInfo, Event, Homography, StateMessage, Status
 from edge.publish.outbox import EventItem, FrameItem, Outbox
 from edge.publish.slots import FrameCounts
 from edge.publish.spool import Spool
@@ -158,11 +158,12 @@ class Publisher:
     def publish(self, frame: Frame, registration: Registration) -> None:
         """Publish one frame's answer, and the events that come of it. Returns at once."""
         stamp = Stamp.of(frame)
-        seq = self._next("homography")
-        self._outbox.offer_frame(
-            self._camera,
-            FrameItem(lambda: self._homography(seq, stamp, registration), time.monotonic()),
-        )
+        seq, context = self._next("homography"), self._context
+
+        def compose() -> Outgoing:
+            return self._homography(context, seq, stamp, registration)
+
+        self._outbox.offer_frame(self._camera, FrameItem(compose, time.monotonic()))
         for draft in self._detector.feed(stamp, registration):
             self.event(draft)
 
@@ -196,6 +197,13 @@ class Publisher:
             return _outgoing(topic, message, qos=1, retain=True, expiry_s=expiry_s)
 
         self._outbox.set_document(topic, compose)
+
+    def use_bundles(self, bundles: Sequence[BundleInfo], calibration: str | None) -> None:
+        """Say from the next frame on that other bundles answer, and what calibrated them."""
+        self._info = replace(self._info, bundles=bundles)
+        bundle = f"{bundles[0].name} {bundles[0].version}" if bundles else None
+        self._context = replace(self._context, bundle=bundle, calibration=calibration)
+        self._outbox.set_document(self._topics.info, self._info_message)
 
     def settle(self, timeout_s: float) -> bool:
         """Wait until no frame waits to be sent, or the broker is away; whether none waits.
@@ -242,8 +250,10 @@ class Publisher:
 
     # -- messages
 
-    def _homography(self, seq: int, stamp: Stamp, registration: Registration) -> Outgoing:
-        message = homography_message(self._context, seq, stamp, registration)
+    def _homography(
+        self, context: Context, seq: int, stamp: Stamp, registration: Registration
+    ) -> Outgoing:
+        message = homography_message(context, seq, stamp, registration)
         self._latest, self._latest_made_s = message, time.monotonic()
         wait = self._latest_sent_s + self._settings.latest_interval_s - self._latest_made_s
         topic = self._topics.latest(self._camera)

@@ -58,6 +58,16 @@ class Topics:
         return f"{self.root}/config/schema"
 
     @property
+    def model_desired(self) -> str:
+        """Retained, to the box: the bundle that it should use."""
+        return f"{self.root}/model/desired"
+
+    @property
+    def model_reported(self) -> str:
+        """Retained: the bundle in use, and what becomes of the desired one."""
+        return f"{self.root}/model/reported"
+
+    @property
     def health(self) -> str:
         """Retained, expires: how this box fares."""
         return f"{self.root}/health"

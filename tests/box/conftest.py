@@ -79,7 +79,8 @@ class Subscriber:
         self._client.loop_stop()
 
     def _keep(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
-        self.messages.append((message.topic, json.loads(message.payload)))
+        if not message.topic.endswith("/desired"):  # to the box, and maybe no JSON
+            self.messages.append((message.topic, json.loads(message.payload)))
 
 
 def wait_for(condition: Any, most_s: float = 15.0) -> None:

@@ -145,9 +145,13 @@ def test_the_asyncapi_document_names_every_topic_and_its_references_resolve() ->
     }
     camera = {topics.homography("c"), topics.latest("c"), topics.pose("c"), topics.event("c")}
     config = {topics.config_desired, topics.config_reported, topics.config_schema}
-    assert addresses == {topics.state, topics.info, topics.health} | camera | config
+    model = {topics.model_desired, topics.model_reported}
+    assert addresses == {topics.state, topics.info, topics.health} | camera | config | model
     received = [o for o in document["operations"].values() if o["action"] == "receive"]
-    assert [o["channel"]["$ref"] for o in received] == ["#/channels/desiredConfiguration"]
+    assert [o["channel"]["$ref"] for o in received] == [
+        "#/channels/desiredConfiguration",
+        "#/channels/desiredModelBundle",
+    ]
     for channel in document["channels"].values():
         assert set(re.findall(r"{(\w+)}", channel["address"])) == set(channel["parameters"])
     references = list(_references(document))

@@ -1,0 +1,313 @@
+"""Model updates while the box runs: fetch, check, test, switch, watch, keep or go back, report."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edge.box.fetch import Stopped, fetch
+from edge.box.network import Network
+from edge.box.switching import FEWEST, Conduct, SwitchingRegistrar, worse
+from edge.bundles import Bundle, Manifest, ModelStore, Rules, read_public_key
+from edge.config import Config
+from edge.errors import BundleError, TouchlineError
+from edge.publish import Endpoint, Topics
+from edge.publish.config_messages import ConfigProblem
+from edge.publish.model_link import ModelLink
+from edge.publish.model_messages import (
+    DesiredModel,
+    ModelDesired,
+    ModelRef,
+    ModelReported,
+    ModelStatus,
+)
+from edge.registration.golden import self_test
+
+log = logging.getLogger(__name__)
+
+_LOOK_S = 0.1
+_REPORT_EVERY_S = 0.5
+_PATIENCE = 20
+"""Times the probation for which frames are waited for; a camera may be away."""
+
+MakeNetwork = Callable[[Config, Bundle], Network]
+
+
+class _Refused(Exception):  # noqa: N818 - carries the report
+    def __init__(self, status: ModelStatus, path: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.path = status, path
+
+
+class ModelUpdates:
+    """Takes desired bundles one after the other, the newest first; has a thread of its own."""
+
+    def __init__(
+        self,
+        config: Config,
+        registrar: SwitchingRegistrar,
+        make_network: MakeNetwork,
+        report: Callable[[ModelReported], None],
+        *,
+        store: ModelStore | None = None,
+    ) -> None:
+        self._config = config
+        self._registrar = registrar
+        self._make_network = make_network
+        self._report = report
+        self._store = store or ModelStore(config.sport)
+        self._changed = threading.Condition()
+        self._inbox: bytes | None = None
+        self._stopping = False
+        self._ref: DesiredModel | None = None
+        self._thread = threading.Thread(target=self._run, name="model-updates", daemon=True)
+
+    def start(self) -> None:
+        """Start; a bundle that an earlier run left on probation is watched first."""
+        self._say(ModelStatus.APPLIED)
+        self._thread.start()
+
+    def receive(self, payload: bytes) -> None:
+        """Take what is desired; any thread, returns at once."""
+        with self._changed:
+            self._inbox = payload
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End; what is under way is given up, a bundle on probation stays so for the next start."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    # -- the thread
+
+    def _run(self) -> None:
+        try:
+            if self._store.record().on_probation:
+                self._finish_probation()
+            while True:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._inbox is not None or self._stopping)
+                    payload, self._inbox = self._inbox, None
+                if self._stopping or payload is None:
+                    return
+                self._take(payload)
+        except Stopped:
+            return
+
+    def _take(self, payload: bytes) -> None:
+        self._ref = None
+        try:
+            desired = _parse(payload)
+            self._ref = DesiredModel(
+                name=desired.name, version=desired.version, sha256=desired.sha256, id=desired.id
+            )
+            if self._is_in_use(desired):
+                self._say(ModelStatus.APPLIED)
+                return
+            self._check_policy(desired)
+            self._update(desired)
+        except _Refused as refusal:
+            self._refuse(refusal.status, refusal.path, str(refusal))
+        except Stopped:
+            raise
+        except TouchlineError as error:
+            self._refuse(ModelStatus.REJECTED, "", str(error))
+        except Exception as error:
+            log.exception("model update")
+            self._refuse(ModelStatus.REJECTED, "", f"{type(error).__name__}: {error}")
+
+    def _is_in_use(self, desired: ModelDesired) -> bool:
+        """Whether it is there already; by name, for the archive it came from is gone."""
+        bundle = self._registrar.network.bundle
+        m = bundle.manifest if bundle is not None else None
+        return m is not None and (m.name, m.version) == (desired.name, desired.version)
+
+    def _check_policy(self, desired: ModelDesired) -> None:
+        settings = self._config.updates
+        if not settings.enabled:
+            raise _Refused(ModelStatus.REJECTED, "updates.enabled", "updates are switched off here")
+        if not settings.keys:
+            raise _Refused(ModelStatus.REJECTED, "updates.keys", "this box trusts no key")
+        if self._config.engine.bundle is not None:
+            message = "the configuration names the bundle to use"
+            raise _Refused(ModelStatus.REJECTED, "engine.bundle", message)
+        if self._store.record().refused == desired.sha256:
+            message = "this archive was tried and did not do; send another"
+            raise _Refused(ModelStatus.REJECTED, "sha256", message)
+
+    def _update(self, desired: ModelDesired) -> None:
+        self._store.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=self._store.folder) as scratch:
+            archive = Path(scratch) / "archive"
+            self._fetch(desired, archive)
+            self._say(ModelStatus.TESTING)
+            bundle = self._store.install(archive, self._rules(desired), self._in_use())
+        network = self._tested(desired, bundle)
+        before = self._registrar.conduct()
+        slot = self._store.spare()
+        self._store.activate(slot, on_probation=True)
+        if not self._registrar.switch(network):
+            raise Stopped
+        self._say(ModelStatus.PROBATION)
+        self._watch(before, desired.sha256)
+
+    def _in_use(self) -> Manifest | None:
+        bundle = self._registrar.network.bundle
+        return bundle.manifest if bundle is not None else None
+
+    def _rules(self, desired: ModelDesired) -> Rules:
+        settings = self._config.updates
+        keys = [read_public_key(path) for path in settings.keys]
+        return Rules(keys, desired.allow_downgrade, int(settings.most_mb * 1e6))
+
+    def _fetch(self, desired: ModelDesired, archive: Path) -> None:
+        said_s = float("-inf")
+
+        def progress(share: float | None) -> None:
+            nonlocal said_s
+            if time.monotonic() - said_s >= _REPORT_EVERY_S:
+                said_s = time.monotonic()
+                self._say(ModelStatus.FETCHING, progress=share)
+
+        fetch(
+            desired.url,
+            archive,
+            desired.sha256,
+            most_bytes=int(self._config.updates.most_mb * 1e6),
+            progress=progress,
+            stopped=lambda: self._stopping,
+        )
+
+    def _tested(self, desired: ModelDesired, bundle: Bundle) -> Network:
+        """Load the bundle beside the one in use, and ask it for its golden frames."""
+        m = bundle.manifest
+        if (m.name, m.version) != (desired.name, desired.version):
+            message = f"the archive holds {bundle.label}"
+            raise _Refused(ModelStatus.REJECTED, "version", message)
+        network = self._make_network(self._config, bundle)
+        try:
+            problems = self_test(network.registrar, bundle, network.field)
+        except BaseException:
+            network.registrar.close()
+            raise
+        if problems:
+            network.registrar.close()
+            self._store.refuse(desired.sha256)
+            raise _Refused(ModelStatus.REJECTED, "golden", "; ".join(problems))
+        return network
+
+    def _watch(self, before: Conduct, sha256: str) -> None:
+        """Watch the probation to its end; raises _Refused after going back."""
+        problem = self._probation(before)
+        if problem is None:
+            self._store.settle()
+            self._registrar.settle()
+            self._say(ModelStatus.APPLIED)
+            return
+        self._registrar.back()
+        self._store.rollback(sha256)
+        self._await_switch()
+        raise _Refused(ModelStatus.ROLLED_BACK, "probation", problem)
+
+    def _finish_probation(self) -> None:
+        """Watch a bundle that another run put on probation; only a start that dies condemns it."""
+        nothing = Conduct(0, 0.0, None, 0.0)
+        if self._probation(nothing) is None:
+            self._store.settle()
+            self._say(ModelStatus.APPLIED)
+
+    def _probation(self, before: Conduct) -> str | None:
+        self._await_switch()
+        begun_s = time.monotonic()
+        lasts_s = self._config.updates.probation_s
+        while True:
+            self._pause()
+            if self._registrar.failure is not None:
+                return self._registrar.failure
+            elapsed_s = time.monotonic() - begun_s
+            now = self._registrar.conduct()
+            if elapsed_s >= lasts_s and (now.frames >= FEWEST or elapsed_s > _PATIENCE * lasts_s):
+                return worse(before, now)
+
+    def _await_switch(self) -> None:
+        while self._registrar.waits():
+            self._pause()
+
+    def _pause(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, _LOOK_S)
+            if self._stopping:
+                raise Stopped
+
+    def _refuse(self, status: ModelStatus, path: str, message: str) -> None:
+        line = " ".join(message.split())[:500]
+        log.warning("model update: %s: %s", status.value, line)
+        self._say(status, errors=[ConfigProblem(path=path, message=line)])
+
+    def _say(
+        self,
+        status: ModelStatus,
+        *,
+        progress: float | None = None,
+        errors: Sequence[ConfigProblem] = (),
+    ) -> None:
+        bundle = self._registrar.network.bundle
+        m = bundle.manifest if bundle is not None else None
+        self._report(
+            ModelReported(
+                session="0" * 16,
+                seq=0,
+                time_ns=time.time_ns(),
+                status=status,
+                progress=progress,
+                desired=self._ref,
+                active=None if m is None else ModelRef(name=m.name, version=m.version),
+                errors=list(errors),
+            )
+        )
+
+
+def _parse(payload: bytes) -> ModelDesired:
+    try:
+        return ModelDesired.model_validate_json(payload)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        path = ".".join(str(part) for part in first["loc"])
+        raise _Refused(ModelStatus.REJECTED, path, first["msg"]) from error
+
+
+def begin_models(config: Config) -> None:
+    """Note that a box starts with its installed bundle; one that it died of is left."""
+    try:
+        said = ModelStore(config.sport).begin()
+    except BundleError as error:  # a disk that cannot be written: the bundle is used all the same
+        log.warning("%s", error)
+        return
+    if said is not None:
+        log.warning("%s: %s", config.sport, said)
+
+
+@contextmanager
+def model_updates(
+    config: Config, endpoint: Endpoint, registrar: SwitchingRegistrar, make_network: MakeNetwork
+) -> Iterator[None]:
+    """Listen for desired bundles on the box's broker for as long as the block lasts."""
+    topics = Topics(config.publish.prefix, config.site, config.device)
+    link = ModelLink(endpoint, topics)
+    updates = ModelUpdates(config, registrar, make_network, link.report)
+    updates.start()
+    link.start(updates.receive)
+    try:
+        yield
+    finally:
+        updates.close()
+        link.stop()

@@ -1,0 +1,224 @@
+"""The bundles that were installed on this box: two slots a sport, and which of them is used.
+
+    <state>/models/soccer/a/          a bundle
+    <state>/models/soccer/b/          the one before, or the next
+    <state>/models/soccer/state.json  which is active, which was before, whether it is on probation
+
+A bundle is unpacked beside the slots, checked, brought to the disk and then renamed into the slot
+that is not active. `state.json` is replaced in one rename. So at every moment the active slot is
+whole, whenever the power fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from edge.bundles.archive import MOST_BYTES, unpack
+from edge.bundles.bundle import Bundle, load_bundle, version_key
+from edge.bundles.manifest import Manifest
+from edge.errors import BundleError
+from edge.paths import state_folder
+
+log = logging.getLogger(__name__)
+
+Slot = Literal["a", "b"]
+_STATE = "state.json"
+_STARTS = 2
+"""Starts that a bundle on probation gets; one more means that the box dies of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Which slot is used; None is the bundle that ships."""
+
+    active: Slot | None = None
+    previous: Slot | None = None
+    on_probation: bool = False
+    starts: int = 0
+    """Starts since it was switched in, while on probation."""
+    refused: str | None = None
+    """sha256 of the archive that was rolled back or refused last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a bundle must be to be installed."""
+
+    keys: Sequence[bytes] | None
+    """Trusted public keys; None asks for no signature."""
+    allow_downgrade: bool = False
+    most_bytes: int = MOST_BYTES
+
+
+class ModelStore:
+    """The slots of one sport."""
+
+    def __init__(self, sport: str, root: Path | None = None) -> None:
+        self.sport = sport
+        self.folder = (root or state_folder() / "models") / sport
+
+    def record(self) -> Record:
+        """Return which slot is used; a file that is damaged counts as none."""
+        try:
+            data = json.loads((self.folder / _STATE).read_bytes())
+            record = Record(**data)
+        except FileNotFoundError:
+            return Record()
+        except (OSError, ValueError, TypeError) as error:
+            log.warning("%s: not readable (%s); taken as empty", self.folder / _STATE, error)
+            return Record()
+        known = {"a", "b", None}
+        return record if record.active in known and record.previous in known else Record()
+
+    def bundle(self, slot: Slot | None) -> Bundle | None:
+        """Return the whole bundle of a slot; None where there is none, or a damaged one."""
+        if slot is None or not (self.folder / slot).exists():
+            return None
+        try:
+            bundle = load_bundle(self.folder / slot)
+        except BundleError as error:
+            log.warning("%s", error)
+            return None
+        return bundle if bundle.manifest.sport == self.sport else None
+
+    def active(self) -> Bundle | None:
+        """Return the bundle to use: the active slot's, else the one before; None: the shipped."""
+        record = self.record()
+        return self.bundle(record.active) or self.bundle(record.previous)
+
+    def spare(self) -> Slot:
+        """Return the slot that is not in use."""
+        return "b" if self.record().active == "a" else "a"
+
+    def install(self, archive: Path, rules: Rules, current: Manifest | None) -> Bundle:
+        """Unpack an archive into the spare slot; nothing in use changes.
+
+        `current` is the bundle in use, against which a downgrade is measured. Raises BundleError
+        for whatever is wrong with the archive or the disk.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._locked():
+                if self.record().on_probation:
+                    raise BundleError(f"{self.sport}: the bundle in use is on probation; wait")
+                with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as scratch:
+                    fresh = Path(scratch) / "bundle"
+                    fresh.mkdir()
+                    bundle = unpack(archive, fresh, rules.keys, most_bytes=rules.most_bytes)
+                    self._check(bundle.manifest, rules, current)
+                    target = self.folder / self.spare()
+                    if target.exists():
+                        target.rename(Path(scratch) / "old")
+                    fresh.rename(target)
+                    _sync(self.folder)
+        except OSError as error:
+            raise BundleError(f"{archive}: cannot be installed: {error.strerror}") from error
+        return load_bundle(target, verify=False)
+
+    def activate(self, slot: Slot, *, on_probation: bool = False) -> Bundle:
+        """Use a slot's bundle from now on; BundleError when it holds no whole one."""
+        bundle = self.bundle(slot)
+        if bundle is None:
+            raise BundleError(f"{self.folder / slot}: no whole bundle there; install one first")
+        record = self.record()
+        previous = record.previous if record.active == slot else record.active
+        self._write(Record(slot, previous, on_probation, refused=record.refused))
+        return bundle
+
+    def settle(self) -> None:
+        """End the probation of the bundle in use; it has passed."""
+        self._write(replace(self.record(), on_probation=False, starts=0))
+
+    def rollback(self, refused: str | None = None) -> Bundle | None:
+        """Use the bundle before again; returns it, None for the one that ships."""
+        record = self.record()
+        if record.active is None:
+            raise BundleError(f"{self.sport}: no bundle was installed here; nothing to go back to")
+        self._write(Record(record.previous, None, refused=refused or record.refused))
+        return self.bundle(record.previous)
+
+    def refuse(self, sha256: str) -> None:
+        """Remember an archive that did not do, so that it is not fetched again and again."""
+        self._write(replace(self.record(), refused=sha256))
+
+    def begin(self) -> str | None:
+        """Note that a box starts with this store; one line where a bundle was rolled back.
+
+        A bundle on probation that the box died of more than once is not tried again.
+        """
+        self._sweep()
+        record = self.record()
+        if not record.on_probation:
+            return None
+        if record.starts >= _STARTS:
+            self.rollback()
+            return f"the bundle on probation was started {record.starts} times and never lasted"
+        self._write(replace(record, starts=record.starts + 1))
+        return None
+
+    def _check(self, manifest: Manifest, rules: Rules, current: Manifest | None) -> None:
+        what = f"{manifest.name} {manifest.version}"
+        if manifest.sport != self.sport:
+            raise BundleError(f"{what} is for {manifest.sport}, not for {self.sport}")
+        if current is None or rules.allow_downgrade:
+            return
+        if version_key(manifest.version) < version_key(current.version):
+            raise BundleError(
+                f"{what} is older than {current.version}, which is in use; allow a downgrade"
+            )
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        with (self.folder / ".lock").open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BundleError(f"{self.folder}: another process installs a bundle") from error
+            yield
+
+    def _write(self, record: Record) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = self.folder / f".{_STATE}.{os.getpid()}.part"
+            with part.open("w") as file:
+                json.dump(asdict(record), file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.folder / _STATE)
+            _sync(self.folder)
+        except OSError as error:
+            raise BundleError(f"{self.folder}: cannot be written: {error.strerror}") from error
+
+    def _sweep(self) -> None:
+        """Remove what a process left that died while it installed."""
+        if not self.folder.exists():
+            return
+        with contextlib.suppress(BundleError, OSError), self._locked():
+            for left in self.folder.glob(".new-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            for part in self.folder.glob(f".{_STATE}.*.part"):
+                part.unlink(missing_ok=True)
+
+
+def installed_sports(root: Path | None = None) -> list[str]:
+    """List the sports that have a store on this box."""
+    folder = root or state_folder() / "models"
+    return sorted(path.parent.name for path in folder.glob(f"*/{_STATE}"))
+
+
+def _sync(folder: Path) -> None:
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

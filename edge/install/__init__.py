@@ -1,1 +1,0 @@
-"""Installs the box as a service of the system: user, folders, unit, configuration."""
