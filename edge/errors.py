@@ -7,6 +7,7 @@
     ├── EngineError             an inference engine that cannot load or run a graph
     ├── BundleError             a model bundle that is missing, damaged or of another format
     ├── BrokerError             an MQTT broker that cannot be reached or that refuses
+    ├── InstallError            a system that a box cannot be installed on or removed from
     └── ProtocolError           bytes from a camera or the network that are not as they should be
 
 A frame that cannot be registered is no error: it is a `Registration`
@@ -55,6 +56,10 @@ class EngineError(TouchlineError):
 
 class BundleError(TouchlineError):
     """A model bundle that is missing, damaged or of another format."""
+
+
+class InstallError(TouchlineError):
+    """A system that a box cannot be installed on or removed from."""
 
 
 class BrokerError(TouchlineError):

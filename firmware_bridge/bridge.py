@@ -26,8 +26,10 @@ from firmware_bridge.align import (
     VisionSample,
     align,
 )
+from firmware_bridge.aspect import AspectWatch
 from firmware_bridge.config import BridgeConfig, resolve
 from firmware_bridge.links import open_link
+from firmware_bridge.links.recording import RecordedLink
 from firmware_bridge.model import CameraPose, LinkState, Telemetry
 from firmware_bridge.monitor import Difference, Monitor
 from firmware_bridge.pose import PoseEstimate, PoseSigma, PoseVerdict, estimate_pose
@@ -42,6 +44,7 @@ _LOG = logging.getLogger(__name__)
 _SOLVED = frozenset({State.VERIFIED, State.REFINED, State.TRACKED})
 _PAIRS = 1500
 _ALIGN_EVERY_S = 3.0
+_ALIGN_EVERY_FRAMES = 75
 _FREE_EVERY = 5
 """Once the position is known, one frame in so many is solved for it again.
 
@@ -58,7 +61,7 @@ class BridgeEvent:
     """Something that an operator should know."""
 
     kind: str
-    """`camera_moved`, `lens_changed`, `aligned` or `alignment_lost`."""
+    """`camera_moved`, `lens_changed`, `aligned`, `alignment_lost` or `squeezed`."""
     capture_ns: int
     message: str
     values: Mapping[str, float] = field(default_factory=dict)
@@ -79,10 +82,13 @@ class Bridge:
         self._sender = TrackingSender(config.tracking)
         self._steady = SteadyPosition()
         self._monitor = Monitor()
+        self._aspect = AspectWatch()
+        self._squeezed = False
         self._events: deque[BridgeEvent] = deque(maxlen=_EVENTS)
         self._vision: deque[VisionSample] = deque(maxlen=_PAIRS)
         self._alignment = Alignment(AlignVerdict.NEEDS_DATA, 0)
         self._frames = 0
+        self._seen_ns = 0
         self._epoch = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -92,7 +98,7 @@ class Bridge:
         """Start the link and the alignment; returns itself."""
         if self._link is not None:
             self._link.start()
-            self._aligner.start()
+        self._aligner.start()
         return self
 
     def close(self) -> None:
@@ -100,8 +106,8 @@ class Bridge:
         self._stop.set()
         if self._link is not None:
             self._link.close()
-            if self._aligner.is_alive():
-                self._aligner.join(timeout=5)
+        if self._aligner.is_alive():
+            self._aligner.join(timeout=5)
         self._sender.close()
 
     def __enter__(self) -> Self:
@@ -128,6 +134,11 @@ class Bridge:
     def link_state(self) -> LinkState | None:
         """How the camera's link does; None without one."""
         return None if self._link is None else self._link.state()
+
+    def film_began(self, utc_ns: int) -> None:
+        """Say at which UTC time a film's own time was 0: recorded telemetry counts from there."""
+        if isinstance(self._link, RecordedLink):
+            self._link.began(utc_ns)
 
     def take_events(self) -> list[BridgeEvent]:
         """Return the events since the last call."""
@@ -193,9 +204,15 @@ class Bridge:
         if homography is None or registration.state is State.HELD:
             return None
         self._frames += 1
+        self._seen_ns = capture_ns
         quality, position = registration.quality, self._steady.position_m
         # telemetry must not be confirmed by what came from it
         trusted = registration.state in _SOLVED and not registration.guided
+
+        if trusted:
+            self._aspect.add(np.asarray(homography, float), (width, height))
+        if self._squeezed:
+            return PoseEstimate(None, PoseVerdict.SQUEEZED, capture_ns=capture_ns)
 
         def solve(at: NDArray[np.float64] | None) -> PoseEstimate:
             return estimate_pose(
@@ -235,7 +252,7 @@ class Bridge:
                 f"the camera stands {moved:.1f} m from where it stood; its place is learnt anew",
                 {"distance_m": moved},
             )
-            self._steady = SteadyPosition()
+            self._steady, self._aspect = SteadyPosition(), AspectWatch()
             self._forget_alignment()
 
     def _learn_alignment(self, pose: CameraPose, capture_ns: int) -> None:
@@ -250,6 +267,8 @@ class Bridge:
         )
         with self._lock:
             self._vision.append(sample)
+        if isinstance(self._link, RecordedLink) and self._frames % _ALIGN_EVERY_FRAMES == 0:
+            self.align_now()  # a film has no clock that a thread could keep to
         fit = self._alignment
         if fit.verdict is not AlignVerdict.OK or fit.pan is None or fit.tilt is None:
             return
@@ -308,7 +327,30 @@ class Bridge:
 
     def _align_loop(self) -> None:
         while not self._stop.wait(_ALIGN_EVERY_S):
-            self.align_now()
+            if not isinstance(self._link, RecordedLink):
+                self.align_now()
+            if self._aspect.ready:
+                self.judge_aspect()
+
+    def judge_aspect(self) -> bool:
+        """Whether the pictures so far show that their pixels are not square.
+
+        The bridge's own thread asks now and then; poses of such pictures would be wrong, and are
+        not given.
+        """
+        found = self._aspect.estimate()
+        if found is None or found.squeezed == self._squeezed:
+            return self._squeezed
+        self._squeezed = found.squeezed
+        if found.squeezed:
+            ratio = math.exp(found.log_aspect)
+            self._raise_event(
+                "squeezed",
+                self._seen_ns,
+                f"the pictures' pixels are not square (height over width {ratio:.3f}): no poses",
+                {"pixel_aspect": ratio, "sigma": found.sigma},
+            )
+        return self._squeezed
 
     def align_now(self) -> Alignment:
         """Fit the alignment to what has been seen so far.

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from edge.errors import ConfigError
 from firmware_bridge.profiles import profile, profiles
 
-TYPES = ("none", "freed", "opentrackio", "visca", "onvif")
+TYPES = ("none", "freed", "opentrackio", "visca", "onvif", "recording")
 TRANSPORTS = ("udp", "raw-udp", "tcp")
 DEFAULT_PORTS = {"freed": 40000, "opentrackio": 55555, "visca": 52381, "onvif": 80}
 _RAW_PORTS = {"raw-udp": 1259, "tcp": 5678}
@@ -74,6 +74,8 @@ class BridgeConfig:
     """VISCA: `udp` (Sony's framing), `raw-udp` or `tcp`; empty takes the profile's."""
     source_number: int = 0
     """OpenTrackIO: join this source's multicast group; 0 for unicast."""
+    file: str = ""
+    """Recording: the packets that came while a film was taken (`links.recording`)."""
     interface: str = ""
     username: str = ""
     password: str = ""
@@ -141,6 +143,8 @@ def _check(c: BridgeConfig) -> None:
     _within("camera.link.stale_s", c.stale_s, 0.05, 60)
     if c.type in {"visca", "onvif"} and not c.host:
         raise ConfigError(f"camera.link.host: {c.type} needs the camera's address")
+    if c.type == "recording" and not c.file:
+        raise ConfigError("camera.link.file: a recording needs its file")
     t = c.tracking
     _one_of("camera.link.tracking.encoding", t.encoding, ("json", "cbor"))
     _one_of(

@@ -48,6 +48,8 @@ class PoseVerdict(str, Enum):
     ROLL = "roll"
     RESIDUAL = "residual"
     """No camera with square pixels takes this picture: squeezed, or simply wrong."""
+    SQUEEZED = "squeezed"
+    """The sequence shows that the pixels are not square (`firmware_bridge.aspect`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +148,13 @@ def _estimate(
 ) -> PoseEstimate:
     if field_from_image.shape != (3, 3) or not np.isfinite(field_from_image).all():
         return PoseEstimate(None, PoseVerdict.SINGULAR, capture_ns=capture_ns)
-    start = _closed_form(field_from_image, *size)
+    start = closed_form(field_from_image, *size)
     if start is None:
         return PoseEstimate(None, PoseVerdict.DEGENERATE, capture_ns=capture_ns)
     rotation, focal, centre = start
     if position is not None:
         centre = position
-    image, field = _grid(field_from_image, size)
+    image, field = picture_grid(field_from_image, size)
     if len(image) < 6:
         return PoseEstimate(None, PoseVerdict.DEGENERATE, capture_ns=capture_ns)
     solution = _solve(rotation, focal, centre, image, field, size, free_position=position is None)
@@ -178,7 +180,7 @@ def _estimate(
     )
 
 
-def _closed_form(
+def closed_form(
     field_from_image: _Matrix, width: int, height: int
 ) -> tuple[_Matrix, float, _Matrix] | None:
     """Rotation (rows right, down, forward), focal length in pixels and position.
@@ -212,7 +214,7 @@ def _closed_form(
     return rotation, focal, -rotation.T @ b[:, 2]
 
 
-def _grid(field_from_image: _Matrix, size: tuple[int, int]) -> tuple[_Matrix, _Matrix]:
+def picture_grid(field_from_image: _Matrix, size: tuple[int, int]) -> tuple[_Matrix, _Matrix]:
     """Picture points below the horizon, relative to the centre, and the field points they show."""
     width, height = size
     xs, ys = np.meshgrid(np.linspace(0.05, 0.95, 6) * width, np.linspace(0.05, 0.95, 6) * height)
@@ -244,7 +246,7 @@ def _solve(
     normal = np.eye(free)
     residual = math.inf
     for step in range(_STEPS + 1):
-        difference, jacobian = _linearize(rotation, focal, centre, image, field)
+        difference, jacobian = linearize(rotation, focal, centre, image, field)
         jacobian = jacobian[:, :free]
         if not np.isfinite(jacobian).all():
             return None
@@ -256,7 +258,7 @@ def _solve(
         damped = normal + np.diag(np.diag(normal) * 1e-6 + 1e-12)
         update = np.linalg.solve(damped, jacobian.T @ difference)
         update[:4] = np.clip(update[:4], -0.3, 0.3)
-        rotation = _small_rotation(update[:3]) @ rotation
+        rotation = small_rotation(update[:3]) @ rotation
         focal *= math.exp(update[3])
         if free_position:
             centre = centre + np.clip(update[4:], -30, 30)
@@ -270,7 +272,7 @@ def _solve(
     )
 
 
-def _linearize(
+def linearize(
     rotation: _Matrix, focal: float, centre: _Matrix, image: _Matrix, field: _Matrix
 ) -> tuple[_Matrix, _Matrix]:
     """Residuals (2n,) image - projection, and the projection's (2n, 7) derivatives."""
@@ -291,7 +293,7 @@ def _linearize(
     return difference, np.concatenate([ju, jv])
 
 
-def _small_rotation(w: _Matrix) -> _Matrix:
+def small_rotation(w: _Matrix) -> _Matrix:
     """Rotation matrix of a rotation vector (Rodrigues' formula)."""
     angle = float(np.linalg.norm(w))
     k = np.array([[0, -w[2], w[1]], [w[2], 0, -w[0]], [-w[1], w[0], 0]])
@@ -322,7 +324,7 @@ def _inverse(matrix: _Matrix) -> _Matrix:
 def _sigma(covariance: _Matrix, rotation: _Matrix, focal: float) -> PoseSigma:
     base = np.array(angles_of(_axes(rotation)))
     moved = [
-        np.array(angles_of(_axes(_small_rotation(step) @ rotation))) for step in np.eye(3) * 1e-6
+        np.array(angles_of(_axes(small_rotation(step) @ rotation))) for step in np.eye(3) * 1e-6
     ]
     by_rotation = np.column_stack([(m - base) / 1e-6 for m in moved])
     angles = np.sqrt(np.diag(by_rotation @ covariance[:3, :3] @ by_rotation.T).clip(0))

@@ -26,6 +26,7 @@ _KINDS = {
     "lens_changed": EventKind.CALIBRATION_CHANGED,
     "aligned": EventKind.CALIBRATION_CHANGED,
     "alignment_lost": EventKind.CALIBRATION_CHANGED,
+    "squeezed": EventKind.CALIBRATION_CHANGED,
 }
 _HALF_TURN = np.diag([-1.0, -1.0, 1.0])
 
@@ -53,6 +54,8 @@ class Camera:
         None without a link, before the alignment is known, and where its telemetry is missing.
         """
         height, width = frame.image.shape[:2]
+        if frame.pts_s is not None:
+            self._bridge.film_began(frame.capture_ns - round(frame.pts_s * 1e9))
         estimate = self._bridge.prior(frame.capture_ns, width, height)
         if estimate is None or estimate.pose is None or estimate.sigma is None:
             return None

@@ -36,6 +36,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "camera": ("edge.cli.camera", "speak with a camera: probe, watch, simulate, control"),
     "bench": ("edge.cli.bench", "measure each engine and stage on this box"),
     "doctor": ("edge.cli.doctor", "say what works on this box and how to get what does not"),
+    "install": ("edge.cli.install", "make this box a service of the system"),
+    "uninstall": ("edge.cli.uninstall", "remove what install made"),
     "demo-clip": ("edge.cli.demo_clip", "render a clip of a soccer match to try things with"),
 }
 """Command -> module with `add_parser(subparsers)`, help line."""

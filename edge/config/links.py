@@ -62,8 +62,11 @@ class TrackingConfig(Section):
 class LinkConfig(Section):
     """The PTZ camera's own telemetry, and where its pose is sent (docs/camera.md)."""
 
-    type: Literal["none", "freed", "opentrackio", "visca", "onvif"] = setting(
-        "none", "Protocol", "What the camera speaks; none: nothing is read, poses are only sent."
+    type: Literal["none", "freed", "opentrackio", "visca", "onvif", "recording"] = setting(
+        "none",
+        "Protocol",
+        "What the camera speaks; none: nothing is read, poses are only sent; recording: what it "
+        "sent while a film was taken.",
     )
     host: str | None = setting(
         None, "Camera", "The camera's address; streams from other addresses are then ignored."
@@ -84,6 +87,9 @@ class LinkConfig(Section):
     )
     transport: Literal["udp", "raw-udp", "tcp"] | None = setting(
         None, "Transport", "Of VISCA: udp is Sony's framing; null: the profile's."
+    )
+    file: Path | None = setting(
+        None, "Recording", "The packets beside a film, as docs/camera.md describes them."
     )
     source_number: int = setting(
         0, "Source number", "OpenTrackIO: join this multicast group; 0: unicast.", ge=0, le=200
@@ -137,4 +143,5 @@ class LinkConfig(Section):
         the box itself makes of telemetry.
         """
         ours = {"password_file", "password_env", "hold_s"}
-        return self.model_dump(exclude_none=True, exclude=ours)
+        keys = self.model_dump(exclude_none=True, exclude=ours)
+        return keys | {"file": str(self.file)} if self.file else keys

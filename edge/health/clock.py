@@ -60,21 +60,25 @@ class KernelClock:
     """What is still being corrected."""
     error_ns: int | None = None
     """The most that the clock may be off."""
+    told: bool = True
+    """Whether the kernel said anything; in some containers it may not."""
 
 
 def kernel_clock() -> KernelClock:
-    """Ask the kernel; a system that does not tell counts as unsynchronized. Changes nothing."""
+    """Ask the kernel; changes nothing."""
     timex = _Timex()  # modes 0: only asks
     try:
         state = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(timex))
     except (AttributeError, OSError):  # not Linux
-        return KernelClock(synchronized=False)
+        return KernelClock(synchronized=False, told=False)
     return interpret(state, timex.status, timex.offset, timex.maxerror)
 
 
 def interpret(state: int, status: int, offset: int, maxerror_us: int) -> KernelClock:
     """Make sense of what adjtimex returned; `offset` is in ns or us as `status` says. Pure."""
-    if state < 0 or state == _TIME_ERROR or status & _STA_UNSYNC:
+    if state < 0:
+        return KernelClock(synchronized=False, told=False)
+    if state == _TIME_ERROR or status & _STA_UNSYNC:
         return KernelClock(synchronized=False)
     offset_ns = offset if status & _STA_NANO else offset * 1000
     return KernelClock(True, offset_ns, max(0, maxerror_us) * 1000)
@@ -86,7 +90,7 @@ def clock_source(clock: KernelClock, proc: Path = Path("/proc")) -> str:
     `other`: the kernel is synchronized, but by none that is known or seen (in a container).
     """
     if not clock.synchronized:
-        return "unsynchronized"
+        return "unsynchronized" if clock.told else "unknown"
     running = _programs(proc)
     return next((source for name, source in _DAEMONS.items() if name in running), "other")
 

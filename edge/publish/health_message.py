@@ -99,7 +99,8 @@ class ClockHealth(Part):
     synchronized: bool = Field(description="Whether the kernel's clock is being disciplined.")
     source: str = Field(
         description="What disciplines it: ptp, chrony, ntp, timesyncd; `other` where the kernel is "
-        "synchronized by something that is not seen from here; unsynchronized."
+        "synchronized by something that is not seen from here; unsynchronized; unknown where "
+        "the kernel does not say."
     )
     offset_ns: int | None = Field(
         None,

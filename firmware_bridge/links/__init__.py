@@ -27,6 +27,10 @@ def open_link(config: BridgeConfig) -> Link | None:
         from firmware_bridge.links.onvif import OnvifLink  # noqa: PLC0415
 
         return OnvifLink(config)
+    if config.type == "recording":
+        from firmware_bridge.links.recording import RecordedLink  # noqa: PLC0415
+
+        return RecordedLink(config)
     return None
 
 

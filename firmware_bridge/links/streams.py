@@ -14,7 +14,7 @@ from firmware_bridge.codecs.opentrackio_sample import TrackSample, read_sample
 from firmware_bridge.config import BridgeConfig, resolve
 from firmware_bridge.links.base import Link, now_pair
 from firmware_bridge.model import Telemetry
-from firmware_bridge.profiles import profile
+from firmware_bridge.profiles import FreeDProfile, profile
 
 _TICK_S = 0.2
 _MAX_DATAGRAM = 65536
@@ -99,25 +99,35 @@ class FreeDLink(DatagramLink):
         if wanted not in {None, freed.ANY_CAMERA, message.camera_id}:
             self._count_foreign()
             return
-        telemetry = Telemetry(
-            received_ns=utc,
-            monotonic_ns=mono,
-            source=self.kind,
-            pan_deg=message.pan_deg,
-            tilt_deg=message.tilt_deg,
-            zoom=float(message.zoom),
-            focus=float(message.focus),
-            camera_id=message.camera_id,
-        )
-        if isinstance(message, freed.FreeDPosition):
-            telemetry = replace(
-                telemetry,
-                roll_deg=message.roll_deg,
-                position_m=(message.x_mm / 1e3, message.y_mm / 1e3, message.z_mm / 1e3),
-                focal_mm=self._profile.focal_mm(message),
-                sequence=self._profile.sequence(message),
-            )
-        self._accept(telemetry)
+        self._accept(freed_telemetry(message, self._profile, utc, mono))
+
+
+def freed_telemetry(
+    message: freed.FreeDPosition | freed.RadamecPosition,
+    quirks: FreeDProfile,
+    utc_ns: int,
+    monotonic_ns: int,
+) -> Telemetry:
+    """Return what a FreeD position says, as its device's profile reads it."""
+    telemetry = Telemetry(
+        received_ns=utc_ns,
+        monotonic_ns=monotonic_ns,
+        source="freed",
+        pan_deg=message.pan_deg,
+        tilt_deg=message.tilt_deg,
+        zoom=float(message.zoom),
+        focus=float(message.focus),
+        camera_id=message.camera_id,
+    )
+    if not isinstance(message, freed.FreeDPosition):
+        return telemetry
+    return replace(
+        telemetry,
+        roll_deg=message.roll_deg,
+        position_m=(message.x_mm / 1e3, message.y_mm / 1e3, message.z_mm / 1e3),
+        focal_mm=quirks.focal_mm(message),
+        sequence=quirks.sequence(message),
+    )
 
 
 class OpenTrackIOLink(DatagramLink):

@@ -155,8 +155,14 @@ def test_an_alignment_outlives_a_camera_that_stands_still() -> None:
         venue.run(30.0)
         found = bridge.align_now()
         assert found.verdict is AlignVerdict.OK
-        venue.camera.stop(venue.t)
-        venue.run(65.0)
+        # a minute of standing still, as the link and the pictures would tell it
+        end = venue.t + 90.0
+        head, last = venue.camera.state(venue.t), bridge._vision[-1]
+        while venue.t < end:
+            at = venue.ns(venue.t)
+            link._accept(Telemetry(at, at, "freed", head.pan_deg, head.tilt_deg, zoom=head.zoom))
+            bridge._vision.append(replace(last, capture_ns=at))
+            venue.t += 0.04
         assert bridge.align_now() is found
         assert bridge.prior(venue.ns(venue.t - 0.02), 1280, 720) is not None
         assert [event.kind for event in bridge.take_events()] == ["aligned"]

@@ -43,7 +43,7 @@ def test_this_kernel_answers_like_its_own_file_says() -> None:
         (5, 0x0040, 0, 16_000_000, KernelClock(False)),
         (5, 0x2000, 0, 16_000_000, KernelClock(False)),
         (0, 0x2040, 12, 5, KernelClock(False)),  # STA_UNSYNC alone is enough
-        (-1, 0, 0, 0, KernelClock(False)),  # refused
+        (-1, 0, 0, 0, KernelClock(False, told=False)),  # refused
     ],
 )
 def test_what_adjtimex_says(
@@ -77,6 +77,7 @@ def test_the_source_is_the_program_that_runs(
     proc = proc_with(tmp_path, *running)
     assert clock_source(KernelClock(True, 0, 1), proc) == source
     assert clock_source(KernelClock(False), proc) == "unsynchronized"
+    assert clock_source(KernelClock(False, told=False), proc) == "unknown"
 
 
 def test_a_day_forwards_and_back_are_two_jumps_and_slewing_is_none() -> None:

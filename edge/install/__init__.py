@@ -1,0 +1,1 @@
+"""Installs the box as a service of the system: user, folders, unit, configuration."""
