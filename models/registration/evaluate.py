@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -26,7 +27,7 @@ from models.registration.held_out import SEED, PriorName, View, views
 from models.registration.maps import map_errors
 from models.registration.network import RegistrationNet
 from models.registration.scoring import Scored, score_view, summary
-from models.registration.views import ViewRenderer
+from models.registration.views import Batch, ViewRenderer
 
 PRIORS: tuple[PriorName, ...] = ("broadcast", "wide")
 MODES: dict[str, tuple[RefineMode, Literal["auto", "never"]]] = {
@@ -85,6 +86,13 @@ def score_modes(
     return rows, cases
 
 
+@cache
+def _check_views(sport: str, width: int, height: int, n: int) -> list[Batch]:
+    """Views for `quick_check`, rendered once a process."""
+    renderer = ViewRenderer(SEED, width, height, sport=sport, negatives=0.0, sizes=1)
+    return [renderer.batch(8) for _ in range(n // 8)]
+
+
 @torch.no_grad()
 def quick_check(
     net: RegistrationNet, width: int, height: int, n: int = 48, sport: str = "soccer"
@@ -93,11 +101,9 @@ def quick_check(
 
     See `maps.map_errors`; `n` views of the sport's usual field, a multiple of 8.
     """
-    renderer = ViewRenderer(SEED, width, height, sport=sport, negatives=0.0, sizes=1)
     device = next(net.parameters()).device
     batches = []
-    for _ in range(n // 8):
-        batch = renderer.batch(8)
+    for batch in _check_views(sport, width, height, n):
         with torch.autocast(device.type, dtype=torch.bfloat16):
             out = net(torch.from_numpy(batch.image).to(device))
         batches.append((batch, out.grid.cpu(), out.distances.cpu()))

@@ -37,7 +37,7 @@ from models.registration.warm_start import network_of
 LOG_EVERY = 50
 """Steps between lines of the log."""
 SAVE_EVERY_S = 120
-CHECK_EVERY_S = 600
+CHECK_EVERY_S = 900
 """Seconds between held-out checks."""
 
 
