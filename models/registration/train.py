@@ -65,6 +65,8 @@ class Settings:
     processes: int = 2
     sports: tuple[str, ...] = ("soccer",)
     """They share the encoder; each has a branch of its own."""
+    shares: tuple[float, ...] = ()
+    """Each sport's share of a batch; empty: all the same."""
     start: str | None = None
     """Folder of a bundle to begin with; None: ImageNet weights in the encoder."""
     rate: float = 2.5e-3
@@ -86,6 +88,16 @@ def stage_at(settings: Settings, progress: float) -> int:
     return next(
         (i for i, s in enumerate(settings.stages) if progress < s.until), len(settings.stages) - 1
     )
+
+
+def counts(settings: Settings, batch: int) -> dict[str, int]:
+    """How many of about `batch` pictures show each sport, at least one."""
+    shares = settings.shares or (1.0,) * len(settings.sports)
+    whole = sum(shares)
+    return {
+        sport: max(1, round(batch * share / whole))
+        for sport, share in zip(settings.sports, shares, strict=True)
+    }
 
 
 def rate_at(progress: float, step: int) -> float:
@@ -243,10 +255,9 @@ class Trainer:
 
     def one_step(self, s: Stage, progress: float) -> dict[str, float]:
         """Render a batch of all sports, learn from it; the loss's parts and the gradient's norm."""
-        share = max(1, s.batch // len(self.s.sports))
-        data = {sport: self.views(sport, share) for sport in self.s.sports}
+        data = {sport: self.views(sport, n) for sport, n in counts(self.s, s.batch).items()}
         image = torch.cat([d[0] for d in data.values()]).to(self.device)
-        rows, truth = self.rows(data, share)
+        rows, truth = self.rows(data)
         factor = rate_at(progress, self.step)
         for group in self.opt.param_groups:
             group["lr"] = self.s.rate * factor * group["factor"]
@@ -280,24 +291,23 @@ class Trainer:
         return image, b.xy, b.field, b.near, b.distances
 
     def rows(
-        self, data: dict[str, tuple[torch.Tensor, ...]], share: int
+        self, data: dict[str, tuple[torch.Tensor, ...]]
     ) -> tuple[dict[str, torch.Tensor], dict[str, Sequence[torch.Tensor]]]:
         """Which pictures of the batch each sport sees, and their labels.
 
         With several sports each sees one picture of another as well.
         """
-        sports = list(data)
+        sports, begin = list(data), [0]
+        for parts in data.values():
+            begin.append(begin[-1] + len(parts[0]))
         rows: dict[str, torch.Tensor] = {}
         truth: dict[str, Sequence[torch.Tensor]] = {}
         for k, sport in enumerate(sports):
-            own = torch.arange(k * share, (k + 1) * share)
-            if len(sports) == 1:
-                rows[sport], truth[sport] = own, data[sport][1:]
-                continue
-            skip = 1 + (self.step + k) % (len(sports) - 1)
-            other = (k + skip) % len(sports)
-            rows[sport] = torch.cat([own, torch.tensor([other * share])])
-            truth[sport] = one_more(data[sport])
+            rows[sport], truth[sport] = torch.arange(begin[k], begin[k + 1]), data[sport][1:]
+            if len(sports) > 1:
+                other = (k + 1 + (self.step + k) % (len(sports) - 1)) % len(sports)
+                rows[sport] = torch.cat([rows[sport], torch.tensor([begin[other]])])
+                truth[sport] = one_more(data[sport])
         return rows, truth
 
     def progress(self) -> float:
@@ -315,8 +325,7 @@ class Trainer:
         self.elapsed += now - self._clock
         self._clock = now
         self.step += 1
-        sports = len(self.s.sports)
-        self.images += max(1, stage.batch // sports) * sports * self.s.processes
+        self.images += sum(counts(self.s, stage.batch).values()) * self.s.processes
         return parts
 
     def run(self) -> None:
@@ -392,11 +401,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sports", nargs="+", default=("soccer",), choices=SPORTS)
+    parser.add_argument("--shares", nargs="+", type=float, default=(), help="of each sport")
     parser.add_argument("--start", help="folder of a bundle to begin with, e.g. another sport's")
     parser.add_argument("--rate", type=float, default=Settings.rate, help="largest learning rate")
     parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else 2)
     args = parser.parse_args(arguments)
-    settings = Settings(**vars(args) | {"sports": tuple(args.sports)})
+    if args.shares and len(args.shares) != len(args.sports):
+        parser.error("--shares takes a number for each of --sports")
+    given = {"sports": tuple(args.sports), "shares": tuple(args.shares)}
+    settings = Settings(**vars(args) | given)
     folder = Path(args.run)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
