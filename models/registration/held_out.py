@@ -34,6 +34,8 @@ class View:
     """(3, 3); None in a negative."""
     field_m: tuple[float, float]
     """Length and width of the field."""
+    field_name: str = "soccer"
+    """Its name (see `edge.fields.load_field`)."""
 
 
 def views(
@@ -65,7 +67,7 @@ def views(
         rays = cast(b.cameras, *size, step=_STEP)
         for i, image in enumerate(b.image):
             truth = None if b.negative[i] else best_pinhole(b, rays, i)
-            yield View(image, truth, b.field_m)
+            yield View(image, truth, b.field_m, b.field_name)
         made += len(b.image)
 
 

@@ -160,12 +160,13 @@ def write(folder: Path, parts: Sequence[Part], *, bundle: str, seed: int) -> lis
 
 def gallery(cases: Sequence[Case], columns: int = 3) -> Image:
     """Views with the truth in green and the answer in red."""
-    field = load_field("soccer")
-    return contact_sheet([_drawn(c, field) for c in cases], columns=columns, tile_width=640)
+    return contact_sheet([_drawn(c) for c in cases], columns=columns, tile_width=640)
 
 
-def _drawn(case: Case, field: Field) -> Image:
+def _drawn(case: Case) -> Image:
     picture: Image = case.view.image.copy()
+    length_m, width_m = case.view.field_m
+    field = load_field(case.view.field_name, length_m=length_m, width_m=width_m)
     answer = case.scored.registration
     for homography, colour in (
         (case.view.field_from_image, TRUTH_BGR),
