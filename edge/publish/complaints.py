@@ -35,11 +35,16 @@ def refused(endpoint: Endpoint, code: ReasonCode) -> str:
 
 def closed(endpoint: Endpoint) -> str:
     """Say that the broker closed before it answered."""
-    tls = "without TLS?" if endpoint.secure else "with TLS (mqtts://)?"
-    return (
-        f"{endpoint.url}: closed without an answer: wrong user name or password, "
-        f"no MQTT {endpoint.mqtt_version} there, or a port {tls}"
-    )
+    version, cert = endpoint.mqtt_version, endpoint.tls.cert
+    if not endpoint.secure:
+        why = (
+            f"wrong user name or password, no MQTT {version} there, or a port with TLS (mqtts://)?"
+        )
+    elif cert is None:  # TLS 1.3 asks for a certificate when the client takes itself for connected
+        why = f"it wants a certificate (broker.tls.cert and key), or speaks no MQTT {version}"
+    else:
+        why = f"it does not take the certificate {cert}, or speaks no MQTT {version}"
+    return f"{endpoint.url}: closed without an answer: {why}"
 
 
 def lost(endpoint: Endpoint, code: ReasonCode) -> str:
