@@ -8,8 +8,17 @@ import numpy as np
 from edge.fields import Field
 from edge.types import Image
 from models.registration.cameras import Array, Cameras
-from models.registration.people import Kit, crew
-from models.registration.strokes import SHIFT, Colour, disc, line, offset, polygon, random_colour
+from models.registration.people import Kit, person
+from models.registration.strokes import (
+    SHIFT,
+    Colour,
+    disc,
+    fixed,
+    line,
+    offset,
+    polygon,
+    random_colour,
+)
 
 GOAL_M = (0.915, 1.22, 1.12)
 """NHL 2.1, IIHF 2.1: half the width between the posts, height, depth."""
@@ -55,39 +64,66 @@ def skaters(
         at = np.array([rng.uniform(-lx, lx) * 0.8, by if rng.random() < 0.7 else rng.normal(0, 5)])
         places.append(at)
         roles.append(2)
-    order = np.argsort([-p[1] for p in places])
-    nets = sorted((-1, 1), key=lambda s: -s)
-    drawn = False
+    half = np.array([lx - 0.7, ly - 0.4])
+    xy = np.clip(np.stack(places), -half, half)
+    order = np.argsort(-xy[:, 1])
+    seen = _seen(image, cams, i, xy, rng)
+    _shadows(image, cams, i, xy[seen[:, 2] > 0], rng)
+    nets = False
     for k in order:
-        xy = np.clip(places[int(k)], [-lx + 0.7, -ly + 0.4], [lx - 0.7, ly - 0.4])
-        if not drawn and xy[1] < 0:
-            drawn = True
-            for side in nets:
-                goal(image, cams, i, goal_x, side, rng)
-        _one(image, cams, i, xy, roles[int(k)], dress, rng)
-    if not drawn:
-        for side in nets:
-            goal(image, cams, i, goal_x, side, rng)
+        if not nets and xy[k, 1] < 0:
+            goals(image, cams, i, goal_x, rng)
+            nets = True
+        if seen[k, 2] > 0:
+            _one(image, seen[k], roles[int(k)], dress, rng)
+    if not nets:
+        goals(image, cams, i, goal_x, rng)
     return dress
 
 
+def _seen(image: Image, cams: Cameras, i: int, xy: Array, rng: np.random.Generator) -> Array:
+    """(n, 2) places -> (n, 3) foot x, y and height in pixels; height 0 outside the picture."""
+    h, w = image.shape[:2]
+    tall = rng.uniform(1.7, 2.05, len(xy))
+    foot, z = cams.project(i, np.c_[xy, np.zeros(len(xy))], w, h)
+    head, _ = cams.project(i, np.c_[xy, tall], w, h)
+    size = foot[:, 1] - head[:, 1]
+    inside = (foot[:, 0] > -0.1 * w) & (foot[:, 0] < 1.1 * w) & (head[:, 1] < h) & (foot[:, 1] > 0)
+    inside &= (z > 1) & (size > 2) & (size < 1.3 * h)
+    return np.c_[foot, np.where(inside, size, 0)]
+
+
+def _shadows(image: Image, cams: Cameras, i: int, xy: Array, rng: np.random.Generator) -> None:
+    """Soft shadows of the hall's lamps, in one or two directions, under people at (n, 2) places."""
+    h, w = image.shape[:2]
+    dark = np.zeros((h, w), np.uint8)
+    for _ in range(int(rng.integers(0, 3)) if len(xy) else 0):
+        way = rng.normal(0, 0.6, 2)
+        foot, z = cams.project(i, np.c_[xy, np.zeros(len(xy))], w, h)
+        tip, _ = cams.project(i, np.c_[xy + way, np.zeros(len(xy))], w, h)
+        thick = 0.25 * cams.focal[i, 0] * w / z
+        for a, b, t in zip(fixed(foot), fixed(tip), thick, strict=True):
+            ends = (int(a[0]), int(a[1])), (int(b[0]), int(b[1]))
+            cv2.line(dark, *ends, 255, max(1, int(t)), cv2.LINE_AA, SHIFT)
+    if dark.any():
+        left = 255 - dark * rng.uniform(0.03, 0.3)
+        cv2.multiply(image, cv2.merge([left.astype(np.uint8)] * 3), image, scale=1 / 255)
+
+
+def goals(image: Image, cams: Cameras, i: int, goal_x: float, rng: np.random.Generator) -> None:
+    """Draw both."""
+    for side in (-1, 1):
+        goal(image, cams, i, goal_x, side, rng)
+
+
 def _one(
-    image: Image,
-    cams: Cameras,
-    i: int,
-    xy: Array,
-    role: int,
-    dress: tuple[Kit, Kit],
-    rng: np.random.Generator,
+    image: Image, place: Array, role: int, dress: tuple[Kit, Kit], rng: np.random.Generator
 ) -> None:
-    """One skater (role 0, 1), official (2) or goalkeeper (3, 4) at (2,) metres."""
-    who = STRIPED if role == 2 else dress[role % 2]
-    dark = float(rng.uniform(0.03, 0.3))
-    drawn = crew(image, cams, i, xy[None], rng, dress=[who], shadow=dark, height_m=(1.7, 2.05))
-    x, y, h = drawn[0]
+    """One skater (role 0, 1), official (2) or goalkeeper (3, 4): foot x, y and height, pixels."""
+    foot, h = place[:2], float(place[2])
+    person(image, foot, h, rng, STRIPED if role == 2 else dress[role % 2])
     if h < 4:
         return
-    foot = np.array([x, y])
     if role == 2:
         for k in (-0.07, -0.02, 0.03, 0.08):
             top, low = offset(foot, k * h, -0.82 * h), offset(foot, k * h, -0.5 * h)
@@ -98,13 +134,8 @@ def _one(
         for s in (-1, 1):
             knee = offset(foot, s * 0.1 * h, -0.42 * h)
             line(image, offset(foot, s * 0.17 * h, -0.02 * h), knee, pads, 0.15 * h)
-        line(
-            image,
-            offset(foot, 0.2 * h, -0.6 * h),
-            offset(foot, 0.26 * h, -0.45 * h),
-            pads,
-            0.14 * h,
-        )
+        glove = offset(foot, 0.26 * h, -0.45 * h)
+        line(image, offset(foot, 0.2 * h, -0.6 * h), glove, pads, 0.14 * h)
     _stick(image, foot, h, rng)
 
 

@@ -1,8 +1,7 @@
-"""What stands around the ice: boards and glass along the rounded outline, stands beyond both sides.
+"""What stands around the ice: boards and glass along the rounded outline, stands beyond.
 
 Rays are intersected with the outline pixel by pixel. What lies behind the ice goes straight into
-the picture; what stands before it (near boards, glass, spectators) is a layer that is laid over the
-picture when the players are in it.
+the picture; what stands before it is in `hockey_near`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -27,9 +25,6 @@ from models.registration.strokes import random_colour
 BOARD_M = 1.07
 """NHL 1.3, IIHF 1.3: height of the boards above the ice."""
 BOARD_ROWS = 40
-SEAT_M, ROW_M = 0.55, 0.85
-SEAT_PX, ROW_PX = 14, 20
-SEATS, ROWS = 40, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +54,7 @@ class Outline:
     def crossings(self, cams: Cameras, rays: Rays) -> Crossings:
         """Cut all rays; the cameras stand outside."""
         cx, cy = column(cams.centre_m[:, 0]), column(cams.centre_m[:, 1])
-        dx, dy = _not_zero(rays.dx), _not_zero(rays.dy)
+        dx, dy = not_zero(rays.dx), not_zero(rays.dy)
         ax, bx = (-self.hx - cx) / dx, (self.hx - cx) / dx
         ay, by = (-self.hy - cy) / dy, (self.hy - cy) / dy
         enter = torch.maximum(torch.minimum(ax, bx), torch.minimum(ay, by))
@@ -72,15 +67,19 @@ class Outline:
     def _rounded(
         self, cx: Tensor, cy: Tensor, dx: Tensor, dy: Tensor, t: Tensor, root: float
     ) -> tuple[Tensor, Tensor]:
-        """Move crossings of the rectangle that lie in its corners onto the corner's arc."""
+        """Move crossings of the rectangle in its corners onto the corner's arc, in place."""
         x, y = cx + t * dx, cy + t * dy
         kx, ky = self.hx - self.radius, self.hy - self.radius
         corner = (x.abs() > kx) & (y.abs() > ky)
-        px, py = cx - torch.sign(x) * kx, cy - torch.sign(y) * ky
-        a, b = dx * dx + dy * dy, px * dx + py * dy
+        px = (cx - torch.sign(x) * kx)[corner]
+        py = (cy - torch.sign(y) * ky)[corner]
+        u, v = dx[corner], dy[corner]
+        a, b = u * u + v * v, px * u + py * v
         disc = b * b - a * (px * px + py * py - self.radius**2)
-        bent = (-b + root * disc.clamp_min(0).sqrt()) / a
-        return torch.where(corner, bent, t), ~corner | (disc > 0)
+        met = torch.ones_like(corner)
+        met[corner] = disc > 0
+        t[corner] = (-b + root * disc.clamp_min(0).sqrt()) / a
+        return t, met
 
     def along(self, x: Tensor, y: Tensor) -> Tensor:
         """Metres along the boards from the middle of the nearer long side; negative to the left."""
@@ -97,20 +96,14 @@ class Outline:
         return outside + torch.maximum(u, v).clamp_max(0) - self.radius
 
 
-def _not_zero(d: Tensor) -> Tensor:
+def not_zero(d: Tensor) -> Tensor:
+    """The same, fit to divide by."""
     return torch.where(d.abs() < 1e-6, torch.full_like(d, 1e-6), d)
 
 
-class Boards:
-    """Strips of boards in three sizes, and tiles of spectators seen from behind."""
-
-    def __init__(self, rng: np.random.Generator) -> None:
-        self.strips = [_sizes(_strip(rng)) for _ in range(14)]
-        self.backs = [torch.from_numpy(_backs(rng)).float() for _ in range(8)]
-
-
-def _sizes(strip: Image) -> list[Tensor]:
-    out = [strip]
+def strip_in_sizes(rng: np.random.Generator) -> list[Tensor]:
+    """A random strip of boards, and half, a quarter and an eighth of it."""
+    out = [_strip(rng)]
     for _ in range(3):
         size = (out[-1].shape[1] // 2, out[-1].shape[0] // 2)
         out.append(np.asarray(cv2.resize(out[-1], size, interpolation=cv2.INTER_AREA), np.uint8))
@@ -157,63 +150,8 @@ def _sponsors(strip: Image, rng: np.random.Generator, px: float) -> None:
             cv2.line(strip, (x, 0), (x, BOARD_ROWS), (150, 150, 150), 1)
 
 
-def _backs(rng: np.random.Generator) -> NDArray[np.uint8]:
-    """(rows, columns, 4) people on their seats from behind; alpha 0 between them.
-
-    The first row is the nearest to the ice.
-    """
-    tall, wide = ROWS * ROW_PX, SEATS * SEAT_PX
-    image = np.zeros((tall + 2 * ROW_PX, wide, 4), np.uint8)
-    image[..., :3] = rng.integers(10, 60)
-    fans = [random_colour(rng) for _ in range(3)]
-    loyal, full = rng.uniform(0, 0.8), rng.choice([0.97, 0.9, 0.7, 0.3])
-    blue, green, red = (int(c * rng.uniform(0.2, 0.7)) for c in random_colour(rng))
-    seat = (blue, green, red)
-    for row in range(ROWS + 1):
-        y = row * ROW_PX + 12
-        for k in range(SEATS):
-            x = int((k + 0.5) * SEAT_PX + rng.normal(0, 1.5))
-            if rng.random() > full:
-                corners = (x - 5, y), (x + 5, y + 10)
-                cv2.rectangle(image, *corners, (*seat, 255), -1)
-                continue
-            shade = int(rng.integers(10, 90))
-            coat = (
-                fans[int(rng.integers(3))]
-                if rng.random() < loyal
-                else (shade, shade, int(shade * rng.uniform(0.8, 1.2)))
-            )
-            hair = int(rng.integers(10, 70))
-            head = (hair, int(hair * 1.15), int(hair * 1.35))
-            if rng.random() < 0.2:
-                head = random_colour(rng)
-            middle = (x, y + int(rng.normal(0, 1.5)))
-            body = (middle[0], middle[1] + 9)
-            cv2.ellipse(image, body, (6, 8), 0, 0, 360, (*coat, 255), -1)
-            cv2.circle(image, middle, 4, (*head, 255), -1)
-    return image[:tall]
-
-
 @dataclass(frozen=True, slots=True)
-class Layer:
-    """What stands between one camera and the ice."""
-
-    colour: Image
-    alpha: NDArray[np.uint8]
-    """(h, w): 0 shows the ice."""
-
-    def over(self, image: Image) -> None:
-        """Lay it over a picture, in place."""
-        rows = np.flatnonzero(self.alpha.any(1))
-        if not len(rows):
-            return
-        part = slice(int(rows[0]), int(rows[-1]) + 1)
-        a = self.alpha[part].astype(np.float32) / 255
-        image[part] = cv2.blendLinear(image[part], self.colour[part], 1 - a, a)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rink:
+class Rink:
     """One hall's boards and glass, random numbers and colours."""
 
     strip: list[Tensor]
@@ -227,10 +165,10 @@ class _Rink:
     """How strongly the ice's lines go on up the boards, 0 to 1."""
 
     @classmethod
-    def of(cls, rng: np.random.Generator, boards: Boards) -> _Rink:
+    def of(cls, rng: np.random.Generator, strips: list[list[Tensor]]) -> Rink:
         """Draw one."""
         return cls(
-            boards.strips[int(rng.integers(len(boards.strips)))],
+            strips[int(rng.integers(len(strips)))],
             float(rng.uniform(0, 100)),
             float(rng.uniform(0.6, 1.08)),
             float(rng.choice([0.0, 1.0], p=[0.07, 0.93]) * rng.uniform(0.8, 2.6)),
@@ -241,25 +179,22 @@ class _Rink:
         )
 
 
-def surround(
+def far_side(
     rng: np.random.Generator,
     venue: Venue,
-    boards: Boards,
+    rinks: list[Rink],
     picture: Tensor,
     cams: Cameras,
     rays: Rays,
+    cuts: Crossings,
     field: Field,
-) -> tuple[Tensor, list[Layer]]:
-    """Draw far boards, glass and stands into (n, h, w, 3) in place; also each near side's layer."""
+) -> None:
+    """Draw far boards, glass and stands, and what the ice mirrors of them, into (n, h, w, 3)."""
     outline = Outline.of(field)
-    cuts = outline.crossings(cams, rays)
-    rinks = [_Rink.of(rng, boards) for _ in range(len(cams))]
-    cz = column(cams.centre_m[:, 2])
-    far_z = cz + cuts.leave * rays.dz
+    far_z = column(cams.centre_m[:, 2]) + cuts.leave * rays.dz
     x = column(cams.centre_m[:, 0]) + cuts.leave * rays.dx
     y = column(cams.centre_m[:, 1]) + cuts.leave * rays.dy
     s = outline.along(x, y)
-    layers = []
     blue_x = abs(float(field.marking("right blue line").points_m[0, 0]))
     for i, rink in enumerate(rinks):
         pixel = float(cams.focal[i, 0]) * picture.shape[2]
@@ -270,11 +205,9 @@ def surround(
             beside = ~cuts.hit[i][mask]
             lines = torch.where((y[i] > 0)[mask], x[i][mask], torch.full_like(wall[0], 1e3))
             picture[i][mask] = _far(rng, venue, rink, wall, beside, (lines, blue_x))
-        layers.append(_near(rng, boards, rink, cams, rays, cuts, i, outline))
-    return picture, layers
 
 
-def _mirror(rng: np.random.Generator, image: Tensor, rink: _Rink, z: Tensor, s: Tensor) -> None:
+def _mirror(rng: np.random.Generator, image: Tensor, rink: Rink, z: Tensor, s: Tensor) -> None:
     """Boards and lamps that the ice reflects, blurred; (h, w, 3) in place."""
     strength = rng.uniform(0, 0.35) if rng.random() < 0.7 else 0.0
     lamps = rng.uniform(10, 70) if rng.random() < 0.55 else 0.0
@@ -297,7 +230,7 @@ def _mirror(rng: np.random.Generator, image: Tensor, rink: _Rink, z: Tensor, s: 
     image += full.permute(1, 2, 0)
 
 
-def _board_colour(rink: _Rink, s: Tensor, z: Tensor, level: int) -> Tensor:
+def _board_colour(rink: Rink, s: Tensor, z: Tensor, level: int) -> Tensor:
     """Colours (..., 3) of the boards `s` along and `z` up."""
     strip = rink.strip[level]
     per_m = strip.shape[0] / BOARD_M
@@ -305,7 +238,7 @@ def _board_colour(rink: _Rink, s: Tensor, z: Tensor, level: int) -> Tensor:
     return tile(strip, ((s + rink.shift_m) * per_m)[None], rows[None])[0] * rink.bright
 
 
-def _posts(s: Tensor, foot: Tensor, rink: _Rink) -> Tensor:
+def posts(s: Tensor, foot: Tensor, rink: Rink) -> Tensor:
     """Share of each pixel that stanchions cover."""
     off = torch.remainder(s, rink.pitch_m) - rink.pitch_m / 2
     cover = ((rink.post_m + foot) / 2 - off.abs()) / torch.minimum(
@@ -317,7 +250,7 @@ def _posts(s: Tensor, foot: Tensor, rink: _Rink) -> Tensor:
 def _far(
     rng: np.random.Generator,
     venue: Venue,
-    rink: _Rink,
+    rink: Rink,
     wall: tuple[Tensor, Tensor, Tensor],
     beside: Tensor,
     lines: tuple[Tensor, float],
@@ -336,7 +269,7 @@ def _far(
     veil = rng.uniform(0.0, 0.28)
     tint = torch.from_numpy(rng.uniform(90, 235) * rng.uniform(0.93, 1.07, 3)).float()
     seen = crowd + veil * (tint - crowd)
-    seen = seen + _posts(s, foot, rink)[:, None] * 0.8 * (rink.post - seen)
+    seen = seen + posts(s, foot, rink)[:, None] * 0.8 * (rink.post - seen)
     edge = (z - BOARD_M - rink.glass_m).abs() < foot.clamp_min(0.02) * 0.5
     seen = torch.where((edge & (rng.random() < 0.6))[:, None], seen * 0.5 + 110, seen)
     out = torch.where(glass, seen, crowd)
@@ -357,101 +290,3 @@ def _stand(rng: np.random.Generator, venue: Venue, s: Tensor, up: Tensor, pixel_
     crowd = torch.where((up < wall)[:, None], plain, crowd)
     roof = torch.from_numpy(rng.uniform(8, 70) * rng.uniform(0.8, 1.2, 3)).float()
     return torch.where((up > rng.uniform(4, 30))[:, None], roof, crowd)
-
-
-def _near(
-    rng: np.random.Generator,
-    boards: Boards,
-    rink: _Rink,
-    cams: Cameras,
-    rays: Rays,
-    cuts: Crossings,
-    i: int,
-    outline: Outline,
-) -> Layer:
-    """What stands before the ice for camera i: glass, backs of boards, floor, spectators."""
-    cx, cy, cz = (float(v) for v in cams.centre_m[i])
-    dx, dy, dz, t, hit = rays.dx[i], rays.dy[i], rays.dz[i], cuts.enter[i], cuts.hit[i]
-    z = cz + t * dz
-    s = outline.along(cx + t * dx, cy + t * dy)
-    foot = t.abs() / (float(cams.focal[i, 0]) * z.shape[1])
-    alpha = torch.zeros_like(z)
-    colour = torch.zeros((*z.shape, 3))
-    glass = hit & (z > BOARD_M) & (z < BOARD_M + rink.glass_m)
-    haze = rng.uniform(0, 0.12)
-    tint = rng.uniform(120, 250)
-    alpha[glass] = haze
-    colour[:] = tint
-    post = _posts(s, foot, rink) * glass * rng.uniform(0.5, 1.0)
-    edge = hit & ((z - BOARD_M - rink.glass_m).abs() < (foot * 0.6).clamp_min(0.012))
-    post = torch.maximum(post, edge * rng.uniform(0, 0.7) * float(rink.glass_m > 0))
-    alpha, colour = _onto(alpha, colour, post, rink.post)
-    cap = rink.strip[3][0, 0] * rink.bright
-    back = torch.from_numpy(np.full(3, rng.uniform(10, 235)) * rng.uniform(0.85, 1.1, 3)).float()
-    top = hit & (z <= BOARD_M) & (z > BOARD_M - rng.uniform(0.05, 0.2))
-    low = hit & (z <= BOARD_M) & ~top
-    alpha, colour = _onto(alpha, colour, top.float(), cap)
-    alpha, colour = _onto(alpha, colour, low.float(), back * 0.7)
-    floor = (hit & (z < 0)).float()
-    ground = torch.from_numpy(rng.uniform(15, 190) * rng.uniform(0.85, 1.15, 3)).float()
-    alpha, colour = _onto(alpha, colour, floor, ground)
-    behind = -outline.hy - cy
-    crowded = rng.random() < (0.85 if cz > 7 else 0.4)
-    people = _people(rng, boards, cams, i, rays, t, outline, behind) if crowded else None
-    if people is not None:
-        shown, cover = people
-        alpha, colour = _onto(alpha, colour, cover * hit, shown)
-    return Layer(
-        colour.clamp(0, 255).to(torch.uint8).numpy(), (alpha * 255).to(torch.uint8).numpy()
-    )
-
-
-def _onto(alpha: Tensor, colour: Tensor, cover: Tensor, ink: Tensor) -> tuple[Tensor, Tensor]:
-    """Lay paint of `cover` (h, w) over a layer."""
-    total = cover + alpha * (1 - cover)
-    share = (cover / total.clamp_min(1e-6))[..., None]
-    return total, colour + share * (ink - colour)
-
-
-def _people(
-    rng: np.random.Generator,
-    boards: Boards,
-    cams: Cameras,
-    i: int,
-    rays: Rays,
-    enter: Tensor,
-    outline: Outline,
-    behind: float,
-) -> tuple[Tensor, Tensor] | None:
-    """Spectators from behind on a slope that rises from the boards: colours and cover, or None.
-
-    `behind` is how far the camera stands behind the boards, metres.
-    """
-    cx, cy, cz = (float(v) for v in cams.centre_m[i])
-    first = float(rng.uniform(0.1, 1.5))
-    head = float(rng.uniform(0.7, 1.9))
-    hidden = head * (behind + first) / max(cz - head, 0.1)
-    if cz < head + 0.8 or hidden > 0.5 * outline.hy:
-        head = 0.9
-    most = (cz - 1.0 - head) / max(behind, 0.5)
-    if most < 0.1:
-        return None
-    slope = float(min(rng.uniform(0.25, 0.65), most))
-    dx, dy, dz, t = rays.dx[i], rays.dy[i], rays.dz[i], enter
-    for _ in range(3):  # Newton's steps from the boards back along the ray; the slope is convex
-        x, y = cx + t * dx, cy + t * dy
-        d = outline.beyond(x, y)
-        d_ahead = outline.beyond(x + 0.02 * dx, y + 0.02 * dy)
-        rate = dz - slope * (d_ahead - d) / 0.02
-        t = t - (cz + t * dz - head - slope * (d - first)) / _not_zero(rate)
-    x, y = cx + t * dx, cy + t * dy
-    d, s = outline.beyond(x, y), outline.along(x, y)
-    backs = boards.backs[int(rng.integers(len(boards.backs)))]
-    size = rng.uniform(0.85, 1.2)
-    v = (d - first) / (ROW_M * size) * ROW_PX
-    u = s / (SEAT_M * size) * SEAT_PX
-    texel = tile(backs, u[None] + rng.uniform(0, 500), v.clamp_min(0)[None])[0]
-    solid = torch.where(v > ROW_PX, torch.ones_like(v), texel[..., 3] / 255)
-    cover = solid * (v > 0) * (t > 0.3) * (t <= enter + 1.0)
-    bright = rng.uniform(0.35, 1.1)
-    return texel[..., :3] * bright, cover

@@ -17,8 +17,15 @@ from models.registration.floors import Canvas
 from models.registration.ground import Rays
 from models.registration.looks.floor_look import FloorLook
 from models.registration.looks.hockey_ice import paint, scratches
+from models.registration.looks.hockey_near import Layer, backs, near_side
 from models.registration.looks.hockey_people import bench, skaters
-from models.registration.looks.hockey_rink import BOARD_M, Boards, Layer, surround
+from models.registration.looks.hockey_rink import (
+    BOARD_M,
+    Outline,
+    Rink,
+    far_side,
+    strip_in_sizes,
+)
 
 
 def _placed(x: Array, y: Array, z: Array) -> Array:
@@ -98,7 +105,8 @@ class IceHockeyLook(FloorLook):
 
     def __init__(self, rng: np.random.Generator, *, negatives: float, sizes: int) -> None:
         self._marks = [scratches(rng) for _ in range(5)]
-        self._boards = Boards(rng)
+        self._strips = [strip_in_sizes(rng) for _ in range(14)]
+        self._people = [backs(rng) for _ in range(8)]
         self._layers: list[Layer] = []
         super().__init__(rng, negatives=negatives, sizes=sizes)
 
@@ -128,9 +136,14 @@ class IceHockeyLook(FloorLook):
 
     def surround(self, picture: Tensor, cams: Cameras, rays: Rays, field: Field) -> Tensor:
         """Boards, glass and stands; the near side is kept until the players stand on the ice."""
-        picture, self._layers = surround(
-            self.rng, self.venue, self._boards, picture, cams, rays, field
-        )
+        rng, outline = self.rng, Outline.of(field)
+        cuts = outline.crossings(cams, rays)
+        rinks = [Rink.of(rng, self._strips) for _ in range(len(cams))]
+        far_side(rng, self.venue, rinks, picture, cams, rays, cuts, field)
+        self._layers = [
+            near_side(rng, self._people, rink, cams, rays, cuts, i, outline)
+            for i, rink in enumerate(rinks)
+        ]
         return picture
 
     def stand(self, image: Image, cams: Cameras, i: int, field: Field) -> None:
