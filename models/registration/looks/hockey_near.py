@@ -123,9 +123,10 @@ def near_side(
     z = float(cams.centre_m[i, 2]) + cuts.enter[i] * rays.dz[i]
     low = (cuts.hit[i] & (z < BOARD_M + rink.glass_m + 0.3)).any(1)
     top = int(low.float().argmax()) if bool(low.any()) else len(z)
-    parts = (v[i, top:] for v in (rays.dx, rays.dy, rays.dz, cuts.enter, cuts.hit))
+    dx, dy, dz = (v[i, top:] for v in (rays.dx, rays.dy, rays.dz))
     cx, cy, cz = (float(v) for v in cams.centre_m[i])
-    sight = _Sight((cx, cy, cz), *parts, z[top:], outline)
+    enter, hit = cuts.enter[i, top:], cuts.hit[i, top:]
+    sight = _Sight((cx, cy, cz), dx, dy, dz, enter, hit, z[top:], outline)
     if top == len(z):
         return Layer(top, np.empty((0, z.shape[1], 3), np.uint8), np.empty((0, z.shape[1]), "f4"))
     foot = sight.enter.abs() / (float(cams.focal[i, 0]) * z.shape[1])
