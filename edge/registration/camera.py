@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,6 @@ from edge.types import Float
 
 PARAMETERS = ("log_focal", "log_aspect", "pan", "tilt", "roll", "x_m", "y_m", "z_m")
 SOCCER = Vantage()
-STEPS = np.array([1e-5, 1e-5, 1e-6, 1e-6, 1e-6, 1e-4, 1e-4, 1e-4])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,19 @@ def compose(theta: Float, size: tuple[int, int]) -> Matrix:
     """Parameters (8,) -> image_from_field (3, 3) of a picture of `size` (width, height)."""
     width, height = size
     r = rotation(*theta[2:5])
-    f = np.exp(theta[0]) * width
+    f = math.exp(theta[0]) * width
     k = np.array(
-        [[f, 0, (width - 1) / 2], [0, f * np.exp(theta[1]), (height - 1) / 2], [0, 0, 1.0]]
+        [[f, 0, (width - 1) / 2], [0, f * math.exp(theta[1]), (height - 1) / 2], [0, 0, 1.0]]
     )
-    h: Matrix = k @ np.column_stack([r[:, 0], r[:, 1], -r @ theta[5:8]])
+    h: Matrix = k @ _ground(r, theta)
     return h
+
+
+def _ground(r: Matrix, theta: Float) -> Matrix:
+    """Camera coordinates from homogeneous field positions, (3, 3)."""
+    ground: Matrix = r.copy()
+    ground[:, 2] = -(r @ theta[5:8])
+    return ground
 
 
 def decompose(image_from_field: Matrix, size: tuple[int, int], log_aspect: float) -> Float | None:
@@ -74,31 +81,41 @@ def decompose(image_from_field: Matrix, size: tuple[int, int], log_aspect: float
     not tell the pixels' aspect: for no roll the two conditions are proportional.
     """
     width, height = size
-    stretch = np.exp(log_aspect)
+    stretch = math.exp(log_aspect)
     unit = np.array(
         [[1, 0, -(width - 1) / 2], [0, 1 / stretch, -(height - 1) / 2 / stretch], [0, 0, width]]
     )
     centred = unit @ image_from_field
-    centred = centred / np.linalg.norm(centred)
-    a, b = centred[:, 0], centred[:, 1]
-    column = np.array([a[:2] @ b[:2], a[:2] @ a[:2] - b[:2] @ b[:2]])
-    target = -np.array([a[2] * b[2], a[2] ** 2 - b[2] ** 2])
-    inverse_square = float(column @ target / max(float(column @ column), 1e-18))
+    centred /= math.sqrt(float((centred * centred).sum()))
+    a, b = centred[:, 0].tolist(), centred[:, 1].tolist()
+    inner = a[0] * b[0] + a[1] * b[1]
+    longer = a[0] ** 2 + a[1] ** 2 - b[0] ** 2 - b[1] ** 2
+    against = -(inner * a[2] * b[2] + longer * (a[2] ** 2 - b[2] ** 2))
+    inverse_square = against / max(inner**2 + longer**2, 1e-18)
     if not 1e-4 < inverse_square < 25:
         return None
-    m = np.diag([np.sqrt(inverse_square)] * 2 + [1.0]) @ centred
-    m /= np.sqrt(np.linalg.norm(m[:, 0]) * np.linalg.norm(m[:, 1]))
+    m = centred
+    m[:2] *= math.sqrt(inverse_square)
+    m /= math.sqrt(math.sqrt(float(m[:, 0] @ m[:, 0]) * float(m[:, 1] @ m[:, 1])))
     for sign in (1.0, -1.0):
         n = sign * m
-        u, _, vt = np.linalg.svd(np.column_stack([n[:, 0], n[:, 1], np.cross(n[:, 0], n[:, 1])]))
+        u, _, vt = np.linalg.svd(np.stack([n[:, 0], n[:, 1], _cross(n[:, 0], n[:, 1])], 1))
         r = u @ vt
         centre = -r.T @ n[:, 2]
-        if np.linalg.det(r) > 0 and centre[2] > 0:
-            pan, tilt = np.arctan2(r[2, 0], r[2, 1]), -np.arcsin(np.clip(r[2, 2], -1, 1))
+        if float(r[0] @ _cross(r[1], r[2])) > 0 and centre[2] > 0:
+            pan = math.atan2(r[2, 0], r[2, 1])
+            tilt = -math.asin(min(1.0, max(-1.0, float(r[2, 2]))))
             level = rotation(pan, tilt, 0.0)
-            roll = np.arctan2(r[0] @ level[1], r[0] @ level[0])
-            return np.array([-0.5 * np.log(inverse_square), log_aspect, pan, tilt, roll, *centre])
+            roll = math.atan2(float(r[0] @ level[1]), float(r[0] @ level[0]))
+            focal = -0.5 * math.log(inverse_square)
+            return np.array([focal, log_aspect, pan, tilt, roll, *centre])
     return None
+
+
+def _cross(a: Float, b: Float) -> Float:
+    """Vector product of two (3,)."""
+    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,17 +144,18 @@ def fit(
     Residuals are robust (Geman-McClure at three deviations). The information returned is the
     measurements' alone.
     """
-    best, system = theta, _system(theta, pull, size)
+    seen = _Seen(pull, size)
+    best, system = theta, seen.system(theta)
     cost = system[2] + _prior_cost(theta, prior)
     damping = 1e-3
     for _ in range(iterations):
         a = system[0] + prior.information
         b = system[1] - prior.information @ (best - prior.mean)
-        step = np.linalg.solve(a + damping * np.diag(np.diag(a)) + 1e-9 * np.eye(8), b)
-        trial = best + step
-        there = _system(trial, pull, size)
+        a.flat[::9] = a.flat[::9] * (1 + damping) + 1e-9
+        trial = best + np.linalg.solve(a, b)
+        there = seen.system(trial)
         now = there[2] + _prior_cost(trial, prior)
-        if np.isfinite(now) and now < cost:
+        if math.isfinite(now) and now < cost:
             gain, best, system, cost, damping = cost - now, trial, there, now, damping / 5
             if gain < 1e-3 * cost:
                 break
@@ -153,22 +171,53 @@ def _prior_cost(theta: Float, prior: Prior) -> float:
     return float(d @ prior.information @ d)
 
 
-def _system(theta: Float, pull: Pull, size: tuple[int, int]) -> tuple[Matrix, Float, float]:
-    """Normal matrix, right-hand side and robust cost at a camera."""
-    thetas = theta + np.vstack([np.zeros(8), np.diag(STEPS)])
-    stack = np.concatenate([compose(t, size) for t in thetas])  # (27, 3)
-    q = (pull.field_m @ stack[:, :2].T + stack[:, 2]).reshape(-1, 9, 3)
-    depth = np.where(np.abs(q[..., 2]) < 1e-9, 1e-9, q[..., 2])
-    along = (q[..., 0] * pull.direction[:, :1] + q[..., 1] * pull.direction[:, 1:]) / depth
-    along /= pull.deviation_px[:, None]
-    r = (pull.image_px * pull.direction).sum(1) / pull.deviation_px - along[:, 0]
-    j = (along[:, 1:] - along[:, :1]) / STEPS
-    soft = 1 / (1 + (r / 3) ** 2)
-    w = pull.weight * soft**2
-    jw = j * w[:, None]
-    return jw.T @ j, jw.T @ r, float((pull.weight * r * r * soft).sum())
+class _Seen:
+    """Measurements laid out for many cameras on trial: everything along m is contiguous."""
+
+    def __init__(self, pull: Pull, size: tuple[int, int]) -> None:
+        self.size = size
+        self.x, self.y = np.ascontiguousarray(pull.field_m.T)
+        self.along = pull.direction.T / pull.deviation_px
+        """(2, m) what a pixel's error counts, in deviations."""
+        u = pull.image_px[:, 0] - (size[0] - 1) / 2
+        v = pull.image_px[:, 1] - (size[1] - 1) / 2
+        self.target = u * self.along[0] + v * self.along[1]
+        self.weight = pull.weight
+
+    def system(self, theta: Float) -> tuple[Matrix, Float, float]:
+        """Normal matrix, right-hand side and robust cost at a camera.
+
+        With c the camera coordinates of a point, the picture moves by (f / c_z) (dc - c dc_z / c_z)
+        along each axis; dc is -R per metre of the camera, a turn of c per radian of roll and tilt,
+        a turn about the field's normal per radian of pan.
+        """
+        r = rotation(*theta[2:5])
+        ground = _ground(r, theta)
+        c = ground[:, :1] * self.x + ground[:, 1:2] * self.y + ground[:, 2:]
+        c[2][np.abs(c[2]) < 1e-9] = 1e-9
+        f = math.exp(theta[0]) * self.size[0]
+        scale = np.array([[f], [f * math.exp(theta[1])]]) / c[2]
+        pull = np.empty((3, len(self.x)))  # how the projection moves with c
+        np.multiply(self.along, scale, out=pull[:2])
+        across, down = pull[0] * c[0], pull[1] * c[1]
+        seen = across + down
+        np.divide(-seen, c[2], out=pull[2])
+        j = np.empty((8, len(self.x)))
+        j[0], j[1] = seen, down
+        np.negative(r.T @ pull, out=j[5:])
+        j[2] = (self.y - theta[6]) * j[5] - (self.x - theta[5]) * j[6]
+        sin, cos = math.sin(theta[4]), math.cos(theta[4])
+        j[3] = pull[2] * (sin * c[0] + cos * c[1]) - c[2] * (sin * pull[0] + cos * pull[1])
+        j[4] = pull[0] * c[1] - pull[1] * c[0]
+        residual = self.target - seen
+        square = residual * residual
+        soft = 1 / (1 + square / 9)  # Geman-McClure at three deviations
+        w = self.weight * soft
+        jw = j * (w * soft)
+        return jw @ j.T, jw @ residual, float(w @ square)
 
 
+@cache
 def usual(size: tuple[int, int], vantage: Vantage = SOCCER) -> Prior:
     """What is known of a camera beside a field before it has shown a picture of `size`.
 
@@ -202,13 +251,20 @@ class CameraMemory:
         self.vector = np.zeros(4)
         self.contradictions = 0
         self.frames = 0
+        self._sharpened: tuple[Prior, Prior] | None = None
 
     INDEX: NDArray[np.intp] = np.array([1, 5, 6, 7])
+    REST: NDArray[np.intp] = np.array([0, 2, 3, 4])
 
     def prior(self, usual_prior: Prior) -> Prior:
         """The usual prior, sharpened by what is remembered."""
         if self.frames < 3:
             return usual_prior
+        if self._sharpened is None or self._sharpened[0] is not usual_prior:
+            self._sharpened = usual_prior, self._sharpen(usual_prior)
+        return self._sharpened[1]
+
+    def _sharpen(self, usual_prior: Prior) -> Prior:
         # the remembered place is never surer than `drift_m`: cranes give, lenses breathe
         covariance = np.linalg.inv(self.information + 1e-9 * np.eye(4))
         covariance = covariance + np.diag([0.002, self.drift_m, self.drift_m, self.drift_m]) ** 2
@@ -227,7 +283,8 @@ class CameraMemory:
     def add(self, theta: Float, information: Matrix) -> None:
         """Learn from a frame's trusted camera and the information of its measurements."""
         i = self.INDEX
-        rest = np.setdiff1d(np.arange(8), i)
+        rest = self.REST
+        self._sharpened = None
         inner = information[np.ix_(rest, rest)] + 1e-9 * np.eye(4)
         # what the frame tells of place and aspect once its own pan, tilt, roll and focal length
         # are free

@@ -10,6 +10,7 @@ shadows are no ridges.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -39,6 +40,10 @@ class LinePoints:
     """(n,) of the paint."""
     marking: NDArray[np.intp]
     """(n,) number of the marking."""
+    homogeneous: Float
+    """(3, n) positions once more, homogeneous, each coordinate contiguous."""
+    directions: Float
+    """(2, n) tangents once more."""
 
     @classmethod
     def of(cls, field: Field, step_m: float | None = None) -> LinePoints:
@@ -53,11 +58,15 @@ class LinePoints:
             tangents.append(d[keep] / length[keep, None])
             widths.append(np.full(int(keep.sum()), field.markings[k].width_m))
             numbers.append(np.full(int(keep.sum()), k))
+        position = np.concatenate(middles)
+        tangent = np.concatenate(tangents)
         return cls(
-            np.concatenate(middles),
-            np.concatenate(tangents),
+            position,
+            tangent,
             np.concatenate(widths),
             np.concatenate(numbers),
+            np.stack([position[:, 0], position[:, 1], np.ones(len(position))]),
+            np.ascontiguousarray(tangent.T),
         )
 
 
@@ -106,46 +115,32 @@ def project(
     Evenly along the lines as the picture shows them.
     """
     h = image_from_field
-    p = lines.position_m
-    q = p @ h[:, :2].T + h[:, 2]
-    z = q[:, 2]
-    front = z > 1e-9
-    safe = np.where(front, z, 1.0)
-    xy = q[:, :2] / safe[:, None]
-    inside = (
-        front
-        & (xy[:, 0] >= 4)
-        & (xy[:, 0] <= width - 5)
-        & (xy[:, 1] >= 4)
-        & (xy[:, 1] <= height - 5)
-    )
+    q = h @ lines.homogeneous
+    front = q[2] > 1e-9
+    uv = q[:2] / np.where(front, q[2], 1.0)
+    u, v = uv
+    inside = front & (u >= 4) & (u <= width - 5) & (v >= 4) & (v <= height - 5)
     index = np.flatnonzero(inside)
-    xy, z, t = xy[index], z[index], lines.tangent[index]
-    along = _push(h, xy, z, t)
-    across = _push(h, xy, z, np.stack([-t[:, 1], t[:, 0]], 1))
-    length = np.linalg.norm(along, axis=1)
+    uv, z, direction = uv[:, index], q[2, index], lines.directions[:, index]
+    along = _push(h, uv, z, direction)
+    length = np.hypot(along[0], along[1])
     if len(index) > most:
         travelled = np.cumsum(length)
-        marks = (np.arange(most) + 0.5) * travelled[-1] / most
+        marks = (np.arange(most) + 0.5) * (travelled[-1] / most)
         pick = np.searchsorted(travelled, marks)
-        pick = pick[np.append(True, np.diff(pick) > 0)]
-        index, xy, along, across, length = (
-            index[pick],
-            xy[pick],
-            along[pick],
-            across[pick],
-            length[pick],
-        )
-    unit = along / np.maximum(length, 1e-12)[:, None]
-    normal = np.stack([-unit[:, 1], unit[:, 0]], 1)
-    width_px = np.abs((across * normal).sum(1)) * lines.width_m[index]
-    return Projected(xy, normal, width_px, index)
+        pick = pick[np.append(True, pick[1:] > pick[:-1])]
+        index, uv, z, direction = index[pick], uv[:, pick], z[pick], direction[:, pick]
+        along, length = along[:, pick], length[pick]
+    normal = np.stack([-along[1], along[0]]) / np.maximum(length, 1e-12)
+    across = _push(h, uv, z, np.stack([-direction[1], direction[0]]))
+    width_px = np.abs(across[0] * normal[0] + across[1] * normal[1]) * lines.width_m[index]
+    return Projected(uv.T, normal.T, width_px, index)
 
 
-def _push(h: Matrix, xy: Float, z: Float, direction: Float) -> Float:
-    """Image motion of projected points per metre along a field direction."""
-    d = direction @ h[:, :2].T
-    pushed: Float = (d[:, :2] - xy * d[:, 2:]) / z[:, None]
+def _push(h: Matrix, uv: Float, z: Float, direction: Float) -> Float:
+    """Image motion, (2, n), of projected points per metre along a field direction, (2, n)."""
+    d = h[:, :2] @ direction
+    pushed: Float = (d[:2] - uv * d[2]) / z
     return pushed
 
 
@@ -162,44 +157,65 @@ def check(
     if m < 8:
         nothing = np.zeros(m, bool)
         return Evidence(m, 0.0, 0.0, float("inf"), 0, 0.0, projected, nothing, np.zeros(m))
-    window = int(np.ceil(reach_px / STEP_PX))
+    window = math.ceil(reach_px / STEP_PX)
     half = 3 * window + 2 + 5
-    offsets = np.arange(-half, half + 1) * STEP_PX
-    at = projected.image_px[:, None] + offsets[None, :, None] * projected.normal[:, None]
-    at32 = at.astype(np.float32)
-    profile = cv2.remap(
-        grey, at32[..., 0], at32[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    p = cv2.filter2D(profile.astype(np.float32), -1, SMOOTH)
-    ridge = np.full_like(p, -255.0)
-    # sides must lie outside the paint: two bands of paint width, near and far
-    wide = projected.width_px > 2.5
-    for rows, side in ((~wide, 3), (wide, 5)):
-        if rows.any():
-            c = p[rows, side:-side]
-            ridge[rows, side:-side] = c - np.maximum(p[rows, : -2 * side], p[rows, 2 * side :])
+    p = _profiles(grey, projected, half)
     middle = slice(half - window, half + window + 1)
     beside = [
         slice(half - 3 * window - 2, half - window - 1),
         slice(half + window + 2, half + 3 * window + 3),
     ]
-    noise = 1.4826 * float(np.median(np.abs(np.diff(p[:, ::2], axis=1)))) + 1e-3
+    change = np.abs(p[:, 2::2] - p[:, :-2:2]).ravel()
+    noise = 1.4826 * float(np.partition(change, len(change) // 2)[len(change) // 2]) + 1e-3
     level = max(contrast, 2.5 * noise)
+    ridge = _ridges(p, projected.width_px > 2.5)
     best = ridge[:, middle]
     k = best.argmax(1)
-    rows_ = np.arange(m)
-    peak = best[rows_, k]
+    rows = np.arange(m)
+    peak = best[rows, k]
     found = peak > level
-    inner = (k > 0) & (k < 2 * window)
-    a = best[rows_, np.maximum(k - 1, 0)]
-    b = best[rows_, np.minimum(k + 1, 2 * window)]
+    a = best[rows, np.maximum(k - 1, 0)]
+    b = best[rows, np.minimum(k + 1, 2 * window)]
     bend = a - 2 * peak + b
-    shift = np.where(
-        inner & (bend < -1e-3), 0.5 * (a - b) / np.where(bend < -1e-3, bend, -1.0), 0.0
-    )
+    curved = (k > 0) & (k < 2 * window) & (bend < -1e-3)
+    shift = np.where(curved, 0.5 * (a - b) / np.where(curved, bend, -1.0), 0.0)
     offset = np.where(found, (k - window + np.clip(shift, -0.5, 0.5)) * STEP_PX, 0.0)
-    chance = float(np.mean([(ridge[:, s].max(1) > level).mean() for s in beside]))
+    chance = sum(float((ridge[:, s].max(1) > level).mean()) for s in beside) / len(beside)
     return _summary(projected, found, offset, chance, width, height)
+
+
+def _profiles(grey: NDArray[np.uint8], projected: Projected, half: int) -> NDArray[np.float32]:
+    """Smoothed grey levels across m projected points, (m, 2 half + 1), `STEP_PX` apart."""
+    offsets = np.arange(-half, half + 1, dtype=np.float32) * np.float32(STEP_PX)
+    at, normal = projected.image_px.astype(np.float32), projected.normal.astype(np.float32)
+    profile = cv2.remap(
+        grey,
+        at[:, :1] + offsets * normal[:, :1],
+        at[:, 1:] + offsets * normal[:, 1:],
+        cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    smooth: NDArray[np.float32] = cv2.filter2D(profile, cv2.CV_32F, SMOOTH)
+    return smooth
+
+
+def _ridges(p: NDArray[np.float32], wide: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """By how much each sample of (m, n) profiles stands above both its sides.
+
+    The sides must lie outside the paint: they are farther apart for the `wide` ones, (m,).
+    """
+    ridge = np.full_like(p, -255.0)
+    for rows, side in ((~wide, 3), (wide, 5)):
+        if rows.all():
+            ridge[:, side:-side] = p[:, side:-side] - np.maximum(
+                p[:, : -2 * side], p[:, 2 * side :]
+            )
+        elif rows.any():
+            q = p[rows]
+            ridge[rows, side:-side] = q[:, side:-side] - np.maximum(
+                q[:, : -2 * side], q[:, 2 * side :]
+            )
+    return ridge
 
 
 def _summary(
@@ -210,12 +226,15 @@ def _summary(
     width: int,
     height: int,
 ) -> Evidence:
-    m = len(found)
-    residual = float(np.median(np.abs(offset[found]))) if found.any() else float("inf")
-    spread = 0.0
-    if found.sum() >= 2:
-        spread = float(np.prod(np.ptp(projected.image_px[found], axis=0)) / (width * height))
-    return Evidence(m, float(found.mean()), chance, residual, 0, spread, projected, found, offset)
+    m, count = len(found), int(found.sum())
+    residual, spread = math.inf, 0.0
+    if count:
+        residual = float(np.median(np.abs(offset[found])))
+    if count >= 2:
+        at = projected.image_px[found]
+        across, down = at.max(0) - at.min(0)
+        spread = float(across * down / (width * height))
+    return Evidence(m, count / m, chance, residual, 0, spread, projected, found, offset)
 
 
 def markings_borne_out(evidence: Evidence, lines: LinePoints) -> int:

@@ -127,7 +127,7 @@ class Guide:
         """The prior, moved onto the picture's lines, judged; None where it cannot be judged."""
         size = seen.check_size
         theta, information, _ = self._settled(seen.picture.grey, size, prior)
-        back = np.linalg.inv(seen.check_from_net)
+        back = seen.picture.net_from_check
         found = self._bench.try_out(seen, back @ cam.compose(theta, size))
         return None if found is None else replace(found, camera=CameraFit(theta, information))
 
@@ -139,7 +139,7 @@ class Guide:
         if not self.trusts(prior):
             return False
         size = seen.check_size
-        shown = seen.check_from_net @ answer.image_from_field
+        shown = seen.picture.check_from_net @ answer.image_from_field
         moved = _distance_px(shown, _homography(prior, size), size, self._bench.field)
         return moved is None or moved > max(2 * RIGHT * size[1], 2 * _reach_px(prior, size))
 

@@ -7,14 +7,26 @@ Everything here maps field metres to picture pixels, `image_from_field`; the cal
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.geometry import apply_homography
 from edge.types import Float
 
 Matrix = NDArray[np.float64]
+
+
+def inverse(matrix: Matrix) -> Matrix:
+    """Inverse of a (3, 3) matrix, a few times as fast as NumPy's.
+
+    Raises LinAlgError for one that is exactly singular.
+    """
+    regular, inverted = cv2.invert(matrix)
+    if regular == 0.0:
+        raise np.linalg.LinAlgError("singular matrix")
+    return np.asarray(inverted, np.float64)
 
 
 def normalizer(points: Float) -> Matrix:
@@ -22,9 +34,46 @@ def normalizer(points: Float) -> Matrix:
 
     After Hartley (1997).
     """
-    centre = points.mean(0)
-    scale = np.sqrt(2) / max(float(np.linalg.norm(points - centre, axis=1).mean()), 1e-9)
-    return np.array([[scale, 0, -scale * centre[0]], [0, scale, -scale * centre[1]], [0, 0, 1]])
+    count = len(points)
+    cx, cy = points[:, 0].sum() / count, points[:, 1].sum() / count
+    distance = np.hypot(points[:, 0] - cx, points[:, 1] - cy).sum() / count
+    scale = math.sqrt(2) / max(float(distance), 1e-9)
+    return np.array([[scale, 0, -scale * cx], [0, scale, -scale * cy], [0, 0, 1]])
+
+
+class Linear:
+    """Direct linear transform of (n, 2) points, prepared once for many weightings of them.
+
+    The normal matrix of the 2n equations is linear in the weights: with p the homogeneous source
+    point and (x, y) its target, it is made of the sums of w pp', wx pp', wy pp' and
+    w(xx + yy) pp'.
+    """
+
+    def __init__(self, source: Float, target: Float) -> None:
+        self.source, self.target = normalizer(source), normalizer(target)
+        p = np.empty((len(source), 3))
+        p[:, :2] = source @ self.source[:2, :2] + self.source[:2, 2]
+        p[:, 2] = 1.0
+        q = (target @ self.target[:2, :2] + self.target[:2, 2]).T
+        self._outer = (p[:, :, None] * p[:, None, :]).reshape(-1, 9)
+        self._factors = np.stack([np.ones(len(p)), q[0], q[1], (q * q).sum(0)])
+
+    def solve(self, weight: Float) -> list[Matrix | None]:
+        """(k, n) weightings -> k homographies, (3, 3); None where points fix none."""
+        moments = (weight[:, None, :] * self._factors) @ self._outer
+        one, x, y, square = moments.reshape(len(weight), 4, 3, 3).transpose(1, 0, 2, 3)
+        normal = np.zeros((len(weight), 9, 9))
+        normal[:, :3, :3] = normal[:, 3:6, 3:6] = one
+        normal[:, :3, 6:] = normal[:, 6:, :3] = -x
+        normal[:, 3:6, 6:] = normal[:, 6:, 3:6] = -y
+        normal[:, 6:, 6:] = square
+        values, vectors = np.linalg.eigh(normal)
+        back = inverse(self.target)
+        return [
+            # a second null direction: collinear points
+            None if v[1] < 1e-9 * v[-1] else back @ vector[:, 0].reshape(3, 3) @ self.source
+            for v, vector in zip(values, vectors, strict=True)
+        ]
 
 
 def direct(source: Float, target: Float, weight: Float | None = None) -> Matrix | None:
@@ -34,18 +83,8 @@ def direct(source: Float, target: Float, weight: Float | None = None) -> Matrix 
     """
     if len(source) < 4:
         return None
-    s, t = normalizer(source), normalizer(target)
-    p = source @ s[:2, :2].T + s[:2, 2]
-    q = target @ t[:2, :2].T + t[:2, 2]
-    w = np.ones(len(p)) if weight is None else np.sqrt(weight)
-    one, zero = np.ones(len(p)), np.zeros((len(p), 3))
-    ph = np.c_[p, one] * w[:, None]
-    a = np.concatenate([np.c_[ph, zero, -ph * q[:, :1]], np.c_[zero, ph, -ph * q[:, 1:]]])
-    values, vectors = np.linalg.eigh(a.T @ a)
-    if values[1] < 1e-9 * values[-1]:  # a second null direction: collinear points
-        return None
-    h: Matrix = np.linalg.inv(t) @ vectors[:, 0].reshape(3, 3) @ s
-    return h
+    w = np.ones(len(source)) if weight is None else weight
+    return Linear(source, target).solve(w[None])[0]
 
 
 def estimate(
@@ -57,15 +96,19 @@ def estimate(
     answer in a tenth of RANSAC's time, and RANSAC is left for the frames where fewer than 70 % of
     the keypoints agree with it.
     """
-    weight = score.copy()
     inlier = np.zeros(len(score), bool)
     h: Matrix | None = None
+    if len(score) < 4:
+        return None, inlier
+    weight, linear = score, Linear(field_m, image_px)
     for _ in range(4):
-        h = direct(field_m, image_px, weight)
+        h = linear.solve(weight[None])[0]
         if h is None:
             break
-        error = np.linalg.norm(apply_homography(h, field_m) - image_px, axis=1)
-        inlier = error < threshold_px
+        error = distances(h, field_m, image_px)
+        before, inlier = inlier, error < threshold_px
+        if inlier.all() and before.all():
+            break  # nothing to outvote: another weighting moves it by a fraction of the noise
         weight = score / (1 + (error / (0.5 * threshold_px)) ** 2)
     if h is not None and inlier.sum() >= 0.7 * len(inlier):
         return h, inlier
@@ -103,8 +146,16 @@ def robust(
         if fit is None:
             return None, inlier
         h = fit
-        inlier = np.linalg.norm(apply_homography(h, field_m) - image_px, axis=1) < threshold_px
+        inlier = distances(h, field_m, image_px) < threshold_px
     return np.asarray(h, float), inlier
+
+
+def distances(h: Matrix, source: Float, target: Float) -> Float:
+    """Distances, (n,), of (n, 2) points mapped by a homography to their targets, (n, 2)."""
+    q = h[:, :2] @ source.T + h[:, 2:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance: Float = np.hypot(q[0] / q[2] - target[:, 0], q[1] / q[2] - target[:, 1])
+    return distance
 
 
 def warp_jacobian(points: Float) -> Matrix:
@@ -129,8 +180,8 @@ def updated(image_from_field: Matrix, step: Float, scale: Matrix) -> Matrix:
     `scale` (3, 3) maps pixels to the step's normalized coordinates.
     """
     a = np.eye(3) + np.append(step, 0.0).reshape(3, 3)
-    h = np.linalg.inv(scale) @ a @ scale @ image_from_field
-    unit: Matrix = h / np.linalg.norm(h)
+    h = inverse(scale) @ a @ scale @ image_from_field
+    unit: Matrix = h / math.sqrt(float((h * h).sum()))
     return unit
 
 
@@ -159,24 +210,49 @@ def polish(
     """
     scale = unit_picture(*size)
     h = image_from_field
-    unit = image_px @ scale[:2, :2].T + scale[:2, 2]
-    jac = warp_jacobian(unit)
+    x, y = image_px[:, 0] * scale[0, 0] + scale[0, 2], image_px[:, 1] * scale[1, 1] + scale[1, 2]
+    unit = np.stack([x, y, np.ones_like(x)])
+    target, precision = field_m.T, 1 / sigma_m.T
     for _ in range(iterations):
-        back = np.linalg.inv(scale @ h)  # field from unit picture
-        q = unit @ back[:, :2].T + back[:, 2]
-        p = q[:, :2] / q[:, 2:]
-        residual = (p - field_m) / sigma_m
-        weight = 1 / np.maximum(np.abs(residual), 0.3)  # Laplace: |r| = r^2 / |r|
-        weight[np.abs(residual) > 6] = 0
-        # moving the picture by A moves a pixel's field position by -(dp/du) A u
-        d = (back[None, :2, :2] - p[:, :, None] * back[None, 2:, :2]) / q[:, 2:, None]
-        j = -np.einsum("nik,nkm->nim", d, jac) / sigma_m[:, :, None]
-        a = np.einsum("ni,nim,nil->ml", weight, j, j)
-        b = -np.einsum("ni,nim,ni->m", weight, j, residual)
-        step = np.linalg.lstsq(a + 1e-6 * np.trace(a) / 8 * np.eye(8), b, rcond=None)[0]
-        if not np.isfinite(step).all() or np.abs(step).max() > 0.5:
+        back = inverse(scale @ h)  # field from unit picture
+        q = back @ unit
+        p = q[:2] / q[2]
+        residual = (p - target) * precision
+        size_of = np.abs(residual)
+        weight = 1 / np.maximum(size_of, 0.3)  # Laplace: |r| = r^2 / |r|
+        weight[size_of > 6] = 0
+        a, b = np.zeros((8, 8)), np.zeros(8)
+        for i in range(2):
+            # moving the picture by A moves a pixel's field position by -(dp/du) A u
+            d = (back[i, :2, None] - p[i] * back[2, :2, None]) * (-precision[i] / q[2])
+            j = along(d, x, y)
+            jw = j * weight[i]
+            a += jw @ j.T
+            b -= jw @ residual[i]
+        a.flat[::9] += 1e-6 * np.trace(a) / 8
+        try:
+            step = np.linalg.solve(a, b)
+        except np.linalg.LinAlgError:
+            return h
+        most = float(np.abs(step).max())
+        if not most <= 0.5:  # nor NaN
             return h
         h = updated(h, step, scale)
-        if np.abs(step).max() < 1e-4:
+        if most < 1e-4:
             break
     return h
+
+
+def along(d: Float, x: Float, y: Float) -> Float:
+    """Rows of `warp_jacobian` seen along a direction, (2, n), at points x, y -> (8, n)."""
+    j = np.empty((8, len(x)))
+    np.multiply(d[0], x, out=j[0])
+    np.multiply(d[0], y, out=j[1])
+    j[2] = d[0]
+    np.multiply(d[1], x, out=j[3])
+    np.multiply(d[1], y, out=j[4])
+    j[5] = d[1]
+    turn = -(j[0] + j[4])
+    np.multiply(turn, x, out=j[6])
+    np.multiply(turn, y, out=j[7])
+    return j

@@ -24,6 +24,8 @@ ENOUGH = 36
 FINEST = 4
 BEYOND = 1.12
 """Cells are used out to this many half lengths and widths; training goes a little farther."""
+SEAM = np.ones((5, 5), np.uint8)
+"""By how much the field's mask grows: two cells."""
 MIN_CELLS = 4
 """Cells that a keypoint's fit needs.
 
@@ -45,8 +47,8 @@ class CoordinateMap:
     """(rows, columns) of the lattice: which cells show the field itself, without the seam."""
     coverage: float
     """Share of all cells that show the field."""
-    confidence: float
-    """Mean probability of 'field' over the cells that show it."""
+    sigma: float
+    """Median over the cells of the mean of their two expected errors, metres; 50 without cells."""
 
 
 def decode(grid: NDArray[np.float32], field: Field, stride: int = 4) -> CoordinateMap:
@@ -58,19 +60,23 @@ def decode(grid: NDArray[np.float32], field: Field, stride: int = 4) -> Coordina
     on = logit > 0
     # the ground just beyond the lines has coordinates too: keypoints on the border lie between
     # cells
-    seam = cv2.dilate(on.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
-    v, u = np.nonzero(seam & (np.abs(grid[:2]) < BEYOND).all(0))
-    centre = (stride - 1) / 2
-    half = np.array([field.length_m / 2, field.width_m / 2])
-    picked = grid[:4, v, u].astype(float)
+    seam = cv2.dilate(on.view(np.uint8), SEAM)
+    usable = (np.abs(grid[:2]).max(0) < BEYOND) & seam.view(bool)
+    index = np.flatnonzero(usable)
+    v, u = np.divmod(index, grid.shape[2])
+    picked = grid[:4].reshape(4, -1)[:, index].astype(float)
+    half = np.array([[field.length_m / 2], [field.width_m / 2]])
+    sigma = np.exp(np.clip(picked[2:], -5.5, 1.5)) * half
+    image = np.stack([u, v]) * float(stride)
+    image += (stride - 1) / 2
     shown = int(on.sum())
     return CoordinateMap(
-        image_px=np.stack([u * stride + centre, v * stride + centre], 1).astype(float),
-        field_m=picked[:2].T * half,
-        sigma_m=np.exp(np.clip(picked[2:4].T, -5.5, 1.5)) * half,
+        image_px=image.T,
+        field_m=(picked[:2] * half).T,
+        sigma_m=sigma.T,
         mask=on,
         coverage=shown / on.size,
-        confidence=float((1 / (1 + np.exp(-logit[on]))).mean()) if shown else 0.0,
+        sigma=float(np.median(sigma.mean(0))) if len(index) else 50.0,
     )
 
 
@@ -94,42 +100,45 @@ def read_keypoints(cells: CoordinateMap, field: Field) -> Keypoints:
 
 def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoints:
     """Keypoints of a grid of columns x rows points."""
-    spacing = np.array([field.length_m / (columns - 1), field.width_m / (rows - 1)])
-    position = cells.field_m / spacing + [(columns - 1) / 2, (rows - 1) / 2]
+    spacing = np.array([[field.length_m / (columns - 1)], [field.width_m / (rows - 1)]])
+    last = np.array([[columns - 1], [rows - 1]])
+    position = cells.field_m.T / spacing + last / 2
     node = np.rint(position)
-    inside = ((node >= 0) & (node <= [columns - 1, rows - 1])).all(1)
-    node, position = node[inside], position[inside]
-    image, sigma = cells.image_px[inside], cells.sigma_m[inside] / spacing
-    delta = position - node
-    index = (node[:, 1] * columns + node[:, 0]).astype(np.intp)
+    inside = np.flatnonzero(((node >= 0) & (node <= last)).all(0))
+    delta, node = (position - node)[:, inside], node[:, inside]
+    image = cells.image_px.T[:, inside]
+    variance = ((cells.sigma_m.T[:, inside] / spacing) ** 2).sum(0)
+    index = (node[1] * columns + node[0]).astype(np.intp)
     total = columns * rows
     count = np.bincount(index, minlength=total)
     # an affine map is only locally right: the more cells, the nearer ones suffice; sure cells
     # count more
     narrow = np.clip(count / 4, 4, 50)[index]
-    weight = np.exp(-narrow * (delta**2).sum(1)) / (0.02 + (sigma**2).sum(1))
+    weight = np.exp(-narrow * (delta * delta).sum(0)) / (0.02 + variance)
 
     def moment(values: Float) -> Float:
-        summed: Float = np.bincount(index, weight * values, total).astype(np.float64)
+        summed: Float = np.bincount(index, values, total).astype(np.float64, copy=False)
         return summed
 
-    one = np.ones(len(index))
-    design = np.stack([one, delta[:, 0], delta[:, 1]])
     normal = np.empty((total, 3, 3))
     rhs = np.empty((total, 3, 2))
-    for i in range(3):
+    row = (weight, weight * delta[0], weight * delta[1])
+    normal[:, 0, 0] = moment(row[0])
+    for i in (1, 2):
+        normal[:, 0, i] = normal[:, i, 0] = moment(row[i])
         for j in range(i, 3):
-            normal[:, i, j] = normal[:, j, i] = moment(design[i] * design[j])
+            normal[:, i, j] = normal[:, j, i] = moment(row[i] * delta[j - 1])
+    for i in range(3):
         for k in range(2):
-            rhs[:, i, k] = moment(design[i] * image[:, k])
+            rhs[:, i, k] = moment(row[i] * image[k])
     mass = np.maximum(normal[:, 0, 0], 1e-12)
     good = np.flatnonzero((count >= MIN_CELLS) & (_leverage(normal, mass) < 1))
     a = normal[good] / mass[good, None, None] + 1e-6 * np.eye(3)
     image_px = np.linalg.solve(a, rhs[good] / mass[good, None, None])[:, 0]
-    spread = np.sqrt(moment((sigma**2).sum(1))[good] / mass[good])
+    spread = moment(weight * variance)[good] / mass[good]
     x = (good % columns - (columns - 1) / 2) * spacing[0]
     y = (good // columns - (rows - 1) / 2) * spacing[1]
-    score = 1 / (1 + (spread / 0.25) ** 2)
+    score = 1 / (1 + spread / 0.25**2)
     return Keypoints(image_px, np.stack([x, y], 1), score, good)
 
 
@@ -139,10 +148,11 @@ def _leverage(normal: Float, mass: Float) -> Float:
     A point is read off between cells, never extrapolated beyond them: above 1 it is one or the
     other's edge.
     """
-    mean = normal[:, 0, 1:] / mass[:, None]
-    spread = normal[:, 1:, 1:] / mass[:, None, None] - mean[:, :, None] * mean[:, None, :]
-    spread += 1e-4 * np.eye(2)
-    reach: Float = np.einsum("ki,ki->k", mean, np.linalg.solve(spread, mean[:, :, None])[:, :, 0])
+    x, y = normal[:, 0, 1] / mass, normal[:, 0, 2] / mass
+    xx = normal[:, 1, 1] / mass - x * x + 1e-4
+    xy = normal[:, 1, 2] / mass - x * y
+    yy = normal[:, 2, 2] / mass - y * y + 1e-4
+    reach: Float = (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy)
     return reach
 
 
@@ -152,6 +162,6 @@ def thin(cells: CoordinateMap, most: int = 500) -> NDArray[np.intp]:
     step = max(1, int(np.ceil(np.sqrt(n / most))))
     if step == 1:
         return np.arange(n)
-    lattice = np.rint(cells.image_px / 4).astype(int)
-    keep: NDArray[np.intp] = np.flatnonzero((lattice % step == 0).all(1))
+    column, row = (cells.image_px.T / 4).astype(np.intp)
+    keep: NDArray[np.intp] = np.flatnonzero((column % step == 0) & (row % step == 0))
     return keep

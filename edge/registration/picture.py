@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.registration.homography import inverse
 from edge.types import Image
 
 CHECK_WIDTH = 640
@@ -32,6 +33,10 @@ class Picture:
     """(3, 3) pixel coordinates of the grey picture from the source's."""
     net_from_source: NDArray[np.float64]
     """(3, 3) pixel coordinates of the network's picture from the source's."""
+    check_from_net: NDArray[np.float64]
+    """(3, 3) pixel coordinates of the grey picture from the network's."""
+    net_from_check: NDArray[np.float64]
+    """(3, 3) its inverse."""
 
 
 def scaling(sx: float, sy: float) -> NDArray[np.float64]:
@@ -56,19 +61,33 @@ def prepare(image: Image, target: NDArray[np.uint8]) -> Picture:
     else:
         small = image
     h, w = small.shape[:2]
-    net = target[0]
-    shrinks = w > net.shape[1]
-    cv2.resize(
-        small,
-        (net.shape[1], net.shape[0]),
-        dst=net,
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-    )
+    _resize(small, target[0])
     check = scaling(1 / factor, 1 / factor)
+    net_from_check = scaling(target.shape[2] / w, target.shape[1] / h)
     return Picture(
         width,
         height,
         cv2.cvtColor(small, cv2.COLOR_BGR2GRAY),
         check,
-        scaling(net.shape[1] / w, net.shape[0] / h) @ check,
+        net_from_check @ check,
+        inverse(net_from_check),
+        net_from_check,
+    )
+
+
+def _resize(image: Image, target: Image) -> None:
+    """Resize (h, w, 3) into `target`, every pixel counted where it becomes smaller.
+
+    Means over areas that are no whole number of pixels take three times as long as linear
+    interpolation to twice the size followed by means of two by two.
+    """
+    height, width = target.shape[:2]
+    if width < image.shape[1] <= 2 * width:
+        image = np.asarray(cv2.resize(image, (2 * width, 2 * height)), np.uint8)
+    shrinks = image.shape[1] > width
+    cv2.resize(
+        image,
+        (width, height),
+        dst=target,
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
     )

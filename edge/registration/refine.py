@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.registration.evidence import Evidence, LinePoints, project
-from edge.registration.homography import Matrix, unit_picture, updated, warp_jacobian
+from edge.registration.homography import Matrix, along, unit_picture, updated, warp_jacobian
 from edge.types import Float
 
 LINE_REACH = 1 / 32
@@ -121,9 +121,9 @@ class _Alignment:
         )  # Geman-McClure: what is far from any line does not pull
         cost = float((residual**2 / (1 + (residual / softness) ** 2)).mean())
         unit = points.image_px @ self.scale[:2, :2].T + self.scale[:2, 2]
-        j = np.einsum("ni,nim->nm", gradient, warp_jacobian(unit)) / self.scale[0, 0]
-        normal = (j * weight[:, None]).T @ j / n
-        slope = -(j * weight[:, None]).T @ residual / n
+        j = along(gradient.T / self.scale[0, 0], *unit.T)
+        jw = j * (weight / n)
+        normal, slope = jw @ j.T, -jw @ residual
         tie, pull = self.anchor.system(h)
         cost += ANCHOR * self.anchor.cost(h)
         return _Linearized(cost, normal + ANCHOR * tie, slope + ANCHOR * pull)
@@ -159,10 +159,10 @@ class _Anchor:
             return np.zeros((8, 8)), np.zeros(8)
         xy = self._project(h)
         unit = xy @ self.scale[:2, :2].T + self.scale[:2, 2]
-        j = warp_jacobian(unit) / self.scale[0, 0] / self.deviation
-        r = (xy - self.target) / self.deviation
+        j = warp_jacobian(unit).reshape(-1, 8) / (self.scale[0, 0] * self.deviation)
+        r = ((xy - self.target) / self.deviation).ravel()
         n = len(unit)
-        return np.einsum("nim,nil->ml", j, j) / n, -np.einsum("nim,ni->m", j, r) / n
+        return j.T @ j / n, -(j.T @ r) / n
 
 
 def _sample(array: NDArray[np.float32], at: NDArray[np.float32]) -> Float:
@@ -195,16 +195,18 @@ def on_ridges(
         return image_from_field
     scale = unit_picture(*size)
     unit = p.image_px[found] @ scale[:2, :2].T + scale[:2, 2]
-    j = np.einsum("ni,nim->nm", p.normal[found], warp_jacobian(unit)) / scale[0, 0]
+    j = along(p.normal[found].T / scale[0, 0], *unit.T)
     r = evidence.offset_px[found]
+    n = len(r)
     ta, tb = _Anchor(image_from_field, anchors_m, size, anchor_px).system(image_from_field)
     step = np.zeros(8)
     for _ in range(4):
-        e = r - j @ step
+        e = r - step @ j
         width = max(1.4826 * float(np.median(np.abs(e))), 0.4)
         w = 1 / (1 + (e / (1.5 * width)) ** 2) ** 2  # Geman-McClure
-        a = (j * w[:, None]).T @ j / found.sum() + anchor_weight * ta
-        b = (j * w[:, None]).T @ r / found.sum() + anchor_weight * tb
+        jw = j * (w / n)
+        a = jw @ j.T + anchor_weight * ta
+        b = jw @ r + anchor_weight * tb
         step = np.linalg.solve(a + 1e-9 * np.trace(a) * np.eye(8), b)
     if not np.isfinite(step).all() or np.abs(step).max() > 0.2:
         return image_from_field

@@ -19,11 +19,11 @@ from edge.errors import UsageError
 from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
 from edge.registration.guidance import Guide, is_blank
-from edge.registration.homography import Matrix, direct, estimate, polish
+from edge.registration.homography import Matrix, direct, estimate, inverse, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
-from edge.types import CameraPrior, Float, Image, Quality, Reason, Registration, State
+from edge.types import CameraPrior, Image, Quality, Reason, Registration, State
 
 RefineMode = Literal["auto", "never", "always"]
 INLIER = 0.0125
@@ -175,9 +175,9 @@ class Registrar:
         if answer.verdict.score >= self.thresholds.verified and not decision.guided:
             self.workbench.remember(answer)
             if prior is not None:
-                shown = seen.check_from_net @ answer.image_from_field
+                shown = picture.check_from_net @ answer.image_from_field
                 self.guide.compare(shown, seen.check_size, prior)
-        field_from_image = np.linalg.inv(answer.image_from_field) @ picture.net_from_source
+        field_from_image = inverse(answer.image_from_field) @ picture.net_from_source
         return Registration(
             state=decision.state,
             field_from_image=field_from_image / np.linalg.norm(field_from_image),
@@ -237,7 +237,9 @@ class Registrar:
                 return Reason.FEW_KEYPOINTS
         h = facing(polish(facing(h, px), m, px, sigma, self.size), px)
         watch.lap("keypoints")
-        on = np.linalg.norm((m - _back(h, px)) / sigma, axis=1) < 6
+        back = inverse(h)
+        q = back[:, :2] @ px.T + back[:, 2:]
+        on = (((m.T - q[:2] / q[2]) / sigma.T) ** 2).sum(0) < 36
         if on.sum() < 16:
             return Reason.FEW_KEYPOINTS
         weight = 1 / (0.05 + sigma[on].mean(1)) ** 2
@@ -313,9 +315,8 @@ class Registrar:
 
     def _is_cut(self) -> bool:
         """Whether the picture is another shot than the one before."""
-        thumb = cv2.resize(self._input[0], (32, 18), interpolation=cv2.INTER_AREA).astype(
-            np.float32
-        )
+        picture, size = self._input[0], (self.size[0] // 8, self.size[1] // 8)
+        thumb = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         before, self._thumb = self._thumb, thumb
         if before is None:
             return False
@@ -332,13 +333,6 @@ def _usable(image: Image) -> bool:
         and image.dtype == np.uint8
         and min(image.shape[:2]) >= SMALLEST
     )
-
-
-def _back(image_from_field: Matrix, image_px: Float) -> NDArray[np.float64]:
-    back = np.linalg.inv(image_from_field)
-    q = image_px @ back[:, :2].T + back[:, 2]
-    p: NDArray[np.float64] = q[:, :2] / q[:, 2:]
-    return p
 
 
 def _refused(decision: _Decision, watch: Stopwatch, *, cut: bool) -> Registration:

@@ -9,15 +9,17 @@ is right, and a linear one into the expected error in metres.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from edge.fields import Field
 from edge.geometry import apply_homography
 from edge.registration.evidence import Evidence
-from edge.registration.homography import Matrix, direct
+from edge.registration.homography import Linear, Matrix, distances, inverse
 from edge.registration.keypoints import CoordinateMap
 from edge.types import Float, Keypoints, Reason
 
@@ -82,17 +84,16 @@ def agreement_px(cells_m: Float, cells_px: Float, weight: Float, whole: Matrix) 
         return 50.0
     d = cells_px - cells_px.mean(0)
     sector = ((np.arctan2(d[:, 1], d[:, 0]) + np.pi) * (2 / np.pi)).astype(int) % 4
+    kept = weight * (sector != np.arange(4)[:, None])
     probe = cells_m[:: max(1, n // 40)]
     reference = apply_homography(whole, probe)
     moved = []
-    for k in range(4):
-        keep = sector != k
-        h = direct(cells_m[keep], cells_px[keep], weight[keep])
+    for h in Linear(cells_m, cells_px).solve(kept):
         if h is None:
             return 50.0
-        e = np.linalg.norm(apply_homography(h, probe) - reference, axis=1)
-        moved.append(float(np.sqrt(np.mean(np.minimum(e, 50.0) ** 2))))
-    return float(np.mean(moved))
+        e = np.minimum(distances(h, probe, reference), 50.0)
+        moved.append(math.sqrt(float(e @ e) / len(e)))
+    return sum(moved) / len(moved)
 
 
 def measure(
@@ -107,28 +108,23 @@ def measure(
 ) -> dict[str, float]:
     """Gather the features of a homography in the network's picture of `size` (width, height)."""
     width = size[0]
-    d = np.linalg.norm(
-        apply_homography(image_from_field, keypoints.field_m) - keypoints.image_px, axis=1
-    )
+    d = distances(image_from_field, keypoints.field_m, keypoints.image_px)
     near = d < 0.02 * width
-    rms = (
-        float(np.sqrt(np.average(d[near] ** 2, weights=keypoints.score[near])))
-        if near.any()
-        else 0.02 * width
-    )
-    sigma = float(np.median(cells.sigma_m.mean(1))) if len(cells.sigma_m) else 50.0
+    weight = keypoints.score * near
+    total = float(weight.sum())
+    rms = math.sqrt(float(weight @ np.where(near, d, 0.0) ** 2) / total) if total else 0.02 * width
     return {
-        "agreement": float(np.log(0.05 + agreement / width * 100)),
-        "residual": float(np.log(0.05 + rms / width * 100)),
+        "agreement": math.log(0.05 + agreement / width * 100),
+        "residual": math.log(0.05 + rms / width * 100),
         "inliers": float(near.mean()) if len(d) else 0.0,
-        "keypoints": float(np.log1p(len(d))),
+        "keypoints": math.log1p(len(d)),
         "support": evidence.support,
         "chance": evidence.chance,
         "ridge": float(min(evidence.residual_px, 5.0)),
-        "markings": float(np.log1p(markings)),
+        "markings": math.log1p(markings),
         "coverage": cells.coverage,
         "overlap": overlap(image_from_field, cells, field, size),
-        "sigma": float(np.log(sigma)),
+        "sigma": math.log(cells.sigma),
         "spread": evidence.spread,
     }
 
@@ -138,19 +134,27 @@ def overlap(
 ) -> float:
     """Intersection over union of the projected field and the cells that the network calls field."""
     rows, columns = cells.mask.shape
-    stride = size[0] / columns
-    v, u = np.mgrid[0:rows:3, 0:columns:3]
-    pixels = np.stack([u.ravel(), v.ravel()], 1) * stride + (stride - 1) / 2
-    back = np.linalg.inv(image_from_field)
-    q = pixels @ back[:, :2].T + back[:, 2]
-    p = q[:, :2] / np.where(np.abs(q[:, 2:]) < 1e-12, 1e-12, q[:, 2:])
+    pixels = _lattice(rows, columns, size[0])
+    h = image_from_field
+    q = inverse(h) @ pixels
+    p = q[:2] / np.where(np.abs(q[2]) < 1e-12, 1e-12, q[2])
     # the field is in front of the camera where the weight has the sign of the inverse's at a field
     # point
-    front = (p @ image_from_field[2, :2] + image_from_field[2, 2]) > 0
-    on = front & (np.abs(p) <= [field.length_m / 2, field.width_m / 2]).all(1)
+    on = (h[2, 0] * p[0] + h[2, 1] * p[1] + h[2, 2]) > 0
+    on &= np.abs(p[0]) <= field.length_m / 2
+    on &= np.abs(p[1]) <= field.width_m / 2
     mask = cells.mask[::3, ::3].ravel()
-    union = (mask | on).sum()
-    return float((mask & on).sum() / union) if union else 0.0
+    union = int((mask | on).sum())
+    return int((mask & on).sum()) / union if union else 0.0
+
+
+@cache
+def _lattice(rows: int, columns: int, width: int) -> Float:
+    """Every third cell of a map as homogeneous pixels, (3, n), of a picture of `width`."""
+    stride = width / columns
+    v, u = np.mgrid[0:rows:3, 0:columns:3]
+    pixels = np.stack([u.ravel(), v.ravel()]) * stride + (stride - 1) / 2
+    return np.concatenate([pixels, np.ones((1, pixels.shape[1]))])
 
 
 def judge(features: Mapping[str, float], model: Mapping[str, float]) -> Verdict:
@@ -161,9 +165,8 @@ def judge(features: Mapping[str, float], model: Mapping[str, float]) -> Verdict:
     e = model.get("error.bias", 0.0) + sum(
         model.get(f"error.{k}", 0.0) * v for k, v in features.items()
     )
-    return Verdict(
-        float(1 / (1 + np.exp(-np.clip(s, -30, 30)))), float(np.exp(np.clip(e, -5, 5))), features
-    )
+    score = 1 / (1 + math.exp(-min(30.0, max(-30.0, s))))
+    return Verdict(score, math.exp(min(5.0, max(-5.0, e))), features)
 
 
 def implausible(image_from_field: Matrix, size: tuple[int, int]) -> bool:
@@ -176,25 +179,28 @@ def implausible(image_from_field: Matrix, size: tuple[int, int]) -> bool:
     """
     width, height = size
     try:
-        back = np.linalg.inv(image_from_field)
+        back = inverse(image_from_field)
     except np.linalg.LinAlgError:
         return True
-    u = np.array(
-        [[0.5 * width, 0.95 * height], [0.2 * width, 0.8 * height], [0.8 * width, 0.8 * height]]
-    )
-    q = u @ back[:, :2].T + back[:, 2]
-    p = q[:, :2] / q[:, 2:]
-    w = p @ image_from_field[2, :2] + image_from_field[2, 2]
-    if not np.isfinite(p).all() or (w <= 0).any():
-        return True  # the ground near the camera would lie behind it
-    xy = u
-    h = image_from_field
-    j = (h[None, :2, :2] - xy[:, :, None] * h[None, 2:, :2]) / w[:, None, None]
-    det = np.linalg.det(j)
-    if (det >= 0).any():
-        return True  # mirrored: from above, field y runs up where picture y runs down
-    scale = np.sqrt(-det) / width  # pixels per metre over the picture's width
-    return bool((scale < 1 / 400).any() or (scale > 1.0).any())
+    h = image_from_field.tolist()
+    for across, down in ((0.5, 0.95), (0.2, 0.8), (0.8, 0.8)):
+        u, v = across * width, down * height
+        x, y, z = (back @ (u, v, 1.0)).tolist()
+        if z == 0 or not math.isfinite(x / z) or not math.isfinite(y / z):
+            return True
+        w = (h[2][0] * x + h[2][1] * y) / z + h[2][2]
+        if not w > 0:
+            return True  # the ground near the camera would lie behind it
+        ux, uy = h[0][0] - u * h[2][0], h[0][1] - u * h[2][1]
+        vx, vy = h[1][0] - v * h[2][0], h[1][1] - v * h[2][1]
+        # mirrored unless negative: from above, field y runs up where picture y runs down
+        area = (ux * vy - uy * vx) / w**2
+        if area >= 0:
+            return True
+        scale = math.sqrt(-area) / width  # pixels per metre over the picture's width
+        if not 1 / 400 <= scale <= 1.0:
+            return True
+    return False
 
 
 def refusal(features: Mapping[str, float]) -> Reason:
