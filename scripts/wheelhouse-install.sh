@@ -3,6 +3,7 @@
 #   sh install.sh [FOLDER]      default /opt/touchline; an older version there is replaced when the new one is complete
 set -eu
 umask 022
+unset PYTHONPATH PYTHONHOME
 here=$(cd "$(dirname "$0")" && pwd)
 dest=${1:-/opt/touchline}
 

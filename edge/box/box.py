@@ -120,7 +120,9 @@ def run_box(
         with ExitStack() as watch:
             sinks = watch.enter_context(outputs)
             watch.enter_context(closing(reader))
-            watched = Watched(info, reader, tally, publication, sinks, network.label)
+            watched = Watched(
+                info, reader, tally, publication, sinks, lambda: registrar.network.label
+            )
             monitor = watch.enter_context(closing(Monitor(config, watched)))
             if info.live:
                 watch.enter_context(model_updates(config, broker, registrar, make_updated))

@@ -49,7 +49,8 @@ class Watched:
     tally: Tally
     publication: Publication
     sinks: SinkThread | None
-    bundle: str
+    bundle: Callable[[], str]
+    """Names the bundle in use, which an update may change."""
 
 
 class Monitor:
@@ -163,7 +164,7 @@ class Monitor:
             spool=_spool(counts),
             process=_process(),
             clock=self._clock(),
-            bundle=watched.bundle,
+            bundle=watched.bundle(),
         )
 
     def _clock(self) -> ClockHealth:
@@ -273,7 +274,11 @@ def _queues(watched: Watched, frames: FrameAccount, counts: Counts) -> dict[str,
 def _source(watched: Watched) -> SourceHealth:
     link = watched.reader.link
     return SourceHealth(
-        kind=watched.source.kind, state=link.state, failures=link.failures, problem=link.problem
+        kind=watched.source.kind,
+        state=link.state,
+        failures=link.failures,
+        outages=dict(link.outages),
+        problem=link.problem,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -39,7 +39,9 @@ class LinkStatus:
     failures: int = 0
     """How often it broke or could not be made; grows with each attempt that fails."""
     problem: str | None = None
-    """Why it is broken; None while it works."""
+    """Why there is no live picture; None while there is."""
+    outages: Mapping[str, int] = field(default_factory=dict)
+    """How often there was none, by cause."""
 
 
 class FrameReader(Protocol):

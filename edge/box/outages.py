@@ -151,7 +151,7 @@ class WatchedReader:
     @property
     def link(self) -> LinkStatus:
         """Return where the connection to the source stands."""
-        return self._reader.link
+        return dataclasses.replace(self._reader.link, outages=self.outages)
 
     def close(self) -> None:
         """Stop the thread and close the source."""

@@ -37,6 +37,8 @@ def _metrics(h: Health) -> Iterable[tuple[str, str, str, list[_Sample]]]:
     yield "touchline_source_up", "gauge", "The source gives frames.", _one(streaming)
     failures = _one(h.source.failures)
     yield "touchline_source_failures_total", "counter", "Times the source failed.", failures
+    outages = _each("cause", h.source.outages)
+    yield "touchline_source_outages_total", "counter", "Times without a picture.", outages
     depth = _each("queue", h.queues)
     yield "touchline_queue_depth", "gauge", "What waits in each queue.", depth
     synchronized = _one(clock.synchronized)

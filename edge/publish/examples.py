@@ -176,7 +176,7 @@ _HEALTH = Health(
         "total": StageTime(p50_ms=21.4, p95_ms=30.2),
     },
     queues={"capture": 0, "publication": 0, "events": 0, "outputs": 0},
-    source=SourceHealth(kind="rtsp", state="streaming", failures=2),
+    source=SourceHealth(kind="rtsp", state="streaming", failures=2, outages={"silent": 1}),
     publication=PublicationHealth(
         connected=True, offered=89_421, published=89_402, pending=0, dropped={"offline": 19}
     ),

@@ -50,7 +50,14 @@ class SourceHealth(Part):
     failures: int = Field(
         0, ge=0, description="How often the link broke or could not be made in this session."
     )
-    problem: str | None = Field(None, description="Why it is broken; null while it works.")
+    outages: dict[str, int] = Field(
+        default_factory=dict,
+        description="Times without a live picture, by cause: unreachable, denied, unplugged, "
+        "silent, closed, undecodable, frozen.",
+    )
+    problem: str | None = Field(
+        None, description="Why there is no live picture; null while there is."
+    )
 
 
 class PublicationHealth(Part):

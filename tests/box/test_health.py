@@ -18,6 +18,7 @@ import pytest
 from edge.box.box import Options, run_box
 from edge.box.camera import open_camera
 from edge.box.health import Monitor, Watched
+from edge.box.outages import WatchedReader
 from edge.box.pipeline import Tally, run_loop
 from edge.box.publication import Publication
 from edge.box.readers import LiveFrames
@@ -211,9 +212,12 @@ class Stage:
         stack.callback(self.publication.stop)
         self.publication.start()
         reader = LiveReader(open_, backoff=Backoff(0.02, 1.0, 0.02))
-        self.reader = stack.enter_context(closing(LiveFrames(reader)))
+        frames = WatchedReader(LiveFrames(reader), self.publication.event, lambda: None)
+        self.reader = stack.enter_context(closing(frames))
         notifier = Notifier(str(manager.path), watchdog_s=4e-9)  # every sign is sent on
-        watched = Watched(source.info, self.reader, self.tally, self.publication, None, "none")
+        watched = Watched(
+            source.info, self.reader, self.tally, self.publication, None, lambda: "none"
+        )
         self.monitor = Monitor(config, watched, notifier=notifier, monotonic_s=lambda: self.now_s)
         stack.enter_context(closing(self.monitor))
 
@@ -256,6 +260,9 @@ def test_a_camera_that_is_away_keeps_the_box_alive_but_not_ready(
         assert stage.status_of("/readyz") == 503
         problems = stage.monitor._gather().problems
         assert problems == ["source: rtsp://camera/1: no answer"]
+        source = stage.monitor._gather().source
+        assert source.outages == {"unreachable": 1}
+        assert source.failures > 3
 
 
 def test_a_registrar_that_hangs_starves_the_watchdog_and_shows(
