@@ -12,6 +12,7 @@ import json
 import os
 import random
 import tempfile
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -31,11 +32,13 @@ def main() -> int:
         os.environ["XDG_STATE_HOME"] = folder
         paths = [archive(Path(folder), version) for version in ("0.2.0", "0.3.0")]
         store = ModelStore("soccer")
+        begun_s = time.monotonic()
         store.install(paths[0], Rules([PUBLIC]), None)
         store.activate(store.spare())
+        window_s = 5 * (time.monotonic() - begun_s)
         installing = Installing(paths)
         for _ in range(args.kills):
-            installing.kill_one(moments.uniform(0, 0.1))
+            installing.kill_one(moments.uniform(0, window_s))
             named = json.loads((store.folder / "state.json").read_text())["active"]
             bundle = store.bundle(named)
             found["broken" if bundle is None else bundle.label] += 1

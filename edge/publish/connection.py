@@ -37,10 +37,13 @@ _RECEIVE_MAXIMUM = 65535  # MQTT 5's when the broker names none
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits between attempts: doubled from `first_s` up to `most_s`."""
+    """Waits between attempts: doubled from `first_s` up to `most_s`.
+
+    The longest is short, so that graphics have their homographies back soon after a broker is.
+    """
 
     first_s: float = 0.25
-    most_s: float = 15.0
+    most_s: float = 1.5
 
     def spread(self) -> tuple[float, float]:
         """Return both, off by up to a quarter at random: boxes must not come back all at once."""

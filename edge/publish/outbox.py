@@ -106,6 +106,7 @@ class Outbox:
         """The last refusal of a message by the broker; None when there was none."""
         self._link = link
         self._events = EventQueue(spool)
+        self._spool = spool
         self._frame_expiry_s = frame_expiry_s
         self._wall_ns = wall_ns
         self._wake = threading.Condition()
@@ -198,6 +199,7 @@ class Outbox:
         while not self._ending:
             self._read_notes()
             self._store_drafts()
+            self._spool.tend()
             self._waiting = len(self._events)
             sent = self._up and (self._send_frame() | self._send_documents() | self._send_events())
             if not sent:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ CREATE TABLE IF NOT EXISTS event (
 )
 """
 _MB = 1_000_000
+_RETRY_S = 10.0
+"""How often a file that could not be used is tried again."""
+_JUMP_NS = 60 * 10**9
+"""A clock that moves by more against the monotonic one was set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +44,17 @@ class Spool:
     """A queue of events in one SQLite file, held by one process at a time.
 
     Where the file cannot be used (disk full, read-only, held by another process, damaged) events
-    wait in memory instead, and `problem` says why.
+    wait in memory instead, and `problem` says why; `tend` goes back to a file that failed once it
+    can be used again. A clock that is set makes no event older or younger.
     """
 
     def __init__(
-        self, path: Path | None, *, max_bytes: int = 16 * _MB, max_age_ns: int = 72 * 3600 * 10**9
+        self,
+        path: Path | None,
+        *,
+        max_bytes: int = 16 * _MB,
+        max_age_ns: int = 72 * 3600 * 10**9,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Open or make the file; `path` None keeps events in memory by intent."""
         self._max_bytes = max_bytes
@@ -51,12 +62,44 @@ class Spool:
         self._dropped: Counter[str] = Counter()
         self.problem: str | None = None
         """Why events wait in memory instead of on disk; None when they need not."""
+        self._path = path
+        self._clock_s = clock_s
+        self._tried_s = clock_s()
+        self._may_return = False
+        """Whether all that the file holds is in memory, so that it may be written anew."""
+        self._clocks: tuple[int, float] | None = None
+        """Wall and monotonic clock when they were last compared."""
         self._db = _memory() if path is None else self._open(path)
         self._bytes = self._sum_bytes()
+
+    def tend(self) -> None:
+        """Go back to the file, now and then, where events wait in memory because of a fault."""
+        if not self._may_return or self._path is None:
+            return
+        now_s = self._clock_s()
+        if now_s - self._tried_s < _RETRY_S:
+            return
+        self._tried_s = now_s
+        try:
+            file = _file(self._path)
+        except (OSError, sqlite3.Error):
+            return
+        try:
+            with file:  # what the file held was taken over when it failed
+                file.execute("DELETE FROM event")
+                _copy(self._db, file)
+        except sqlite3.Error:
+            file.close()
+            return
+        self._db.close()
+        self._db = file
+        self.problem, self._may_return = None, False
+        log.warning("events wait on disk again")
 
     def append(self, topic: str, payload: Callable[[int], bytes], now_ns: int) -> int:
         """Add an event, its payload made from its number; drop the oldest beyond size and age."""
         try:
+            self._follow_clock(now_ns)
             number = self._insert(topic, payload, now_ns)
         except sqlite3.Error as error:
             self._fall_back(error)
@@ -132,6 +175,17 @@ class Spool:
                 self._db.execute("DELETE FROM event WHERE number = ?", (number,))
             self._bytes -= row[0]
 
+    def _follow_clock(self, now_ns: int) -> None:
+        """Move the times of waiting events with a clock that was set."""
+        now_s = self._clock_s()
+        before, self._clocks = self._clocks, (now_ns, now_s)
+        if before is None:
+            return
+        jump_ns = now_ns - before[0] - int(1e9 * (now_s - before[1]))
+        if abs(jump_ns) > _JUMP_NS:
+            with self._db:
+                self._db.execute("UPDATE event SET created_ns = created_ns + ?", (jump_ns,))
+
     def _trim(self, now_ns: int) -> None:
         while self._bytes > self._max_bytes and len(self) > 1:
             self.drop(self.waiting(1)[0].number, "size")
@@ -152,13 +206,9 @@ class Spool:
         self._complain(str(error))
         memory = _memory()
         try:
-            memory.executemany(
-                "INSERT INTO event VALUES (?, ?, ?, ?)", self._db.execute("SELECT * FROM event")
-            )
-            last = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'")
-            memory.execute("DELETE FROM sqlite_sequence")
-            memory.executemany("INSERT INTO sqlite_sequence VALUES ('event', ?)", last.fetchall())
+            _copy(self._db, memory)
             memory.commit()
+            self._may_return, self._tried_s = True, self._clock_s()
         except sqlite3.Error as lost:
             log.warning("events that waited on disk cannot be read: %s", lost)
         self._db.close()
@@ -179,6 +229,17 @@ def _file(path: Path) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy the events that wait, and the number at which the next ones go on."""
+    target.executemany(
+        "INSERT INTO event VALUES (?, ?, ?, ?)", source.execute("SELECT * FROM event")
+    )
+    last = source.execute("SELECT seq FROM sqlite_sequence WHERE name = 'event'").fetchall()
+    if last:
+        target.execute("DELETE FROM sqlite_sequence")
+        target.executemany("INSERT INTO sqlite_sequence VALUES ('event', ?)", last)
 
 
 def _memory() -> sqlite3.Connection:

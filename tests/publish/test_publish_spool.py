@@ -58,13 +58,67 @@ def test_the_oldest_go_when_the_size_is_reached() -> None:
 
 
 def test_old_events_go() -> None:
-    spool = Spool(None, max_age_ns=10 * SECOND)
-    append(spool, "a", 0)
-    append(spool, "b", 5 * SECOND)
-    append(spool, "c", 12 * SECOND)
+    now_s = 0.0
+    spool = Spool(None, max_age_ns=10 * SECOND, clock_s=lambda: now_s)
+    for text, now_s in (("a", 0.0), ("b", 5.0), ("c", 12.0)):
+        append(spool, text, int(now_s * SECOND))
     assert payloads(spool) == [b"2:b", b"3:c"]
     assert spool.dropped == {"age": 1}
     spool.close()
+
+
+@pytest.mark.parametrize("jump_s", [86_400, -86_400, 40 * 365 * 86_400])
+def test_a_clock_that_is_set_makes_no_event_older_or_younger(jump_s: int) -> None:
+    now_s, start = 0.0, 50 * 365 * 86_400
+    spool = Spool(None, max_age_ns=100 * SECOND, clock_s=lambda: now_s)
+    append(spool, "a", start * SECOND)
+    now_s = 40.0
+    append(spool, "b", (start + 40 + jump_s) * SECOND)
+    assert payloads(spool) == [b"1:a", b"2:b"]
+    now_s = 120.0
+    append(spool, "c", (start + 120 + jump_s) * SECOND)
+    assert payloads(spool) == [b"2:b", b"3:c"], "the first is old now, by any clock"
+    spool.close()
+
+
+def test_events_go_back_to_the_disk_when_it_can_be_written_again(tmp_path: Path) -> None:
+    now_s = 0.0
+    path = tmp_path / "spool.sqlite"
+    spool = Spool(path, clock_s=lambda: now_s)
+    for text in "ab":
+        append(spool, text)
+    spool.remove(1)
+    pages = spool._db.execute("PRAGMA page_count").fetchone()[0]
+    spool._db.execute(f"PRAGMA max_page_count = {pages}")  # SQLite's own "disk is full"
+    append(spool, "c" * 9000)
+    spool.remove(2)
+    assert spool.problem is not None
+    spool.tend()
+    assert spool.problem is not None, "not at once"
+    now_s = 11.0
+    spool.tend()
+    assert spool.problem is None
+    assert append(spool, "d") == 4
+    spool.close()
+    again = Spool(path)
+    assert [e.number for e in again.waiting(9)] == [3, 4], "what was sent meanwhile is not there"
+    again.close()
+
+
+def test_a_file_that_was_another_processs_is_left_to_it(tmp_path: Path) -> None:
+    now_s = 0.0
+    path = tmp_path / "spool.sqlite"
+    first = Spool(path)
+    append(first, "a")
+    second = Spool(path, clock_s=lambda: now_s)
+    first.close()
+    now_s = 100.0
+    second.tend()
+    assert second.problem is not None
+    second.close()
+    third = Spool(path)
+    assert payloads(third) == [b"1:a"]
+    third.close()
 
 
 def test_a_second_process_does_not_send_the_first_ones_events(tmp_path: Path) -> None:
