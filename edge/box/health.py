@@ -16,7 +16,7 @@ from edge.box.sink_thread import SinkThread
 from edge.capture import SourceInfo
 from edge.config import Config
 from edge.health.beat import FRESH_S, Beat
-from edge.health.clock import JumpDetector, clock_source, kernel_clock
+from edge.health.clock import JumpDetector, KernelClock, clock_source, kernel_clock
 from edge.health.notify import Notifier
 from edge.health.prometheus import render
 from edge.health.server import Answer, HealthServer, json_answer
@@ -38,6 +38,7 @@ from edge.types import Frame, Registration
 log = logging.getLogger(__name__)
 
 _JUMP_WORTH_SAYING_S = 1.0
+_CLOCK_SOURCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ class Monitor:
         self._beat = Beat(self._begun_s)
         self._window = Window(config.health.window_s, self._begun_s)
         self._jumps = JumpDetector()
+        self._source_of_clock: tuple[bool | None, float, str] = (None, 0.0, "")
         self._stop = threading.Event()
         self._latest = self._gather()
         self._server = self._serve()
@@ -174,12 +176,21 @@ class Monitor:
         clock = kernel_clock()
         return ClockHealth(
             synchronized=clock.synchronized,
-            source=clock_source(clock),
+            source=self._clock_source(clock),
             offset_ns=clock.offset_ns,
             error_ns=clock.error_ns,
             jumps=self._jumps.jumps,
             last_jump_ns=self._jumps.last_jump_ns,
         )
+
+    def _clock_source(self, clock: KernelClock) -> str:
+        """Look through the programs of the box now and then only; there may be hundreds."""
+        now_s = self._monotonic_s()
+        known, until_s, source = self._source_of_clock
+        if clock.synchronized != known or now_s >= until_s:
+            source = clock_source(clock)
+            self._source_of_clock = (clock.synchronized, now_s + _CLOCK_SOURCE_S, source)
+        return source
 
     # -- on any thread
 

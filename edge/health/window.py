@@ -79,10 +79,9 @@ def _rate(count: int, seconds: float) -> float:
 
 
 def _stages(frames: list[tuple[float, Mapping[str, float]]]) -> dict[str, Spread]:
-    times: dict[str, list[float]] = {}
-    for _, stages_ms in frames:
-        for stage, ms in stages_ms.items():
-            times.setdefault(stage, []).append(max(0.0, ms))
-    for taken in times.values():
-        taken.sort()
-    return {s: Spread(quantile(t, 0.5), quantile(t, 0.95)) for s, t in times.items()}
+    names = dict.fromkeys(stage for _, stages_ms in frames for stage in stages_ms)
+    return {stage: _spread(sorted([s[stage] for _, s in frames if stage in s])) for stage in names}
+
+
+def _spread(ordered_ms: list[float]) -> Spread:
+    return Spread(max(0.0, quantile(ordered_ms, 0.5)), max(0.0, quantile(ordered_ms, 0.95)))

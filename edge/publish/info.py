@@ -20,7 +20,7 @@ from edge.publish.messages import (
     Info,
 )
 
-CAPABILITIES = ("homography", "events", "models")
+CAPABILITIES = ("homography", "events", "models", "health")
 
 
 @dataclass(frozen=True, slots=True)
