@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,9 @@ from edge.fields.shapes import YARD
 from models.registration.floors import Canvas
 from models.registration.ground import Rays
 from models.registration.looks import american_football as football
+from models.registration.looks import american_football_numerals as numerals
 from models.registration.looks.american_football_floor import paint_field
+from models.registration.looks.american_football_numerals import Lettering
 from models.registration.views import ViewRenderer
 
 W, H = 96, 64
@@ -57,6 +60,29 @@ def test_yard_lines_are_painted_where_the_field_has_them(name):
 def _colours(canvas: Canvas, points):
     columns, rows = np.rint(canvas.pixels(points)).astype(int).T
     return canvas.image[rows, columns].astype(float)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_plain_numerals_cover_the_fields_own(name):
+    """Every digit and arrow, the far side's turned, where the distance maps have them."""
+    field = load_field(name)
+    white = (255, 255, 255)
+    plain = Lettering("block", 0, 0.3, white, None, 0.0, (1, 1), 1.0, 0.0, arrows=True, opacity=1.0)
+    canvas = Canvas(field, 0.05, 1.0, (0, 0, 0))
+    rng = np.random.default_rng(0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(numerals, "GOALS", 0.0)
+        patch.setattr(numerals, "STRETCH", (1.0, 1.0))
+        numerals.paint_numerals(canvas, field, plain, rng)
+    expected = np.zeros(canvas.image.shape[:2], np.uint8)
+    for region in field.regions:
+        if region.colour == "white":
+            cv2.fillPoly(expected, [np.rint(canvas.pixels(region.polygon_m)).astype(int)], 1)
+    lit = canvas.image[..., 0] > 127
+    both = (lit & (expected > 0)).sum()
+    assert both > 0.85 * expected.sum()
+    if field.name != "high_school_football":  # whose rules know no arrows, and whose fields do
+        assert both > 0.85 * lit.sum()
 
 
 def test_virtual_lines_stay_on_the_field_and_run_across_it():

@@ -26,21 +26,17 @@ VIRTUAL_BGR = np.array(
 """First-down yellow, the line of scrimmage's blue, red, black, white, orange."""
 VIRTUAL_SHARES = ([0.8, 0.04, 0.06, 0.02, 0.04, 0.04], [0.1, 0.6, 0.1, 0.1, 0.05, 0.05])
 """Of these colours, for the first-down line and for the line of scrimmage."""
-NUMERAL_Y_M = (11.0, 17.0)
-"""Rows of numerals lie between these, from the middle: 12.5 (NFL), 17 (others)."""
-BLIND = 0.12
+BLIND = 0.4
 """Share of views without a numeral or an end zone that are kept as they are."""
 
 
 def _with_evidence(
-    rng: np.random.Generator, centre: Array, target: Array, focal: Array
+    rng: np.random.Generator, field: Field, centre: Array, target: Array, focal: Array
 ) -> tuple[Array, Array, Array]:
     """Widen lenses until a numeral or an end zone is in the picture, but for a share of them."""
-    x = np.arange(-40, 50, 10) * YARD
-    y = float(rng.uniform(*NUMERAL_Y_M))
-    places = [(v, s * y, 0.0) for v in x for s in (-1, 1)]
+    digits = [(*r.polygon_m.mean(0), 0.0) for r in field.regions if r.name.endswith("units")]
     ends = [(s * 55 * YARD, v, 0.0) for s in (-1, 1) for v in (-18, -9, 0, 9, 18)]
-    points = np.array(places + ends)
+    points = np.array(digits + ends)
     rotation = look_at(centre, target, np.zeros(len(focal)))
     p = np.einsum("nij,nmj->nmi", rotation, points[None] - centre[:, None])
     depth = np.maximum(p[..., 2], 1e-3)
@@ -53,10 +49,11 @@ def _with_evidence(
 
 
 def _targets(rng: np.random.Generator, n: int, field: Field, spread_y: float) -> Array:
-    """Any yard line, ends more often than their share; mostly near the field's axis."""
-    x = rng.uniform(-0.48, 0.48, n)
-    ends = rng.random(n) < 0.2
-    x = np.where(ends, np.sign(x) * rng.uniform(0.36, 0.5, n), x) * field.length_m
+    """Any yard line, mostly between the 15s and near the field's axis; a tenth at the ends."""
+    x = rng.uniform(-0.37, 0.37, n)
+    kind = rng.random(n)
+    x = np.where(kind < 0.3, rng.uniform(-0.5, 0.5, n), x)
+    x = np.where(kind < 0.1, np.sign(x) * rng.uniform(0.38, 0.5, n), x) * field.length_m
     y = np.clip(rng.normal(0, spread_y, n), -0.5, 0.5) * field.width_m
     return np.stack([x, y, np.zeros(n)], 1)
 
@@ -71,18 +68,18 @@ def all_22(rng: np.random.Generator, n: int, field: Field) -> tuple[Array, Array
     """The coaches' camera, high above midfield, and its likes: 75-150 m back, 22-70 m high."""
     away = np.clip(rng.normal(112, 18, n), 70, 155)
     height = away * rng.uniform(0.27, 0.52, n)
-    focal = np.exp(rng.uniform(np.log(2.0), np.log(5.2), n)) * away / 115
+    focal = np.exp(rng.uniform(np.log(2.3), np.log(5.4), n)) * away / 115
     centre = np.stack([rng.normal(0, 6, n), -away, height], 1)
-    return _with_evidence(rng, centre, _targets(rng, n, field, 0.12), focal)
+    return _with_evidence(rng, field, centre, _targets(rng, n, field, 0.12), focal)
 
 
 def sideline(rng: np.random.Generator, n: int, field: Field) -> tuple[Array, Array, Array]:
     """Sideline cameras of a stadium: 45-115 m from the axis, 9-30 m high."""
     away = rng.uniform(42, 118, n)
     height = np.clip(away * rng.uniform(0.14, 0.38, n), 9, 34)
-    focal = np.exp(rng.uniform(np.log(1.1), np.log(4.6), n)) * away / 85
+    focal = np.exp(rng.uniform(np.log(1.3), np.log(5.4), n)) * away / 85
     centre = np.stack([_stands(rng, n), -away, height], 1)
-    return _with_evidence(rng, centre, _targets(rng, n, field, 0.16), focal)
+    return _with_evidence(rng, field, centre, _targets(rng, n, field, 0.16), focal)
 
 
 def press_box(rng: np.random.Generator, n: int, field: Field) -> tuple[Array, Array, Array]:
@@ -91,7 +88,9 @@ def press_box(rng: np.random.Generator, n: int, field: Field) -> tuple[Array, Ar
     height = np.maximum(rng.uniform(4, 17, n), 0.1 * away)
     focal = np.exp(rng.uniform(np.log(0.7), np.log(2.6), n)) * away / 55
     centre = np.stack([_stands(rng, n), -away, height], 1)
-    return _with_evidence(rng, centre, _targets(rng, n, field, 0.16), np.maximum(focal, 0.45))
+    return _with_evidence(
+        rng, field, centre, _targets(rng, n, field, 0.16), np.maximum(focal, 0.45)
+    )
 
 
 def anywhere(rng: np.random.Generator, n: int, field: Field) -> tuple[Array, Array, Array]:
@@ -100,14 +99,14 @@ def anywhere(rng: np.random.Generator, n: int, field: Field) -> tuple[Array, Arr
     height = np.maximum(rng.uniform(2.5, 45, n), 0.07 * away)
     focal = np.exp(rng.uniform(np.log(0.5), np.log(5.0), n)) * np.maximum(away / 90, 0.6)
     centre = np.stack([rng.uniform(-60, 60, n), -away, height], 1)
-    return _with_evidence(rng, centre, _targets(rng, n, field, 0.26), focal)
+    return _with_evidence(rng, field, centre, _targets(rng, n, field, 0.26), focal)
 
 
 class AmericanFootballLook(FloorLook):
     """American football fields."""
 
     sport: ClassVar[str] = "american_football"
-    mix: ClassVar[Mix] = ((0.34, all_22), (0.3, sideline), (0.2, press_box), (0.16, anywhere))
+    mix: ClassVar[Mix] = ((0.4, all_22), (0.26, sideline), (0.19, press_box), (0.15, anywhere))
     broadcast: ClassVar[Mix] = ((0.5, all_22), (0.5, sideline))
     wide: ClassVar[Mix] = ((0.2, all_22), (0.25, sideline), (0.3, press_box), (0.25, anywhere))
     mirror: ClassVar[Literal["x", "y"] | None] = None
@@ -119,6 +118,7 @@ class AmericanFootballLook(FloorLook):
     scale_m: ClassVar[float] = 0.045
     margin_m: ClassVar[float] = 9.0
     POOL: ClassVar[int] = 5
+    RENEW: ClassVar[int] = 8
 
     def paint(self, field: Field) -> Canvas:
         """Paint a floor (see `american_football_floor`)."""

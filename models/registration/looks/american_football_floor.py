@@ -42,18 +42,24 @@ def paint_field(rng: np.random.Generator, field: Field, scale_m: float, margin_m
     """Paint a floor; everything is drawn from `rng`."""
     venue = _venue(rng, field)
     canvas = Canvas(field, scale_m, margin_m, venue.ground)
-    _bands(rng, canvas)
+    bands = _bands(rng, canvas)
     _outside(rng, canvas, field, venue)
-    canvas.shade(_tones(rng, canvas))
+    _shade(canvas, _tones(rng, canvas) * bands)
     _border(rng, canvas, field, venue)
     _end_zones(rng, canvas, field, venue)
-    if rng.random() < (0.45 if venue.amateur else 0.9):
+    decorated = rng.random() < (0.45 if venue.amateur else 0.9)
+    over = rng.random() < 0.4
+    if decorated:
         _logos(rng, canvas, venue)
+    if decorated and not over:
+        _midfield(rng, canvas, venue)
     _worn(rng, canvas)
     bare = canvas.image.copy()
     if rng.random() < (0.3 if venue.amateur else 0.05):
         _other_sport(rng, canvas)
     _lines(rng, canvas, field, venue)
+    if decorated and over:  # some logos are painted over the lines
+        _midfield(rng, canvas, venue)
     if not (venue.amateur and rng.random() < 0.1):
         style = lettering(rng, venue.team, amateur=venue.amateur)
         paint_numerals(canvas, field, style, rng)
@@ -80,32 +86,37 @@ def blend(canvas: Canvas, other: Image, weight: NDArray[np.float32]) -> None:
     canvas.image[:] = cv2.blendLinear(other, canvas.image, full, 1 - full)
 
 
+def _shade(canvas: Canvas, factor: NDArray[np.float32]) -> None:
+    """Multiply the ground by a map of the canvas's size."""
+    canvas.image[:] = cv2.multiply(canvas.image, cv2.merge([factor] * 3), dtype=cv2.CV_8U)
+
+
 def _flat(canvas: Canvas, colour: Array | tuple[float, float, float]) -> Image:
     out = np.empty_like(canvas.image)
     out[:] = np.clip(colour, 0, 255).astype(np.uint8)
     return out
 
 
-def _bands(rng: np.random.Generator, canvas: Canvas) -> None:
-    """Mowing or seams: bands of five or ten yards between yard lines, along, or of any width."""
+def _bands(rng: np.random.Generator, canvas: Canvas) -> NDArray[np.float32]:
+    """Mowing or seams: bands of five or ten yards between yard lines, along, or of any width.
+
+    Returns factors, (1, 1), (1, columns) or (rows, 1).
+    """
     rows, columns = canvas.image.shape[:2]
     kind = rng.choice(4, p=[0.4, 0.12, 0.13, 0.35])
     depth = rng.uniform(0.01, 0.12)
-    if kind == 3:
-        return
-    x = (np.arange(columns) - (columns - 1) / 2) * canvas.scale_m
-    y = ((rows - 1) / 2 - np.arange(rows)) * canvas.scale_m
+    x = (np.arange(columns) - (columns - 1) / 2)[None] * canvas.scale_m
+    y = ((rows - 1) / 2 - np.arange(rows))[:, None] * canvas.scale_m
     if kind == 0:
-        period = float(rng.choice([5 * YARD, 10 * YARD]))
-        wave = np.where(np.floor((x + 60 * YARD) / period) % 2 == 0, 1.0, -1.0)[None]
+        place, period = x + 60 * YARD, float(rng.choice([5 * YARD, 10 * YARD]))
     elif kind == 1:
-        period = rng.uniform(1.5, 9.0)
-        wave = np.where(np.floor(y / period) % 2 == 0, 1.0, -1.0)[:, None]
+        place, period = y, rng.uniform(1.5, 9.0)
+    elif kind == 2:
+        place, period = x + rng.uniform(0, 9), rng.uniform(1.2, 7.0)
     else:
-        period = rng.uniform(1.2, 7.0)
-        wave = np.where(np.floor((x + rng.uniform(0, 9)) / period) % 2 == 0, 1.0, -1.0)[None]
-    tone = (1 + depth * wave).astype(np.float32)
-    canvas.shade(np.broadcast_to(tone, (rows, columns)).copy())
+        return np.ones((1, 1), np.float32)
+    light = np.floor(place / period) % 2 == 0
+    return np.where(light, 1 + depth, 1 - depth).astype(np.float32)
 
 
 def _outside(rng: np.random.Generator, canvas: Canvas, field: Field, venue: _Venue) -> None:
@@ -285,24 +296,32 @@ def emblem(rng: np.random.Generator, inks: list[Array]) -> logos.Bgra:
     return image[y : y + h, x : x + w]
 
 
-def _logos(rng: np.random.Generator, canvas: Canvas, venue: _Venue) -> None:
-    """At midfield, at the 25s, and small ones beside the numerals."""
+def _one(rng: np.random.Generator, venue: _Venue) -> logos.Bgra:
+    """A logo, in the teams' colours more often than not."""
+    if rng.random() < 0.3:
+        return logos.logo(rng)
     inks = [venue.team, venue.second, np.full(3, 240.0), np.array(random_colour(rng), float)]
+    return emblem(rng, inks)
 
-    def one() -> logos.Bgra:
-        return logos.logo(rng) if rng.random() < 0.3 else emblem(rng, inks)
 
-    if rng.random() < 0.85:
-        tall = rng.uniform(5, 16)
-        size = (tall * rng.uniform(0.7, 2.2), tall)
-        canvas.stamp(one(), rng.normal(0, 0.4, 2), size, 0.0, rng.uniform(0.5, 1.0))
+def _midfield(rng: np.random.Generator, canvas: Canvas, venue: _Venue) -> None:
+    """The large logo in the middle of the field; some fields have none."""
+    if rng.random() < 0.12:
+        return
+    tall = rng.uniform(5, 17)
+    size = (tall * rng.uniform(0.7, 2.2), tall)
+    canvas.stamp(_one(rng, venue), rng.normal(0, 0.4, 2), size, 0.0, rng.uniform(0.5, 1.0))
+
+
+def _logos(rng: np.random.Generator, canvas: Canvas, venue: _Venue) -> None:
+    """Logos on the 25s and others, small ones beside the numerals."""
     if rng.random() < 0.3:
-        picture, size = one(), (rng.uniform(3, 9), rng.uniform(2.5, 5))
+        picture, size = _one(rng, venue), (rng.uniform(3, 9), rng.uniform(2.5, 5))
+        yards = float(rng.choice([20, 25, 25, 30, 35]))
         for side in (-1, 1):
-            place = np.array([side * 25 * YARD, rng.normal(0, 0.5)])
-            canvas.stamp(picture, place, size)
-    if rng.random() < 0.3:
-        picture, yards = one(), float(rng.choice([20, 25, 30, 33]))
+            canvas.stamp(picture, np.array([side * yards * YARD, rng.normal(0, 0.5)]), size)
+    if rng.random() < 0.35:
+        picture, yards = _one(rng, venue), float(rng.choice([20, 25, 25, 30, 33]))
         for side in (-1, 1):
             for turn in (-1, 1):
                 place = np.array([side * yards * YARD, turn * rng.uniform(18, 22)])
@@ -341,8 +360,9 @@ def _lines(rng: np.random.Generator, canvas: Canvas, field: Field, venue: _Venue
     white = rng.uniform(200, 256) * rng.uniform(0.95, 1.03, 3)
     special = venue.team if rng.random() < 0.6 else INKS_BGR[rng.integers(len(INKS_BGR))]
     inks: dict[str, Array] = {}
-    if rng.random() < 0.15:
-        inks["yard line +25"] = inks["yard line -25"] = special
+    if rng.random() < 0.2:  # where kick-offs are caught or drives begin
+        yards = int(rng.choice([25, 25, 25, 20, 15, 10]))
+        inks[f"yard line +{yards}"] = inks[f"yard line -{yards}"] = special
     if rng.random() < 0.1:
         inks["yard line +0"] = special
     if rng.random() < 0.15:

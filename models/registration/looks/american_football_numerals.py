@@ -16,6 +16,10 @@ from models.registration.logos import Bgra
 
 FOUR = 4
 """Glyphs are drawn this many times as large as they are painted."""
+GOALS = 0.12
+"""Share of fields with a G at their goal lines."""
+STRETCH = (0.7, 1.35)
+"""Range of factors on the length and the width of arrows."""
 VARSITY: dict[str, str] = {
     "0": "10 02 08 1A 3A 48 42 30 10",
     "1": "18 2A 20 10 30",
@@ -88,10 +92,10 @@ def paint_numerals(canvas: Canvas, field: Field, how: Lettering, rng: np.random.
         _, _, yard, place = region.name.split()
         digit = f"{50 - abs(int(yard)):02d}"[place == "units"]
         _digit(canvas, region, digit, how, pictures)
-    if rng.random() < 0.12:
+    if rng.random() < GOALS:
         _goals(canvas, field, how, pictures)
     if how.arrows:
-        stretch = rng.uniform(0.7, 1.35, 2)
+        stretch = rng.uniform(*STRETCH, 2)
         for region in _arrows(field):
             _arrow(canvas, region, how, stretch)
 

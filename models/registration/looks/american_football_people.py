@@ -95,7 +95,7 @@ def _sidelines(
     """Benches between the 25s on both sides, others along the lines and behind the ends."""
     out, wears = [], []
     for sign, team in ((-1, 0), (1, 1)):
-        n = int(rng.integers(0, 40))
+        n = int(rng.integers(0, 30))
         x = rng.uniform(-25 * YARD, 25 * YARD, n)
         close = rng.random(n) < 0.4
         x = np.where(close, scrimmage + rng.normal(0, 8, n), x)
@@ -128,9 +128,9 @@ def _chain(
     for x in (start, start + 10 * YARD, scrimmage):
         p, z = cams.project(i, np.array([[x, y, 0], [x, y, 1.4], [x, y, 2.0]]), w, h)
         if (z > 1).all() and np.abs(p).max() < 3 * w:
-            thick = 0.1 * cams.focal[i, 0] * w / float(z[0])
+            thick = 0.05 * cams.focal[i, 0] * w / float(z[0])
             line(image, p[0], p[1], (235, 235, 235), thick)
-            line(image, p[1], p[2], (20, 100, 240), 2.2 * thick)
+            line(image, p[1], p[2], (20, 100, 240), 4 * thick)
 
 
 def posts(image: Image, cams: Cameras, i: int, field: Field, rng: np.random.Generator) -> None:
