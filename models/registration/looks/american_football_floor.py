@@ -13,6 +13,7 @@ from edge.fields.shapes import YARD
 from edge.types import Image
 from models.registration import logos
 from models.registration.floors import Canvas
+from models.registration.looks.american_football_art import bold, emblem, name, triple
 from models.registration.looks.american_football_numerals import lettering, paint_numerals
 from models.registration.scenery import DRY_BGR, GRASS_BGR, OUTSIDE_BGR
 from models.registration.strokes import random_colour
@@ -176,7 +177,7 @@ def _end_zones(rng: np.random.Generator, canvas: Canvas, field: Field, venue: _V
     """Painted in one of the teams' colours or left plain, patterned, lettered."""
     same = rng.random() < 0.7
     painted = rng.random() < (0.5 if venue.amateur else 0.8)
-    text = _name(rng) if rng.random() < (0.55 if venue.amateur else 0.9) else ""
+    text = name(rng) if rng.random() < (0.55 if venue.amateur else 0.9) else ""
     pattern = int(rng.choice(4, p=[0.72, 0.1, 0.1, 0.08]))
     for side in (-1, 1):
         x0, x1 = side * (GOAL_X + 0.1), side * field.length_m / 2
@@ -189,7 +190,7 @@ def _end_zones(rng: np.random.Generator, canvas: Canvas, field: Field, venue: _V
         if pattern:
             ink = venue.second if rng.random() < 0.5 else np.full(3, 235.0)
             _pattern(canvas, field, pattern, side, ink)
-        words = text if rng.random() < 0.5 else _name(rng)
+        words = text if rng.random() < 0.5 else name(rng)
         if text:
             _letters(rng, canvas, words, side, venue, painted=painted)
 
@@ -225,18 +226,13 @@ def _pattern(canvas: Canvas, field: Field, kind: int, side: int, ink: Array) -> 
         canvas.area(corners, ink)
 
 
-def _name(rng: np.random.Generator) -> str:
-    letters = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZEAIORSTN"))
-    return "".join(rng.choice(letters, int(rng.integers(4, 12))))
-
-
 def _letters(
     rng: np.random.Generator, canvas: Canvas, text: str, side: int, venue: _Venue, *, painted: bool
 ) -> None:
     """A name over the width of an end zone; its feet towards the field, mostly."""
     white = (240, 240, 240)
-    ink = white if rng.random() < 0.65 else _triple(venue.second)
-    edge = None if rng.random() < 0.5 else _triple(venue.second if painted else venue.team)
+    ink = white if rng.random() < 0.65 else triple(venue.second)
+    edge = None if rng.random() < 0.5 else triple(venue.second if painted else venue.team)
     picture = bold(rng, text, ink, edge)
     tall = rng.uniform(3.5, 8.6)
     wide = min(rng.uniform(0.6, 1.3) * tall * len(text), rng.uniform(34, 46))
@@ -247,53 +243,6 @@ def _letters(
         for sign in (-1, 1):
             place = np.array([centre[0], sign * rng.uniform(18, 21)])
             canvas.stamp(logos.logo(rng), place, (6.0, 6.0), angle)
-
-
-def bold(
-    rng: np.random.Generator,
-    text: str,
-    ink: tuple[int, int, int],
-    edge: tuple[int, int, int] | None,
-) -> logos.Bgra:
-    """Heavy letters with a border, cut close."""
-    font, thick = int(rng.choice([0, 2, 3, 4])), int(rng.integers(10, 34))
-    rim = int(rng.integers(8, 22)) if edge else 0
-    (w, h), base = cv2.getTextSize(text, font, 4.0, thick)
-    pad = thick + rim + 4
-    image = np.zeros((h + base + 2 * pad, w + 2 * pad, 4), np.uint8)
-    place = (pad, h + pad)
-    if edge:
-        cv2.putText(image, text, place, font, 4.0, (*edge, 255), thick + rim, cv2.LINE_AA)
-    cv2.putText(image, text, place, font, 4.0, (*ink, 255), thick, cv2.LINE_AA)
-    x, y, w, h = cv2.boundingRect(image[..., 3])
-    return image[y : y + h, x : x + w]
-
-
-def emblem(rng: np.random.Generator, inks: list[Array]) -> logos.Bgra:
-    """A smooth figure with a border and details, as mascots' heads and big letters are."""
-    n = 320
-    image = np.zeros((n, n, 4), np.uint8)
-    if rng.random() < 0.3:
-        text = _name(rng)[: int(rng.integers(1, 3))]
-        return bold(rng, text, _triple(inks[0]), _triple(inks[1]))
-    angle = np.linspace(0, 2 * np.pi, 90, endpoint=False)
-
-    def outline(mean: float, rough: float) -> Array:
-        radius = np.full(90, float(mean))
-        for k in range(2, 8):
-            radius += rng.normal(0, rough * mean / k) * np.cos(k * angle + rng.uniform(0, 7))
-        return np.stack([np.cos(angle), np.sin(angle)], 1) * radius[:, None]
-
-    body = outline(105, 0.45) + n / 2
-    cv2.polylines(image, [body.astype(np.int32)], True, (*_triple(inks[1]), 255), 16, cv2.LINE_AA)
-    cv2.fillPoly(image, [body.astype(np.int32)], (*_triple(inks[0]), 255), cv2.LINE_AA)
-    for _ in range(int(rng.integers(1, 7))):
-        part = outline(rng.uniform(12, 60), 0.5) * rng.uniform(0.4, 1.4, 2)
-        part = part + n / 2 + rng.normal(0, 35, 2)
-        ink = (*_triple(inks[int(rng.integers(len(inks)))]), 255)
-        cv2.fillPoly(image, [part.astype(np.int32)], ink, cv2.LINE_AA)
-    x, y, w, h = cv2.boundingRect(image[..., 3])
-    return image[y : y + h, x : x + w]
 
 
 def _one(rng: np.random.Generator, venue: _Venue) -> logos.Bgra:
@@ -418,8 +367,3 @@ def _snow(rng: np.random.Generator, canvas: Canvas) -> None:
 
 def _box(x0: float, y0: float, x1: float, y1: float) -> Array:
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
-
-
-def _triple(colour: Array) -> tuple[int, int, int]:
-    b, g, r = (int(np.clip(c, 0, 255)) for c in colour)
-    return b, g, r

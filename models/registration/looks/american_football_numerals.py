@@ -13,6 +13,7 @@ from edge.fields.numerals import BLOCK_DIGITS
 from edge.fields.shapes import FOOT, YARD
 from models.registration.floors import Canvas
 from models.registration.logos import Bgra
+from models.registration.looks.american_football_art import triple
 
 FOUR = 4
 """Glyphs are drawn this many times as large as they are painted."""
@@ -59,10 +60,10 @@ def lettering(rng: np.random.Generator, team: NDArray[np.float64], *, amateur: b
     white = int(rng.uniform(205, 256))
     fill = (white, white, white)
     edge: tuple[int, int, int] | None = None
-    own = _triple(team)
+    own = triple(team)
     roll = rng.random()
     if roll < 0.35:
-        edge = own if rng.random() < 0.7 else _triple(rng.integers(0, 256, 3))
+        edge = own if rng.random() < 0.7 else triple(rng.integers(0, 256, 3))
     elif roll < 0.43:
         fill, edge = own, (white, white, white)
     elif roll < 0.5:
@@ -217,8 +218,3 @@ def _seen_through(
     x, y = np.rint(canvas.pixels(place[None])[0]).astype(int)
     below = canvas.image[np.clip(y, 0, len(canvas.image) - 1), x].astype(float)
     return np.asarray(below * (1 - opacity) + np.array(ink, float) * opacity)
-
-
-def _triple(colour: NDArray[np.float64] | NDArray[np.int64]) -> tuple[int, int, int]:
-    b, g, r = (int(np.clip(c, 0, 255)) for c in colour)
-    return b, g, r

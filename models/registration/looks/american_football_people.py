@@ -10,7 +10,7 @@ from edge.fields import Field
 from edge.fields.shapes import FOOT, YARD
 from edge.types import Image
 from models.registration.cameras import Array, Cameras
-from models.registration.looks.american_football_floor import bold
+from models.registration.looks.american_football_art import bold
 from models.registration.people import Kit, crew, kits
 from models.registration.strokes import line, polygon, random_colour
 
