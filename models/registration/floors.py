@@ -19,8 +19,10 @@ from edge.fields import Field
 from edge.types import Image
 from models.registration.ground import Rays
 
+SAMPLES = ((-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375))
+"""Samples of a pixel, across and down: a turned grid, no two in a row or column."""
 ACROSS, ALONG = 2, 4
-"""Samples of a pixel: across and along the line of sight (far pixels are long strips)."""
+"""Into how many texels they cut a pixel (far pixels are long strips)."""
 SHIFT = 5
 """Fractional bits of OpenCV's coordinates while painting."""
 Colour = Sequence[float] | NDArray[np.float64]
@@ -157,7 +159,7 @@ def look_down(floors: Sequence[Floor], rays: Rays) -> Tensor:
 
 
 def _seen(floor: Floor, x: Tensor, y: Tensor) -> Tensor:
-    """(h, w) metres -> (h, w, 3), the mean of ACROSS x ALONG samples of each pixel."""
+    """(h, w) metres -> (h, w, 3), the mean of each pixel's SAMPLES."""
     hx, hy = floor.half_m
     x, y = x.clamp(-2 * hx, 2 * hx), y.clamp(-2 * hy, 2 * hy)  # rays beyond the horizon
     (xv, xu), (yv, yu) = torch.gradient(x), torch.gradient(y)
@@ -166,15 +168,11 @@ def _seen(floor: Floor, x: Tensor, y: Tensor) -> Tensor:
     level = level.clamp_(0, len(floor.levels) - 1)
     offset, rows, columns = (torch.tensor(v)[level] for v in zip(*floor.levels, strict=True))
     per_x, per_y = columns / (2 * hx), rows / (2 * hy)
+    last_row, last_column = rows - 1, columns - 1
     total = torch.zeros((*x.shape, 3))
-    for a in range(ACROSS):
-        for b in range(ALONG):
-            u, v = (a + 0.5) / ACROSS - 0.5, (b + 0.5) / ALONG - 0.5
-            j = ((x + u * xu + v * xv + hx) * per_x).long()
-            i = ((hy - y - u * yu - v * yv) * per_y).long()
-            i, j = (
-                torch.minimum(i.clamp_min_(0), rows - 1),
-                torch.minimum(j.clamp_min_(0), columns - 1),
-            )
-            total += floor.texels[(offset + i * columns + j).reshape(-1)].view_as(total)
-    return total / (ACROSS * ALONG)
+    for u, v in SAMPLES:
+        j = ((x + u * xu + v * xv + hx) * per_x).long()
+        i = ((hy - y - u * yu - v * yv) * per_y).long()
+        i, j = torch.minimum(i.clamp_min_(0), last_row), torch.minimum(j.clamp_min_(0), last_column)
+        total += floor.texels[i.mul_(columns).add_(j).add_(offset).view(-1)].view_as(total)
+    return total / len(SAMPLES)

@@ -147,13 +147,12 @@ def set_frozen(net: SportsNet | RegistrationNet, blocks: int) -> None:
         block.eval()
 
 
-def _beginning(settings: Settings, *, pretrained: bool) -> SportsNet:
-    """The network that a run begins with."""
-    if settings.start is None:
-        return SportsNet(settings.sports, pretrained=pretrained)
-    net = SportsNet(settings.sports, pretrained=False)
-    net.start_from(network_of(Path(settings.start)))
-    return net
+def _sports_of(checkpoint: Path) -> set[str]:
+    """The sports that a checkpoint knows; none when there is none."""
+    if not checkpoint.exists():
+        return set()
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return set(state["settings"]["sports"])
 
 
 def update_ema(ema: nn.Module, net: nn.Module, decay: float) -> None:
@@ -175,7 +174,7 @@ class Trainer:
         self.folder = Path(settings.run)
         torch.manual_seed(settings.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.net = _beginning(settings, pretrained=pretrained)
+        self.net = self._beginning(pretrained=pretrained)
         self.net.to(self.device, memory_format=torch.channels_last)
         self.ema = copied(self.net)
         encoder = list(self.net.encoder.parameters())
@@ -194,6 +193,15 @@ class Trainer:
         self.renderers: dict[str, ViewRenderer] = {}
         self._sums: dict[str, float] = {}
         self._clock = self._saved = self._checked = time.monotonic()
+
+    def _beginning(self, *, pretrained: bool) -> SportsNet:
+        """The network that the run begins with."""
+        s = self.s
+        if s.start is None or _sports_of(self.checkpoint) >= set(s.sports):
+            return SportsNet(s.sports, pretrained=pretrained and s.start is None)
+        net = SportsNet(s.sports, pretrained=False)
+        net.start_from(network_of(Path(s.start)))
+        return net
 
     @property
     def checkpoint(self) -> Path:

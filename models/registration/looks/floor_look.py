@@ -31,7 +31,8 @@ class _Pool:
 class FloorLook:
     """A sport whose floor is painted as a whole; subclasses paint it and stand things on it.
 
-    Each variant of the field has its pool of floors; one is painted anew every `RENEW` batches.
+    Each variant of the field has its pool of floors, which the first batches fill; then one is
+    painted anew every `RENEW` batches.
     """
 
     sport: ClassVar[str]
@@ -83,23 +84,26 @@ class FloorLook:
     def _pool(self, name: str) -> _Pool:
         field = self.field(name)
         pool = _Pool((field, FieldMaps.fine(field)))
-        pool.floors = [Floor.of(self.paint(field)) for _ in range(self.POOL)]
+        pool.floors.append(Floor.of(self.paint(field)))
         return pool
 
     def choose(self) -> Ground:
         """The field of the next batch."""
         self._now = self._pools[int(self.rng.choice(len(self._pools), p=self._shares))]
         self._batches += 1
-        if self._batches % self.RENEW == 0:
-            k = int(self.rng.integers(self.POOL))
-            self._now.floors[k] = Floor.of(self.paint(self._now.ground[0]))
+        floors, field = self._now.floors, self._now.ground[0]
+        if len(floors) < self.POOL:
+            floors.append(Floor.of(self.paint(field)))
+        elif self._batches % self.RENEW == 0:
+            floors[int(self.rng.integers(self.POOL))] = Floor.of(self.paint(field))
         return self._now.ground
 
     def scene(self, cams: Cameras, ground: Ground, size: tuple[int, int]) -> Tensor:
         """Floor and surroundings; (n, h, w, 3) float, 0..255."""
         field, _ = ground
         rays = cast(cams, *size)
-        floors = [self._now.floors[k] for k in self.rng.integers(self.POOL, size=len(cams))]
+        pool = self._now.floors
+        floors = [pool[k] for k in self.rng.integers(len(pool), size=len(cams))]
         picture = look_down(floors, rays) * self._light(len(cams))
         picture = self.light(picture, rays)
         return self.surround(picture, cams, rays, field)
