@@ -6,7 +6,7 @@ Use `load_field("soccer")`, then `texture`, `distance_map`, `polylines`, `region
 from __future__ import annotations
 
 from edge.fields.catalogue import FIELD_NAMES, SPORTS, default_field, load_field
-from edge.fields.model import Field, Grid, Marking, Region, Vantage
+from edge.fields.model import Field, Grid, Marking, Paint, Region, Vantage
 from edge.fields.palettes import PALETTES
 from edge.fields.raster import Raster
 from edge.fields.render import (
@@ -25,6 +25,7 @@ __all__ = [
     "Field",
     "Grid",
     "Marking",
+    "Paint",
     "Raster",
     "Region",
     "Vantage",

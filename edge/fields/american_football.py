@@ -90,6 +90,7 @@ def american_football(name: str) -> Field:
         markings=tuple(_boundary() + _yard_lines(rules) + _marks(rules)),
         regions=tuple(_painted_ends(rules) + _numerals(rules)),
         grid=Grid(13, 7),
+        period_m=5 * YARD,
         vantage=Vantage((0.0, -85.0, 25.0), (30.0, 40.0, 18.0)),
     )
 

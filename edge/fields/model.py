@@ -90,6 +90,9 @@ class Field:
     paint: Paint = "bright"
     """How lines stand out from the floor: brighter, darker, or one or the other from hall to hall
     (`either`)."""
+    period_m: float = 0.0
+    """Distance along x after which the lines repeat, so that they alone do not tell where (yard
+    lines), else 0."""
 
     def keypoints_m(self) -> Points:
         """List the grid's keypoints, (columns * rows, 2) metres, row-major from (-x, -y)."""

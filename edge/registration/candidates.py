@@ -137,7 +137,9 @@ class Workbench:
         width, height = seen.check_size
         projected = seen.picture.check_from_net @ image_from_field
         shown = ev.project(self.lines, projected, width, height)
-        return Trial(image_from_field, ev.check(seen.picture.grey, shown), None)
+        return Trial(
+            image_from_field, ev.check(seen.picture.grey, shown, paint=self.field.paint), None
+        )
 
     def _look_through(self, seen: Observation, theta: Float) -> Trial | None:
         """What the picture says of a camera, given in the checked picture."""

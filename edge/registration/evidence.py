@@ -17,13 +17,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.fields import Field, polylines
+from edge.fields import Field, Paint, polylines
 from edge.registration.homography import Matrix
 from edge.types import Float
 
 MOST_POINTS = 240
 STEP_PX = 1.0
 """Spacing of a profile's samples."""
+WIDTHS_PX, SIDES = (2.5, 6.0, 11.0), (3, 5, 8, 13)
+"""Samples from a line's middle to what lies beside it: for lines up to each width, and wider."""
 SMOOTH = np.array([[0.25, 0.5, 0.25]], np.float32)
 """Along a profile; a box would make a plateau of a thin line's peak."""
 
@@ -145,12 +147,18 @@ def _push(h: Matrix, uv: Float, z: Float, direction: Float) -> Float:
 
 
 def check(
-    grey: NDArray[np.uint8], projected: Projected, *, reach_px: float = 4.0, contrast: float = 4.0
+    grey: NDArray[np.uint8],
+    projected: Projected,
+    *,
+    paint: Paint = "bright",
+    reach_px: float = 4.0,
+    contrast: float = 4.0,
 ) -> Evidence:
     """Look for ridges within `reach_px` of the projected points of a (height, width) grey picture.
 
-    `contrast` is what a ridge must stand above both its sides, in grey levels, or 2.5 times the
-    picture's own noise across the lines, whichever is more.
+    `paint` tells whether lines are ridges, valleys, or either (see `edge.fields.Field`). `contrast`
+    is what a ridge must stand above both its sides, in grey levels, or 2.5 times the picture's own
+    noise across the lines, whichever is more.
     """
     height, width = grey.shape
     m = len(projected.index)
@@ -158,7 +166,8 @@ def check(
         nothing = np.zeros(m, bool)
         return Evidence(m, 0.0, 0.0, float("inf"), 0, 0.0, projected, nothing, np.zeros(m))
     window = math.ceil(reach_px / STEP_PX)
-    half = 3 * window + 2 + 5
+    sides = _sides(projected.width_px)
+    half = 3 * window + 2 + int(sides.max())
     p = _profiles(grey, projected, half)
     middle = slice(half - window, half + window + 1)
     beside = [
@@ -168,7 +177,7 @@ def check(
     change = np.abs(p[:, 2::2] - p[:, :-2:2]).ravel()
     noise = 1.4826 * float(np.partition(change, len(change) // 2)[len(change) // 2]) + 1e-3
     level = max(contrast, 2.5 * noise)
-    ridge = _ridges(p, projected.width_px > 2.5)
+    ridge = _standing_out(p, sides, paint)
     best = ridge[:, middle]
     k = best.argmax(1)
     rows = np.arange(m)
@@ -199,22 +208,33 @@ def _profiles(grey: NDArray[np.uint8], projected: Projected, half: int) -> NDArr
     return smooth
 
 
-def _ridges(p: NDArray[np.float32], wide: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _sides(width_px: Float) -> NDArray[np.intp]:
+    """Samples to what lies beside lines of these widths, (m,): outside the paint."""
+    steps = np.searchsorted(WIDTHS_PX, width_px)
+    return np.asarray(SIDES)[steps]
+
+
+def _standing_out(
+    p: NDArray[np.float32], sides: NDArray[np.intp], paint: Paint
+) -> NDArray[np.float32]:
+    """By how much each sample of (m, n) profiles differs from both its sides, as paint would."""
+    if paint == "bright":
+        return _ridges(p, sides)
+    dark = _ridges(-p, sides)
+    return dark if paint == "dark" else np.maximum(dark, _ridges(p, sides))
+
+
+def _ridges(p: NDArray[np.float32], sides: NDArray[np.intp]) -> NDArray[np.float32]:
     """By how much each sample of (m, n) profiles stands above both its sides.
 
-    The sides must lie outside the paint: they are farther apart for the `wide` ones, (m,).
+    These lie `sides` samples away, (m,).
     """
     ridge = np.full_like(p, -255.0)
-    for rows, side in ((~wide, 3), (wide, 5)):
-        if rows.all():
-            ridge[:, side:-side] = p[:, side:-side] - np.maximum(
-                p[:, : -2 * side], p[:, 2 * side :]
-            )
-        elif rows.any():
-            q = p[rows]
-            ridge[rows, side:-side] = q[:, side:-side] - np.maximum(
-                q[:, : -2 * side], q[:, 2 * side :]
-            )
+    for side in np.unique(sides).tolist():
+        rows = sides == side
+        q = p if rows.all() else p[rows]
+        above = q[:, side:-side] - np.maximum(q[:, : -2 * side], q[:, 2 * side :])
+        ridge[rows, side:-side] = above
     return ridge
 
 

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.fields import Paint
 from edge.registration.homography import inverse
 from edge.types import Image
 
@@ -44,7 +45,7 @@ def scaling(sx: float, sy: float) -> NDArray[np.float64]:
     return np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
 
 
-def prepare(image: Image, target: NDArray[np.uint8]) -> Picture:
+def prepare(image: Image, target: NDArray[np.uint8], paint: Paint = "bright") -> Picture:
     """Fill `target`, the network's (1, h, w, 3) uint8 input, from a (height, width, 3) BGR picture.
 
     The reduction is done in two steps, first by a whole number over areas (fast and free of
@@ -67,12 +68,23 @@ def prepare(image: Image, target: NDArray[np.uint8]) -> Picture:
     return Picture(
         width,
         height,
-        cv2.cvtColor(small, cv2.COLOR_BGR2GRAY),
+        _grey(small, paint),
         check,
         net_from_check @ check,
         inverse(net_from_check),
         net_from_check,
     )
+
+
+def _grey(image: Image, paint: Paint) -> NDArray[np.uint8]:
+    """The picture in which lines are looked for, (h, w).
+
+    Dark paint is coloured paint on ice, red or blue, faint in grey: its weakest channel is taken.
+    """
+    if paint == "dark":
+        blue, green, red = cv2.split(image)
+        return np.asarray(cv2.min(cv2.min(blue, green), red), np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
 def _resize(image: Image, target: Image) -> None:

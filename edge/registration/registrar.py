@@ -169,7 +169,7 @@ class Registrar:
         answer = decision.answer
         if decision.state is State.LOST or answer is None:
             self._last = None
-            refused = _refused(decision, watch, cut=cut)
+            refused = _refused(decision, watch, self.field.period_m, cut=cut)
             return self._stood_in(refused, picture, prior, watch, blank=blank)
         self._last, self._last_guided = answer.image_from_field, decision.guided
         if answer.verdict.score >= self.thresholds.verified and not decision.guided:
@@ -216,7 +216,7 @@ class Registrar:
 
     def prepare(self, image_bgr: Image) -> Picture:
         """Fill the network's input from a picture; `observe` comes next."""
-        return prepare(image_bgr, self._input)
+        return prepare(image_bgr, self._input, self.field.paint)
 
     def observe(self, picture: Picture, watch: Stopwatch) -> Observation | Reason:
         """Run the network on the prepared picture and estimate a first homography."""
@@ -335,12 +335,12 @@ def _usable(image: Image) -> bool:
     )
 
 
-def _refused(decision: _Decision, watch: Stopwatch, *, cut: bool) -> Registration:
+def _refused(decision: _Decision, watch: Stopwatch, period_m: float, *, cut: bool) -> Registration:
     """A refusal with the reason of the best candidate."""
     if decision.answer is None:
         return _lost(Reason.IMPLAUSIBLE, watch, cut=cut, dense_ran=decision.dense_ran)
     verdict = decision.answer.verdict
-    reason = refusal(verdict.features)
+    reason = refusal(verdict.features, period_m)
     return _lost(reason, watch, cut=cut, verdict=verdict, dense_ran=decision.dense_ran)
 
 

@@ -203,11 +203,17 @@ def implausible(image_from_field: Matrix, size: tuple[int, int]) -> bool:
     return False
 
 
-def refusal(features: Mapping[str, float]) -> Reason:
-    """Name the reason for refusing a homography: the measurement that is farthest from good."""
+def refusal(features: Mapping[str, float], period_m: float = 0.0) -> Reason:
+    """Name the reason for refusing a homography: the measurement that is farthest from good.
+
+    `period_m` is the field's, see `edge.fields.Field`.
+    """
     doubts = {
         Reason.DISAGREEMENT: features["agreement"] - np.log(0.05 + 1.5),
         Reason.NO_LINES: 4 * (0.45 - features["support"] + max(0.0, features["chance"] - 0.2)),
         Reason.NO_FIELD: 4 * (0.6 - features["overlap"]),
     }
+    if period_m:
+        # coordinates less sure than a part of the lines' period do not tell one line from the next
+        doubts[Reason.AMBIGUOUS] = 4 * (np.exp(features["sigma"]) / period_m - 0.25)
     return max(doubts, key=lambda k: doubts[k])

@@ -4,9 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from edge.fields import load_field, texture
 from edge.registration import refine
 from edge.registration.evidence import LinePoints, check, markings_borne_out, project
 from edge.registration.homography import unit_picture, updated
+from edge.registration.picture import prepare
 from tests.registration.scenes import (
     HEIGHT,
     SOCCER,
@@ -135,3 +137,40 @@ def test_blank_distance_maps_move_nothing():
         h, np.ones((2, 48, 80), np.float32), LINES, SOCCER.keypoints_m(), (WIDTH, HEIGHT)
     )
     assert visible_error_px(h, end) < 0.01
+
+
+RINK, COURT = load_field("nhl"), load_field("nba")
+
+
+def seen_field(field, palette=None, **where):
+    """A picture of a field drawn from above, its line points as projected, and the homography."""
+    h = camera(width=W, height=H, **where)
+    floor = texture(field, 0.03, 4.0, palette)
+    back = h @ floor.field_from_pixel
+    picture = cv2.warpPerspective(floor.data, back, (W, H), flags=cv2.INTER_AREA)
+    return picture, project(LinePoints.of(field), h, W, H), h
+
+
+def test_coloured_lines_on_ice_are_dark_in_their_weakest_channel():
+    picture, shown, _ = seen_field(RINK, at=(0.0, -32.0, 11.0), to=(12.0, 0.0), focal=1.6)
+    made = prepare(picture, np.zeros((1, 192, 320, 3), np.uint8), "dark")
+    assert check(made.grey, shown, paint="dark").support > 0.6
+    assert check(made.grey, shown, paint="bright").support < 0.3
+
+
+@pytest.mark.parametrize("white", [(250, 250, 250), (20, 20, 20)])
+def test_a_courts_lines_may_be_brighter_or_darker_than_its_wood(white):
+    where = {"at": (0.0, -26.0, 9.0), "to": (8.0, 0.0), "focal": 1.8}
+    picture, shown, _ = seen_field(COURT, {"white": white, "key": (120, 175, 215)}, **where)
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    assert check(grey, shown, paint="either").support > 0.6
+
+
+def test_a_wide_line_is_one_ridge():
+    """The centre line of a rink, 30 cm wide, is 13 pixels wide from near by."""
+    picture, shown, _ = seen_field(RINK, at=(3.0, -16.0, 6.0), to=(0.0, 0.0), focal=1.4)
+    made = prepare(picture, np.zeros((1, 192, 320, 3), np.uint8), "dark")
+    found = check(made.grey, shown, paint="dark")
+    wide = shown.width_px > 9
+    assert wide.sum() > 8
+    assert found.found[wide].mean() > 0.8

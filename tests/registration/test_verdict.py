@@ -109,3 +109,9 @@ def test_no_features_overflow():
 )
 def test_refusal_names_the_worst(features, reason):
     assert refusal(GOOD | features) is reason
+
+
+def test_lines_that_repeat_are_ambiguous_where_coordinates_are_unsure():
+    unsure = GOOD | {"sigma": float(np.log(3.0))}
+    assert refusal(unsure, period_m=4.572) is Reason.AMBIGUOUS
+    assert refusal(unsure) is not Reason.AMBIGUOUS
