@@ -129,7 +129,7 @@ class Canvas:
         """Multiply by a (rows, columns) map, resized to the canvas: wear, grain, light."""
         rows, columns = self.image.shape[:2]
         full = cv2.resize(factor, (columns, rows), interpolation=cv2.INTER_LINEAR)
-        self.image[:] = np.clip(self.image * full[..., None], 0, 255).astype(np.uint8)
+        cv2.multiply(self.image, cv2.merge([full] * 3), dst=self.image, dtype=cv2.CV_8U)
 
     def _around(self, centre_m: Points, size_m: tuple[float, float]) -> Points:
         reach = float(np.hypot(*size_m)) / 2

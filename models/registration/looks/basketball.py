@@ -127,7 +127,7 @@ class BasketballLook(FloorLook):
         stand = tile(self.venue.noise[1], along * 18, torch.sqrt(high) * 25)[..., 0]
         board = (high < 1.1) * (1 + tile(self.venue.noise[0], along * 12, 0 * along)[..., 0])
         graze = torch.exp(-steep * 1.6)
-        k = column(np.where(rng.random((3, n)) < 0.6, rng.uniform(0, 1, (3, n)) ** 2, 0)[0])
+        k = column(np.where(rng.random(n) < 0.6, rng.uniform(0, 1, n) ** 2, 0.0))
         lamp = column(np.where(rng.random(n) < 0.4, rng.uniform(0, 45, n), 0.0))
         out = lamp * lamps + k * graze * (38 * stand + 70 * board)
         return torch.where(rays.up, torch.zeros_like(out), out)[..., None]
@@ -229,14 +229,14 @@ class BasketballLook(FloorLook):
         """(n, 3) heads along the near sideline, in rows that rise towards the camera."""
         rng = self.rng
         x, y = field.length_m / 2, field.width_m / 2
-        gap = rng.uniform(0.9, 3.5)
+        gap, full = rng.uniform(0.9, 3.5), rng.uniform(0.4, 1.0)
         parts = []
-        for row in range(int(rng.integers(1, 5))):
+        for row in range(int(rng.integers(1, 6))):
             at = -(y + gap + 0.9 * row)
             if at < camera_m[1] + 2.5:
                 break
             along = np.arange(-x - 2, x + 2, rng.uniform(0.5, 1.1))
-            along = along[rng.random(len(along)) < rng.uniform(0.3, 0.95)]
+            along = along[rng.random(len(along)) < full]
             along = along + rng.normal(0, 0.1, len(along))
             level = rng.uniform(0.0, 0.4) + 0.15 * row + rng.normal(0, 0.08, len(along))
             parts.append(np.c_[along, np.full(len(along), at), level])

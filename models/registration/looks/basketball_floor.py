@@ -25,6 +25,7 @@ from models.registration.looks.basketball_lines import (
     Scheme,
     box,
     other_lines,
+    outer_marks,
     own_lines,
 )
 from models.registration.strokes import random_colour
@@ -86,6 +87,7 @@ def paint_floor(rng: np.random.Generator, field: Field, scale_m: float, margin_m
     wood = rng.random() < {"arena": 0.93, "hall": 0.72, "outdoor": 0.0}[kind]
     tones = WOODS_BGR if wood else HARD_BGR
     ground = tones[rng.integers(len(tones))] * rng.uniform(0.72, 1.1) * rng.uniform(0.93, 1.07, 3)
+    ground = ground * min(1.0, 228 / ground.max())  # lamps make the brightest floors brighter still
     team = (_team_colour(rng), _team_colour(rng))
     scheme = Scheme(kind, ground, team)
     canvas = Canvas(field, scale_m, margin_m, ground)
@@ -100,6 +102,8 @@ def paint_floor(rng: np.random.Generator, field: Field, scale_m: float, margin_m
     _decorate(rng, canvas, field, scheme, apron_m)
     if rng.random() < {"arena": 0.12, "hall": 0.6, "outdoor": 0.25}[kind]:
         other_lines(rng, canvas, field)
+    if rng.random() < 0.4:
+        outer_marks(rng, canvas, field)
     own_lines(rng, canvas, field, scheme, colours)
     _wear(rng, canvas)
     return canvas

@@ -117,6 +117,17 @@ def other_lines(rng: np.random.Generator, canvas: Canvas, field: Field) -> None:
                 canvas.stroke(ends, 0.05, ink)
 
 
+def outer_marks(rng: np.random.Generator, canvas: Canvas, field: Field) -> None:
+    """Marks outside the court: coaching boxes, bench areas, throw-in places."""
+    y, ink = field.width_m / 2, np.array(random_colour(rng), float)
+    long = rng.choice([0.3, 0.6, 1.0, 2.0])
+    for x in rng.uniform(0.15, 0.95, int(rng.integers(1, 4))) * field.length_m / 2:
+        for side in (-1, 1):
+            for end in (-1, 1):
+                mark = np.array([[end * x, side * y], [end * x, side * (y + long)]])
+                canvas.stroke(mark, 0.05, ink)
+
+
 def _other_arcs(rng: np.random.Generator, canvas: Canvas, field: Field) -> None:
     """Three-point lines of other rule books, about the same baskets."""
     ink = np.array(random_colour(rng), float)

@@ -12,7 +12,16 @@ from edge.types import Image
 from models.registration import clutter
 from models.registration.cameras import Array, Cameras
 from models.registration.people import SKINS, Kit
-from models.registration.strokes import Colour, disc, line, offset, polygon, random_colour
+from models.registration.strokes import (
+    SHIFT,
+    Colour,
+    disc,
+    fixed,
+    line,
+    offset,
+    polygon,
+    random_colour,
+)
 
 BOARD_M = (1.8, 1.05)
 """FIBA Equipment: width and height of the backboard (NBA: 6 x 3.5 ft)."""
@@ -21,6 +30,10 @@ RING_M = 3.05
 RING_RADIUS_M = 0.225
 RING_AHEAD_M = 0.375
 """From the board's face to below the ring's centre."""
+_TRUNK = np.array(
+    [[-0.24, 0.02], [0.24, 0.02], [0.27, -0.6], [0.12, -0.74], [-0.12, -0.74], [-0.27, -0.6]]
+)
+"""A seated person's outline about the seat, in shares of the height above it; y downwards."""
 
 
 def dress(rng: np.random.Generator) -> list[Kit]:
@@ -71,11 +84,10 @@ def basket(image: Image, cams: Cameras, i: int, field: Field, sign: int, parts: 
     if parts.clock:
         polygon(image, clock, (20, 20, 20))
         disc(image, clock.mean(0), max(6, int(0.12 * pixel * 16)), (40, 40, 230))
-    for k in range(0, 16, 2):
-        line(image, ring[k], net[k], (230, 230, 230), max(0.02 * pixel, 0.3))
-        line(image, ring[k], net[(k + 4) % 16], (230, 230, 230), max(0.02 * pixel, 0.3))
-    for k in range(16):
-        line(image, ring[k], ring[(k + 1) % 16], (40, 80, 230), max(0.03 * pixel, 0.5))
+    thick = max(1, round(0.025 * pixel))
+    mesh = np.stack([ring[::2], net[::2], np.roll(ring[::2], -1, 0), net[1::2]], 1)
+    cv2.polylines(image, list(fixed(mesh)), False, (225, 225, 225), thick, cv2.LINE_AA, SHIFT)
+    cv2.polylines(image, [fixed(ring)], True, (40, 80, 230), thick, cv2.LINE_AA, SHIFT)
 
 
 class Basket:
@@ -143,10 +155,9 @@ def rows(image: Image, cams: Cameras, i: int, places_m: Array, rng: np.random.Ge
     for k in np.flatnonzero(seen):
         b, g, r = (int(v) for v in cloth[k])
         s = float(size[k])
-        low = offset(seat[k], 0, 0.2 * s)
-        line(image, low, offset(head[k], 0, 0.38 * s), (b, g, r), 0.46 * s)
+        polygon(image, seat[k] + _TRUNK * s, (b, g, r))
         skin = SKINS[int(rng.integers(4))] if rng.random() < 0.6 else (25, 30, 40)
-        disc(image, offset(head[k], 0, 0.05 * s), max(7, int(0.14 * s * 16)), skin)
+        disc(image, offset(head[k], 0, 0.06 * s), max(7, int(0.14 * s * 16)), skin)
 
 
 def table(image: Image, cams: Cameras, i: int, field: Field, side: int, parts: Table) -> None:
