@@ -11,8 +11,10 @@ from rich.table import Table
 from edge.bundles import (
     MANIFEST,
     Bundle,
+    ModelStore,
     bundle_folders,
     check_signature,
+    installed_sports,
     list_bundles,
     load_bundle,
     read_archive,
@@ -62,7 +64,22 @@ def _list(options: argparse.Namespace) -> int:
             row["sport"], row["bundle"], row["field"], row["input"], row["precisions"], megabytes
         )
     stdout().print(table)
+    for sport in installed_sports():
+        print(_slots(sport))
     return 0
+
+
+def _slots(sport: str) -> str:
+    """Say in one line what was installed for a sport."""
+    store = ModelStore(sport)
+    record = store.record()
+    parts = []
+    for slot in ("a", "b"):
+        bundle = store.bundle(slot)
+        if bundle is not None:
+            used = " (in use, on probation)" if record.on_probation else " (in use)"
+            parts.append(f"{slot}: {bundle.label}{used if record.active == slot else ''}")
+    return f"installed for {sport}: {', '.join(parts) or 'nothing whole'}"
 
 
 def _describe(bundle: Bundle) -> dict[str, Any]:

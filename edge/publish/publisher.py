@@ -153,7 +153,8 @@ class Publisher:
     @property
     def problem(self) -> str | None:
         """What keeps messages from the broker or the disk, one line; None when all is well."""
-        return self._connection.problem or self._outbox.problem or self._spool.problem
+        found = (self._connection.problem, self._outbox.problem, self._spool.problem)
+        return "; ".join(filter(None, found)) or None
 
     def publish(self, frame: Frame, registration: Registration) -> None:
         """Publish one frame's answer, and the events that come of it. Returns at once."""
