@@ -185,7 +185,10 @@ class SlowLink:
     def __init__(self, port: int, bytes_s: int) -> None:
         self._bytes_s = bytes_s
         self._target = port
-        self._server = socket.create_server(("127.0.0.1", 0))
+        self._server = socket.socket()
+        self._server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # the clients' too
+        self._server.bind(("127.0.0.1", 0))
+        self._server.listen()
         self.port: int = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -193,7 +196,6 @@ class SlowLink:
         with suppress(OSError):
             while True:
                 client, _ = self._server.accept()
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 upstream = socket.create_connection(("127.0.0.1", self._target))
                 for source, sink, slow in ((client, upstream, True), (upstream, client, False)):
                     threading.Thread(
