@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from typing import Protocol
 
 from edge.box.camera import open_camera
 from edge.box.health import Monitor, Watched
+from edge.box.interfaces import Stop
 from edge.box.ledger import Balance
 from edge.box.network import Network, NetworkFactory, load_network, network_of
 from edge.box.outages import WatchedReader
@@ -25,7 +25,7 @@ from edge.box.switching import SwitchingRegistrar
 from edge.box.updates import MakeNetwork, begin_models, model_updates
 from edge.capture import SourceInfo
 from edge.config import Config
-from edge.publish import open_broker
+from edge.publish import Endpoint, open_broker
 from edge.types import Frame, Registration
 
 
@@ -50,6 +50,9 @@ class Started:
     broker: str
     problem: str | None
     """Why the broker of a live source is not there yet; None when it is."""
+    publication: Publication
+    registrar: SwitchingRegistrar
+    """Whose network may be another by and by."""
 
 
 class Observer(Protocol):
@@ -76,12 +79,15 @@ def run_box(
     config: Config,
     options: Options,
     *,
-    stop: threading.Event,
+    stop: Stop,
     observer: Observer | None = None,
     make_network: NetworkFactory = load_network,
     make_updated: MakeNetwork = network_of,
+    endpoint: Endpoint | None = None,
 ) -> Summary:
     """Process a source to its end, to `stop`, or to `max_frames`; returns the account of it.
+
+    `endpoint` is a broker that is open already, and stays so; None opens the configured one.
 
     Raises UsageError for wishes that cannot be met, and SourceError, BundleError, EngineError or
     BrokerError for what cannot be opened; no output file is left behind then.
@@ -96,7 +102,7 @@ def run_box(
         # picture grows stale in it while the network loads
         early = None if plan.live else stack.enter_context(closing(plan.open()))
         with hidden_from_children():
-            broker = stack.enter_context(open_broker(config.broker))
+            broker = endpoint or stack.enter_context(open_broker(config.broker))
         if plan.live or options.realtime:
             begin_models(config)
         network = make_network(config)
@@ -112,7 +118,9 @@ def run_box(
         stack.callback(publication.stop)
         registrar.on_switch = publication.use
         problem = publication.start()
-        observer.started(Started(info, network, publication.address, problem))
+        observer.started(
+            Started(info, network, publication.address, problem, publication, registrar)
+        )
         begun_s = time.monotonic()
         outputs = open_outputs(paths, config, network.field, info)
         frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)

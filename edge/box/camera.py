@@ -111,6 +111,15 @@ def open_camera(config: Config, source: SourceInfo) -> Camera:
     return Camera(_started(BridgeConfig()), half_turn=half_turn)
 
 
+def check_camera(config: Config) -> None:
+    """Say what would keep the configured link from starting, as far as that shows without it.
+
+    Raises TouchlineError.
+    """
+    if config.camera.link is not None:
+        _settings(config.camera.link, None)
+
+
 def _started(settings: BridgeConfig) -> Bridge:
     bridge = Bridge(settings)
     try:
@@ -120,12 +129,12 @@ def _started(settings: BridgeConfig) -> Bridge:
         raise
 
 
-def _settings(link: LinkConfig, source: SourceInfo) -> BridgeConfig:
+def _settings(link: LinkConfig, source: SourceInfo | None) -> BridgeConfig:
     keys = link.bridge_keys()
     password = credentials(link)[1]
     if password is not None:
         keys["password"] = password
-    if link.tracking.rate is None and source.fps:
+    if link.tracking.rate is None and source is not None and source.fps:
         rate = Fraction(source.fps).limit_denominator(1001)  # 29.97 is 30000/1001
         keys["tracking"]["rate"] = [rate.numerator, rate.denominator]
     settings = BridgeConfig.from_mapping(keys)

@@ -44,6 +44,13 @@ class LinkStatus:
     """How often there was none, by cause."""
 
 
+class Stop(Protocol):
+    """Says when a run is to end; a `threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Whether it is to end now."""
+
+
 class FrameReader(Protocol):
     """Gives frames to the pipeline, with a thread behind it that captures or decodes."""
 

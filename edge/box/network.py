@@ -21,6 +21,8 @@ class Network:
     bundle: Bundle | None
     engine: str
     precision: str
+    apply: Callable[[Config], None] = lambda _config: None
+    """Takes what of another configuration changes between two frames; any thread."""
 
     @property
     def label(self) -> str:
@@ -58,4 +60,8 @@ def network_of(config: Config, bundle: Bundle) -> Network:
         threads=config.engine.threads,
         refine=config.registration.refine,
     )
-    return Network(registrar, field, bundle, registrar.engine_name, registrar.precision)
+
+    def apply(changed: Config) -> None:
+        registrar.refines = changed.registration.refine
+
+    return Network(registrar, field, bundle, registrar.engine_name, registrar.precision, apply)

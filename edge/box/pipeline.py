@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edge.box.interfaces import FrameReader, Outlet, Registrar
+from edge.box.interfaces import FrameReader, Outlet, Registrar, Stop
 from edge.box.ledger import FrameLedger
 from edge.box.sink_thread import SinkThread
 from edge.box.timing import StageTimes
@@ -38,7 +37,7 @@ def run_loop(
     registrar: Registrar,
     tally: Tally,
     *,
-    stop: threading.Event,
+    stop: Stop,
     outlet: Outlet | None = None,
     sinks: SinkThread | None = None,
     max_frames: int | None = None,

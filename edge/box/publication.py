@@ -53,6 +53,7 @@ class Publication:
             field=network.field,
             source_kind=source.kind,
             bundles=[_bundle_info(network.bundle, network)] if network.bundle else [],
+            config_revision=_revision(config),
         )
         self.address = endpoint.url
         self._live = source.live
@@ -107,6 +108,10 @@ class Publication:
         """Say how the box fares, on its retained topic."""
         self._publisher.retain(self._topics.health, make, expiry_s=expiry_s)
 
+    def apply(self, config: Config) -> None:
+        """Take what of another configuration changes while frames are published; any thread."""
+        self._publisher.apply(config.publish, _revision(config))
+
     def publish(self, frame: Frame, registration: Registration) -> None:
         """Hand one answer over, and what the camera makes of it."""
         if not self._live:
@@ -156,6 +161,10 @@ def _bundle_info(bundle: Bundle, network: Network) -> BundleInfo:
         precision=network.precision,
         sha256={file.name: file.sha256 for file in m.files},
     )
+
+
+def _revision(config: Config) -> str | None:
+    return str(config.revision) if config.revision else None
 
 
 def _calibration(bundle: Bundle | None) -> str | None:

@@ -31,7 +31,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "register the field in pictures or video files, one JSON object a line",
     ),
     "listen": ("edge.cli.listen", "show the homographies that a box publishes"),
-    "config": ("edge.cli.config", "validate, show or describe the configuration"),
+    "config": ("edge.cli.config", "validate, show, describe or push the configuration"),
     "models": ("edge.cli.models", "list and verify the network bundles on this box"),
     "camera": ("edge.cli.camera", "speak with a camera: probe, watch, simulate, control"),
     "bench": ("edge.cli.bench", "measure each engine and stage on this box"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from edge.config import Config, load_config, with_changes
 
@@ -74,6 +75,11 @@ def config_of(options: argparse.Namespace) -> Config:
     """
     file = getattr(options, "config", None)
     config = load_config(file) if file is not None else Config()
-    given = {path: getattr(options, name, None) for name, path in _SETTINGS.items()}
-    changes = {path: value for path, value in given.items() if value is not None}
+    changes = settings_of(options)
     return with_changes(config, changes) if changes else config
+
+
+def settings_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that a command's options lay over a configuration, by their path."""
+    given = {path: getattr(options, name, None) for name, path in _SETTINGS.items()}
+    return {path: value for path, value in given.items() if value is not None}

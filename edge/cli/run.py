@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import threading
 from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
 from edge.box.box import Options, Started, run_box
+from edge.box.managed import run_managed
 from edge.box.outputs import OutputPaths
 from edge.box.stopping import stop_on_signals
 from edge.box.summary import Summary
-from edge.cli.arguments import add_engine_options, add_field_options, config_of, positive_int
+from edge.cli.arguments import (
+    add_engine_options,
+    add_field_options,
+    config_of,
+    positive_int,
+    settings_of,
+)
 from edge.cli.logs import configure, show_warnings
 from edge.cli.output import note, print_json, progress, stdout
 from edge.cli.parser import Subparsers
 from edge.cli.summary import print_summary
+from edge.config.store import ConfigStore
 from edge.types import Frame, Registration
 
 
@@ -65,8 +74,6 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Process the source to its end or to a signal; 1 when an output could not be written."""
-    config = config_of(options)
-    configure(config)
     wishes = Options(
         source=options.source,
         realtime=options.realtime,
@@ -75,11 +82,29 @@ def run(options: argparse.Namespace) -> int:
     )
     with stop_on_signals() as stop, progress() as bar:
         watcher = _Watcher(bar, options.max_frames)
-        summary = run_box(config, wishes, stop=stop, observer=watcher)
+        summary = _run(options, wishes, stop, watcher)
     _show(summary, as_json=options.json)
     for line in filter(None, (summary.note, *summary.failures)):
         note(line)
     return 1 if summary.failures else 0
+
+
+def _run(
+    options: argparse.Namespace, wishes: Options, stop: threading.Event, watcher: _Watcher
+) -> Summary:
+    """Run under a file, which remote configuration may change; or under the options alone."""
+    if options.config is None:
+        config = config_of(options)
+        configure(config)
+        return run_box(config, wishes, stop=stop, observer=watcher)
+    return run_managed(
+        ConfigStore(options.config),
+        settings_of(options),
+        wishes,
+        stop=stop,
+        observer=watcher,
+        on_config=configure,
+    )
 
 
 def _show(summary: Summary, *, as_json: bool) -> None:
@@ -108,6 +133,8 @@ class _Watcher:
             note(f"{started.problem}; going on without, and trying again")
         show_warnings()  # only now: what kept the run from starting is told once, by its error
         total = self._most or source.frames
+        if self._task is not None:  # the stages were built anew
+            self._bar.remove_task(self._task)
         self._task = self._bar.add_task("frames", total=total, detail="")
 
     def frame(self, frame: Frame, registration: Registration) -> None:

@@ -32,6 +32,8 @@ _EXPECTED = {
     "path_type": "expected a path",
 }
 
+_MOST_PROBLEMS = 100
+"""Named; finding the nearest key for each of thousands would take seconds."""
 _SECRET = frozenset({"password", "url"})
 
 
@@ -55,7 +57,7 @@ class Problem:
 def load_config(path: str | Path) -> Config:
     """Read a configuration file; raises ConfigError, one line that names the first problem."""
     file = Path(path)
-    text = _read(file)
+    text = read_text(file)
     config, problems = parse_config(text)
     if config is not None:
         return config
@@ -83,13 +85,20 @@ def parse_config(text: str) -> tuple[Config | None, list[Problem]]:
         return None, _problems(error, data, tree)
 
 
+def check_mapping(data: Any) -> tuple[Config | None, list[Problem]]:
+    """Read plain data, as from a message: the configuration and [], or None and its problems."""
+    try:
+        return Config.model_validate(data), []
+    except ValidationError as error:
+        return None, _problems(error, data, yaml_tree.Tree(data))
+
+
 def config_from_mapping(data: Mapping[str, Any]) -> Config:
     """Validate plain data; raises ConfigError, one line with every problem."""
-    try:
-        return Config.model_validate(data)
-    except ValidationError as error:
-        problems = _problems(error, data, yaml_tree.Tree(data))
-        raise ConfigError("; ".join(str(p) for p in problems)) from error
+    config, problems = check_mapping(data)
+    if config is None:
+        raise ConfigError("; ".join(str(p) for p in problems))
+    return config
 
 
 def with_changes(config: Config, changes: Mapping[str, Any]) -> Config:
@@ -107,7 +116,8 @@ def with_changes(config: Config, changes: Mapping[str, Any]) -> Config:
     return config_from_mapping(data)
 
 
-def _read(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Return a configuration file's text; raises ConfigError when it cannot be had."""
     try:
         with file.open("rb") as stream:
             raw = stream.read(yaml_tree.MAX_BYTES * 4 + 1)
@@ -129,10 +139,13 @@ def _read(file: Path) -> str:
 
 def _problems(error: ValidationError, data: Any, tree: yaml_tree.Tree) -> list[Problem]:
     found = []
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details[:_MOST_PROBLEMS]:
         path = _real_path(detail["loc"], data)
         found.append(Problem(_dotted(path), tree.line_of(path), _message(detail, path)))
-    return sorted(dict.fromkeys(found), key=lambda p: (p.line or 0, p.path))
+    shown = sorted(dict.fromkeys(found), key=lambda p: (p.line or 0, p.path))
+    more = len(details) - _MOST_PROBLEMS
+    return [*shown, Problem("", None, f"and {more} more problems")] if more > 0 else shown
 
 
 def _real_path(loc: Iterable[int | str], data: Any) -> yaml_tree.Path:

@@ -282,10 +282,9 @@ class Config(Section):
         HealthConfig(),
         "Health",
         "How the box says how it fares (docs/operations.md).",
-        change="restart",
     )
     log: LogConfig = setting(
-        LogConfig(), "Log", "What is written to standard error.", change="restart"
+        LogConfig(), "Log", "What is written to standard error.", change="live"
     )
     updates: UpdatesConfig = setting(
         UpdatesConfig(), "Model updates", "Whether and how model bundles are taken over MQTT."

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel
 
+from edge.config.loader import Problem
 from edge.config.models import Config
 from edge.config.sources import without_userinfo
 from edge.errors import ConfigError
@@ -72,6 +73,48 @@ def redacted(config: Config) -> dict[str, Any]:
     return _redacted(config)
 
 
+def with_secrets(data: Any, config: Config) -> tuple[Any, list[Problem]]:
+    """Return `data` with the secrets that it leaves to the box (`***`) filled in from `config`.
+
+    So that a configuration that a box reported can be changed and sent back. An address takes its
+    user and password along only where it is otherwise the same. What the box does not have is a
+    problem.
+    """
+    problems: list[Problem] = []
+    filled = _filled(data, config, (), problems)
+    return filled, problems
+
+
+def _filled(data: Any, known: object, path: tuple[str, ...], problems: list[Problem]) -> Any:
+    if isinstance(data, Mapping):
+        return {
+            key: _filled(value, _secret_or_section(known, key), (*path, str(key)), problems)
+            for key, value in data.items()
+        }
+    if isinstance(data, list):
+        return [_filled(v, None, (*path, str(i)), problems) for i, v in enumerate(data)]
+    if not isinstance(data, str) or (data != HIDDEN and f"//{HIDDEN}@" not in data):
+        return data
+    if isinstance(known, str) and data in {HIDDEN, without_userinfo(known)}:
+        return known
+    where = ".".join(path)
+    problems.append(
+        Problem(where, None, f"{HIDDEN} stands for a secret that the box does not have")
+    )
+    return data
+
+
+def _secret_or_section(section: object, key: object) -> object:
+    """Return what a section holds under a key if that is a section or a secret; else None."""
+    if not isinstance(section, BaseModel) or not isinstance(key, str):
+        return None
+    info = type(section).model_fields.get(key)
+    value = getattr(section, key) if info is not None else None
+    extra = info.json_schema_extra if info is not None else None
+    secret = isinstance(extra, dict) and bool(extra.get("x-secret"))
+    return value if secret or isinstance(value, BaseModel) else None
+
+
 def _redacted(section: BaseModel) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, info in type(section).model_fields.items():
@@ -82,8 +125,15 @@ def _redacted(section: BaseModel) -> dict[str, Any]:
         elif value is not None and isinstance(extra, dict) and extra.get("x-secret"):
             shown[name] = without_userinfo(value) if "://" in value else HIDDEN
         else:
-            shown[name] = str(value) if isinstance(value, Path) else value
+            shown[name] = _plain(value)
     return shown
+
+
+def _plain(value: Any) -> Any:
+    """Return text that UTF-8 can carry, which a path need not be; all else as it is."""
+    if isinstance(value, (str, Path)):
+        return str(value).encode("utf-8", "replace").decode()
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _first_line(file: Path) -> str:

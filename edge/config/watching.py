@@ -19,11 +19,8 @@ class HttpConfig(Section):
         "Listen address",
         "127.0.0.1: this box alone; another address lets that network read.",
         min_length=1,
-        change="restart",
     )
-    port: int = setting(
-        METRICS_PORT, "Port", "TCP port; 0: any free one.", ge=0, le=65535, change="restart"
-    )
+    port: int = setting(METRICS_PORT, "Port", "TCP port; 0: any free one.", ge=0, le=65535)
 
 
 class HealthConfig(Section):
@@ -36,7 +33,6 @@ class HealthConfig(Section):
         unit="s",
         ge=0.2,
         le=300,
-        change="restart",
     )
     window_s: float = setting(
         60.0,
@@ -45,7 +41,6 @@ class HealthConfig(Section):
         unit="s",
         ge=1,
         le=3600,
-        change="restart",
     )
     expiry_s: int = setting(
         30,
@@ -54,10 +49,9 @@ class HealthConfig(Section):
         unit="s",
         ge=1,
         le=3600,
-        change="restart",
     )
     http: HttpConfig | None = setting(
-        HttpConfig(), "HTTP", "Pages for monitoring; null: none are served.", change="restart"
+        HttpConfig(), "HTTP", "Pages for monitoring; null: none are served."
     )
 
     @model_validator(mode="after")
@@ -76,8 +70,8 @@ class LogConfig(Section):
         "text",
         "Format",
         "text: a line for a person; json: one JSON object a line.",
-        change="restart",
+        change="live",
     )
     level: Literal["debug", "info", "warning", "error"] = setting(
-        "warning", "Level", "The least severity that is written.", change="restart"
+        "warning", "Level", "The least severity that is written.", change="live"
     )

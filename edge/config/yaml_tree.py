@@ -19,12 +19,22 @@ MAX_DEPTH = 32
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and list positions from the top of the document."""
 
-_SCALARS: tuple[tuple[str, str, str], ...] = (
+SCALARS: tuple[tuple[str, str, str], ...] = (
     ("null", r"^(?:~|null|Null|NULL|)$", "~nN\0"),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
     ("int", r"^[-+]?[0-9]+$|^0o[0-7]+$|^0x[0-9a-fA-F]+$", "-+0123456789"),
     ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", "-+.0123456789"),
 )
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return a scalar's pattern as PyYAML's resolvers take it."""
+    return re.compile(pattern)
+
+
+def firsts(characters: str) -> list[str]:
+    """Return what a scalar may start with, as PyYAML's resolvers take it: NUL is the empty one."""
+    return [c if c != "\0" else "" for c in characters]
 
 
 class YamlError(Exception):
@@ -56,9 +66,9 @@ class _Composer(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML's own, filled below
 
 
-for _name, _pattern, _first in _SCALARS:
+for _name, _pattern, _first in SCALARS:
     _Composer.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_name}", re.compile(_pattern), [c if c != "\0" else "" for c in _first]
+        f"tag:yaml.org,2002:{_name}", compiled(_pattern), firsts(_first)
     )
 
 

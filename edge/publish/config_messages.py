@@ -10,7 +10,7 @@ from pydantic import Field
 from edge.config.ids import MAX_REVISION
 from edge.publish.message import Document, Message, Nanoseconds, Part
 
-Revision = Annotated[int, Field(ge=1, le=MAX_REVISION)]
+Revision = Annotated[int, Field(ge=1, le=MAX_REVISION, strict=True)]
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
 

@@ -37,6 +37,10 @@ class EventDetector:
         self._run_start: Stamp | None = None
         self._reasons: Counter[Reason] = Counter()
 
+    def change(self, locked_after_frames: int, lost_after_frames: int) -> None:
+        """Take other numbers from the next frame on; the runs go on."""
+        self._needed = {True: locked_after_frames, False: lost_after_frames}
+
     def feed(self, stamp: Stamp, registration: Registration) -> list[EventDraft]:
         """Take the next frame's answer; return the events that it brings, mostly none."""
         events = [EventDraft(EventKind.CUT, stamp)] if registration.cut else []

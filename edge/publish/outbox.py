@@ -107,7 +107,8 @@ class Outbox:
         self._link = link
         self._events = EventQueue(spool)
         self._spool = spool
-        self._frame_expiry_s = frame_expiry_s
+        self.frame_expiry_s = frame_expiry_s
+        """A frame that waited longer is dropped; may change at any time."""
         self._wall_ns = wall_ns
         self._wake = threading.Condition()
         self._notes: deque[_Note] = deque()
@@ -286,7 +287,7 @@ class Outbox:
         item = self.frames.take()
         if item is None:
             return False
-        if time.monotonic() - item.offered_s > self._frame_expiry_s:
+        if time.monotonic() - item.offered_s > self.frame_expiry_s:
             self.frames.settle("expired")
             return True
         mid = self._link.send(item.compose())

@@ -204,6 +204,19 @@ class Publisher:
         self._info = replace(self._info, bundles=bundles)
         bundle = f"{bundles[0].name} {bundles[0].version}" if bundles else None
         self._context = replace(self._context, bundle=bundle, calibration=calibration)
+
+    def apply(self, settings: PublishConfig, config_revision: str | None) -> None:
+        """Take what of other settings needs no new connection, and say their revision.
+
+        From the next message on; any thread may call it.
+        """
+        self._settings = settings
+        self._detector.change(
+            settings.events.locked_after_frames, settings.events.lost_after_frames
+        )
+        self._outbox.frame_expiry_s = settings.frame_expiry_s
+        self._context = replace(self._context, config_revision=config_revision)
+        self._info = replace(self._info, config_revision=config_revision)
         self._outbox.set_document(self._topics.info, self._info_message)
 
     def settle(self, timeout_s: float) -> bool:

@@ -1,0 +1,143 @@
+"""What was tried and what became of it, on disk: so that a box that dies in between knows.
+
+Not thread-safe: the keeper's thread has it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+
+from edge.box.desired import Candidate, Options, candidate_of
+from edge.config import Config, Problem
+from edge.config.store import ConfigStore, Outcome, Record
+
+log = logging.getLogger(__name__)
+
+
+class Attempts:
+    """The record of the last desired configuration, and the files that belong to it."""
+
+    def __init__(self, store: ConfigStore) -> None:
+        self._store = store
+        self._before: Record | None = None
+        self.record = store.record()
+
+    def resume(self, file: Config, options: Options) -> Candidate | None:
+        """Settle what the last run left; returns a configuration that waited for this start."""
+        record = self.record
+        if record is not None and record.outcome is Outcome.TRYING:
+            record = self._settled(record, file)
+        self.record = record
+        if record is None or record.outcome is not Outcome.PENDING_RESTART:
+            return None
+        staged = self._store.staged()
+        if staged is None:
+            self._close_record(record, f"{self._store.next.name} is gone or broken")
+            return None
+        # on disk it is on trial from here on: should the box die of it, it is not tried again
+        self._write(replace(record, outcome=Outcome.TRYING))
+        return candidate_of(record, *staged, file, options)
+
+    def begin(self, candidate: Candidate) -> None:
+        """Write the attempt and the new file down; raises OSError, and all is as it was."""
+        self._before = self.record
+        try:
+            self._store.remember(_record(candidate, Outcome.TRYING))
+            self._store.stage(candidate.text)
+        except OSError:
+            self._restore()
+            raise
+        self.record = _record(candidate, Outcome.TRYING)
+
+    def commit(self, candidate: Candidate) -> None:
+        """Make the new file the file; raises OSError, and the file is as it was."""
+        self._store.commit()
+        self._end(_record(candidate, Outcome.APPLIED))
+
+    def wait(self, candidate: Candidate) -> None:
+        """Leave the new file for the next start."""
+        self._end(_record(candidate, Outcome.PENDING_RESTART))
+
+    def refuse(self, candidate: Candidate, outcome: Outcome, problems: Iterable[Problem]) -> None:
+        """Remove the new file."""
+        self._store.discard()
+        self._end(_record(candidate, outcome, problems))
+
+    def give_up(self, candidate: Candidate, *, waited: bool) -> None:
+        """Leave no trace of a trial that the end of the box cut short: it is tried again."""
+        if waited:
+            self.wait(candidate)
+        else:
+            self._store.discard()
+            self._restore()
+
+    def keep_good(self, text: str) -> None:
+        """Take note that the box ran well under this file."""
+        self._store.keep_good(text)
+
+    def untested(self, file: Config, text: str) -> bool:
+        """Whether the file came over MQTT and never processed a frame, with a good one before."""
+        record = self.record
+        remote = record is not None and record.outcome is Outcome.APPLIED
+        if not remote or record is None or record.revision != file.revision:
+            return False
+        good = self._store.last_good()
+        return good is not None and good[1] != text
+
+    def fall_back(self, why: Problem) -> Config | None:
+        """Make the last good configuration the file; None where that cannot be done."""
+        good = self._store.last_good()
+        if good is None or self.record is None:
+            return None
+        try:
+            self._store.stage(good[1])
+            self._store.commit()
+        except OSError as error:
+            log.warning("%s: cannot be written: %s", self._store.file, error.strerror)
+            return None
+        self._end(replace(self.record, outcome=Outcome.ROLLED_BACK, problems=(why,)))
+        return good[0]
+
+    def _settled(self, record: Record, file: Config) -> Record:
+        """Say what became of a trial during which the box died."""
+        if record.revision == file.revision:  # it had become the file
+            self._end(replace(record, outcome=Outcome.APPLIED))
+        else:
+            self._store.discard()
+            self._close_record(record, "the box stopped or crashed while this was on trial")
+        assert self.record is not None
+        return self.record
+
+    def _close_record(self, record: Record, why: str) -> None:
+        problem = Problem("", None, why)
+        self._end(replace(record, outcome=Outcome.ROLLED_BACK, problems=(problem,)))
+
+    def _end(self, record: Record) -> None:
+        self.record = record
+        self._write(record)
+
+    def _restore(self) -> None:
+        self.record = self._before
+        if self._before is None:
+            self._store.forget()
+        else:
+            self._write(self._before)
+
+    def _write(self, record: Record) -> None:
+        try:
+            self._store.remember(record)
+        except OSError as error:
+            log.warning("%s: cannot be written: %s", self._store.state, error.strerror)
+
+
+def _record(candidate: Candidate, outcome: Outcome, problems: Iterable[Problem] = ()) -> Record:
+    return Record(
+        candidate.revision,
+        candidate.ref.id,
+        candidate.digest,
+        outcome,
+        tuple(problems),
+        tuple(candidate.changes),
+    )

@@ -1,0 +1,134 @@
+"""A box with a configuration file: one run after the other, as remote configuration has it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from edge.box.box import Observer, Options, Silent, run_box
+from edge.box.desired import Options as Settings
+from edge.box.keeper import Keeper, RunWishes
+from edge.box.network import NetworkFactory, load_network
+from edge.box.reports import Reports
+from edge.box.stopping import hidden_from_children
+from edge.box.summary import Summary
+from edge.box.turn import EitherStop
+from edge.config import Config
+from edge.config.store import ConfigStore
+from edge.publish import Endpoint, open_broker
+
+if TYPE_CHECKING:
+    from typing_extensions import Self  # typing.Self from Python 3.11 on
+
+log = logging.getLogger(__name__)
+
+_FIRST_WAIT_S, _MOST_WAIT_S = 1.0, 15.0
+
+
+def run_managed(
+    store: ConfigStore,
+    settings: Settings,
+    options: Options,
+    *,
+    stop: threading.Event,
+    observer: Observer | None = None,
+    make_network: NetworkFactory = load_network,
+    on_config: Callable[[Config], None] = lambda _config: None,
+) -> Summary:
+    """Run the box under its file, and under what is desired over MQTT; the last run's account.
+
+    `settings` (path to value) lie over every configuration; `on_config` is told each that comes
+    into force or on trial. Broker and configuration link stay
+    while the stages are built anew. Raises as `run_box` does, but not for a configuration on
+    trial: then the one before comes back, and is tried until it stands.
+    """
+    wishes = RunWishes(settings, options.source, observer or Silent(), make_network, on_config)
+    keeper = Keeper(store, wishes)
+    with _Seat(keeper.reports) as seat:
+        keeper.start()
+        try:
+            return _turns(keeper, seat, options, stop, wishes)
+        finally:
+            keeper.close()
+
+
+def _turns(
+    keeper: Keeper,
+    seat: _Seat,
+    options: Options,
+    stop: threading.Event,
+    wishes: RunWishes,
+) -> Summary:
+    turn, wait_s = keeper.first, _FIRST_WAIT_S
+    while True:
+        wishes.on_config(turn.config)
+        try:
+            summary = run_box(
+                turn.config,
+                options,
+                stop=EitherStop(stop, turn.over),
+                observer=turn,
+                make_network=turn.network_from(wishes.make_network),
+                endpoint=seat.take(turn.config),
+            )
+        except Exception as error:
+            turn.drop_network()
+            keeper.failed(turn, error)
+            following = None if stop.is_set() else keeper.following()
+            if following is None and (stop.is_set() or not turn.comes_back):
+                raise
+            if following is None:
+                log.warning("%s; trying again in %.0f s", error, wait_s)
+                following = keeper.again(turn, wait_s)
+                wait_s = min(2 * wait_s, _MOST_WAIT_S)
+        else:
+            keeper.ended(turn)
+            wait_s = _FIRST_WAIT_S
+            following = None if stop.is_set() else keeper.following()
+            if following is None:
+                return summary
+        turn = following
+
+
+class _Seat:
+    """The broker of the box and the configuration link on it, kept while nobody moves them."""
+
+    def __init__(self, reports: Reports) -> None:
+        self._reports = reports
+        self._stack = ExitStack()
+        self._where: tuple[object, ...] | None = None
+        self._endpoint: Endpoint | None = None
+
+    def __enter__(self) -> Self:
+        """Nothing is open yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        """Close both."""
+        self._leave()
+
+    def take(self, config: Config) -> Endpoint:
+        """Return the configured broker, opened if it is not; raises BrokerError or ConfigError."""
+        where = (config.broker, config.publish.prefix, config.site, config.device)
+        if self._endpoint is not None and where == self._where:
+            return self._endpoint
+        self._leave()
+        with hidden_from_children():
+            endpoint = self._stack.enter_context(open_broker(config.broker))
+        self._stack.callback(self._reports.close)
+        self._reports.open(endpoint, config)
+        self._where, self._endpoint = where, endpoint
+        return endpoint
+
+    def _leave(self) -> None:
+        self._endpoint = None
+        self._stack.close()
