@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,12 +24,13 @@ from edge.engines import EngineOptions, load_named
 from edge.errors import TouchlineError, UsageError
 from quantize.bundles import GRAPHS, feeds_for, quantize_bundle
 from quantize.compare import compare
-from quantize.gate import IOU, PROJECTION, GateResult, Row, run_gate
+from quantize.gate import IOU, PROJECTION, VIEWS, GateResult, Row, run_gate
+from quantize.halve import halve
 from quantize.int8 import METHODS, Int8Options
 from quantize.sensitivity import Sensitivity, rank_layers
 
 FRAMES = "models.registration.calibration:frames"
-EVALUATE = "models.registration.evaluate:evaluate_bundle"
+EVALUATE = "models.registration.evaluate:evaluate_forms"
 SENSITIVITY_FRAMES = 4
 
 out = Console()
@@ -90,6 +93,25 @@ def run_gate_command(args: argparse.Namespace) -> int:
     return 0
 
 
+def run_halve(args: argparse.Namespace) -> int:
+    """Store the float weights of a bundle as float16, and say what that saves."""
+    bundle = load_bundle(args.bundle)
+    files = existing_files(bundle)
+    with tempfile.TemporaryDirectory(prefix="quantize-") as folder:
+        fresh, saved = [], 0
+        for file in files:
+            if file.precision == "fp32" and file.source.suffix == ".onnx":
+                copy = Path(folder) / file.name
+                shutil.copyfile(file.source, copy)
+                saved += halve(copy)
+                fresh.append(replace(file, source=copy))
+            else:
+                fresh.append(file)
+        written = write_bundle(bundle.path, bundle.manifest, fresh)
+    out.print(f"{written.path}: {saved / 1e6:.1f} MB less", soft_wrap=True)
+    return 0
+
+
 def run_compare(args: argparse.Namespace) -> int:
     """Print how far INT8 outputs are from FP32's."""
     bundle = load_bundle(args.bundle)
@@ -143,6 +165,7 @@ def _gate(args: argparse.Namespace, bundle: Bundle) -> GateResult:
             "p95": round(row.measurement.encoder_p95_ms, 2),
             "dense ms": row.measurement.dense_ms and round(row.measurement.dense_ms, 2),
             "IoU whole": round(row.measurement.accuracy[IOU], 4),
+            "change": _change(row.measurement.accuracy),
             "projection m": round(row.measurement.accuracy[PROJECTION], 3),
             "gate": _verdict(row),
         }
@@ -154,6 +177,13 @@ def _gate(args: argparse.Namespace, bundle: Bundle) -> GateResult:
         if row.failure is not None:
             print(f"quantize: {row.measurement.engine} int8: {row.failure}", file=sys.stderr)
     return result
+
+
+def _change(accuracy: Mapping[str, float]) -> str | None:
+    """Change of the overlap against the first row, with its standard error over the views."""
+    if "iou_whole_change" not in accuracy:
+        return None
+    return f"{accuracy['iou_whole_change']:+.4f} ± {accuracy['iou_whole_change_error']:.4f}"
 
 
 def _verdict(row: Row) -> str:
@@ -222,10 +252,11 @@ def _parser() -> argparse.ArgumentParser:
     gate.add_argument("--dry-run", action="store_true", help="leave the manifest as it is")
     for command in (int8, gate):
         command.add_argument("--evaluate", default=EVALUATE, help="module:function that scores")
-        command.add_argument("--n", type=int, default=300, help="held-out views (300)")
+        command.add_argument("--n", type=int, default=VIEWS, help=f"held-out views ({VIEWS})")
         command.add_argument("--evaluation-seed", type=int, default=0, help="their seed (0)")
         command.add_argument("--engine", action="append", help="measure only this engine")
         command.add_argument("--threads", type=int, help="threads of one inference")
+    _command(commands, "halve", run_halve, "store the float weights as float16: half the file")
     check = _command(commands, "compare", run_compare, "how far INT8 outputs are from FP32's")
     check.add_argument("--on", default="onnxruntime", help="engine (onnxruntime)")
     rank = _command(commands, "sensitivity", run_sensitivity, "which layers lose most in INT8")

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 
 from edge.bundles import Bundle, load_bundle
@@ -62,6 +63,42 @@ def evaluate_bundle(
     with closing(registrar):
         pictures = views(n, seed, sport=bundle.manifest.sport, prior=mix)
         return summary([score_view(registrar, v) for v in pictures])
+
+
+def evaluate_forms(
+    bundle: Bundle,
+    *,
+    forms: Sequence[tuple[str, str]],
+    n: int,
+    seed: int = SEED,
+    mix: PriorName = "wide",
+) -> list[dict[str, float]]:
+    """Score several (engine, precision) of a bundle on the same `n` rendered views.
+
+    Each gets what `evaluate_bundle` returns, and with it `iou_whole_change` against the first form
+    and `iou_whole_change_error`, the standard error of that mean over the views. Raises BundleError
+    or EngineError when a form does not run.
+    """
+    field = load_field(bundle.manifest.field)
+    rows: list[list[Scored]] = [[] for _ in forms]
+    with ExitStack() as stack:
+        registrars = [
+            stack.enter_context(closing(Registrar(bundle, field, engine=e, precision=p)))
+            for e, p in forms
+        ]
+        for view in views(n, seed, sport=bundle.manifest.sport, prior=mix):
+            for registrar, scored in zip(registrars, rows, strict=True):
+                scored.append(score_view(registrar, view))
+    overlap = np.array([[s.errors.iou_whole for s in scored] for scored in rows])
+    change = overlap - overlap[:1]
+    return [
+        summary(scored)
+        | {
+            "iou_whole_change": float(moved.mean()),
+            "iou_whole_change_error": float(moved.std() / np.sqrt(max(n, 1))),
+        }
+        for scored, moved in zip(rows, change, strict=True)
+    ]
 
 
 def score_modes(

@@ -33,6 +33,7 @@ from models.registration.network import (
     RegistrationNet,
 )
 from models.registration.shared import SportsNet
+from quantize.halve import halve
 
 FEATURES = 64
 
@@ -58,7 +59,7 @@ def load_network(checkpoint: Path, sport: str = "soccer") -> tuple[RegistrationN
 
 
 def export_graphs(net: RegistrationNet, folder: Path, width: int, height: int) -> None:
-    """Write model.onnx and dense.onnx (float32, opset 17, fixed sizes)."""
+    """Write model.onnx and dense.onnx (float32, opset 17, fixed sizes; weights stored in half)."""
     folder.mkdir(parents=True, exist_ok=True)
     net = net.float().to(memory_format=torch.contiguous_format)
     image = torch.zeros(1, height, width, 3, dtype=torch.uint8)
@@ -81,6 +82,7 @@ def _export(graph: nn.Module, example: Tensor, path: Path, name: str, outputs: l
             dynamo=False,
             do_constant_folding=True,
         )
+    halve(path)
 
 
 def manifest(

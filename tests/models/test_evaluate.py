@@ -187,6 +187,16 @@ def test_an_untrained_bundle_is_scored_from_end_to_end(bundle_folder):
     assert {"iou_part_mean", "iou_whole_median", "reproj_median", "ms_median"} <= set(found)
 
 
+def test_forms_of_a_bundle_are_scored_on_the_same_views(bundle_folder):
+    bundle = load_bundle(bundle_folder)
+    forms = [("onnxruntime", "fp32"), ("openvino", "fp32")]
+    first, second = evaluate.evaluate_forms(bundle, forms=forms, n=2)
+    assert first["frames"] == second["frames"] == 2
+    assert first["iou_whole_change"] == first["iou_whole_change_error"] == 0
+    change = second["iou_whole_mean"] - first["iou_whole_mean"]
+    assert second["iou_whole_change"] == pytest.approx(change)
+
+
 def part_of(views, rows):
     cases = [report.Case(i, v, s) for i, (v, s) in enumerate(zip(views[1], rows, strict=True))]
     worst = sorted(cases, key=report.badness, reverse=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,14 +34,17 @@ class Scores:
 
     def __init__(self, iou: float = 0.0, metres: float = 1.0) -> None:
         self.iou, self.metres = iou, metres
-        self.calls: list[tuple[str, str, int, int]] = []
+        self.calls: list[tuple[list[tuple[str, str]], int, int]] = []
 
     def __call__(
-        self, bundle: Bundle, *, precision: str, engine: str, n: int, seed: int
-    ) -> dict[str, float]:
-        open_graphs(bundle, engine, precision=precision).close()
-        self.calls.append((engine, precision, n, seed))
-        int8 = precision == "int8"
+        self, bundle: Bundle, *, forms: Sequence[tuple[str, str]], n: int, seed: int
+    ) -> list[dict[str, float]]:
+        for engine, precision in forms:
+            open_graphs(bundle, engine, precision=precision).close()
+        self.calls.append((list(forms), n, seed))
+        return [self._of(int8=precision == "int8") for _, precision in forms]
+
+    def _of(self, *, int8: bool) -> dict[str, float]:
         return {
             "iou_whole_mean": 0.9 - (self.iou if int8 else 0),
             "proj_m_median": 0.5 * (self.metres if int8 else 1),
@@ -108,7 +111,8 @@ def test_gate_measures_each_engine_and_precision(quantized: Bundle) -> None:
         ("openvino", "fp32"),
         ("openvino", "int8"),
     ]
-    assert scores.calls[0] == ("onnxruntime", "fp32", 9, 3)
+    ((forms, n, seed),) = scores.calls  # all of them see the same views
+    assert (forms, n, seed) == (combinations, 9, 3)
     first = result.measurements[0]
     assert (first.frames, first.seed, first.threads) == (9, 3, 1)
     assert first.encoder_ms > 0
