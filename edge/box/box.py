@@ -22,6 +22,7 @@ from edge.box.sources import open_or_wait, plan_source
 from edge.box.stopping import hidden_from_children
 from edge.box.summary import Summary
 from edge.box.switching import SwitchingRegistrar
+from edge.box.turns import Overlapped, Overlapping, Turns
 from edge.box.updates import MakeNetwork, begin_models, model_updates
 from edge.capture import SourceInfo
 from edge.config import Config
@@ -145,11 +146,18 @@ def run_box(
                 on_frame=monitor.watching(observer.frame),
                 on_wait=monitor.waiting,
                 prior_of=camera.prior,
+                turns=_turns(network, live=info.live),
             )
         seconds = time.monotonic() - begun_s
     return _summary(
         config, registrar.network, info, tally, reader, publication, sinks, why, seconds
     )
+
+
+def _turns(network: Network, *, live: bool) -> Turns | None:
+    """Let a film's frames overlap; a live source wants each answer as soon as it can be."""
+    registrar = network.registrar
+    return Overlapped(registrar) if not live and isinstance(registrar, Overlapping) else None
 
 
 def _summary(

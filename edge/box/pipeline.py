@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from edge.box.interfaces import FrameReader, Outlet, Registrar, Stop
 from edge.box.ledger import FrameLedger
 from edge.box.sink_thread import SinkThread
 from edge.box.timing import StageTimes
-from edge.types import CameraPrior, Frame, Reason, Registration, State
-
-_FROZEN = Registration(State.LOST, Reason.FROZEN)
+from edge.box.turns import Answer, OneByOne, Turns, ms_since
+from edge.types import CameraPrior, Frame, Registration
 
 _POLL_S = 0.2
 """How soon a stop is noticed while no frame comes."""
@@ -44,47 +43,54 @@ def run_loop(
     on_frame: OnFrame | None = None,
     on_wait: OnWait | None = None,
     prior_of: PriorOf | None = None,
+    turns: Turns | None = None,
 ) -> str:
     """Process frames until the source ends; returns why it stopped: `end`, `signal`, `max_frames`.
 
     Stage `queue` is the time from the decoded picture (`Frame.monotonic_ns`) to the start of its
     registration, `total` to its end, when it is handed over for publication. `on_frame` is called
-    after each frame, `on_wait` whenever none came for a moment.
+    after each frame, `on_wait` whenever none came for a moment. `turns` says how frames overlap
+    (None: not at all); frames that it holds at the end are still answered.
     """
+    turns = turns or OneByOne(registrar)
+
+    hand_over = partial(_hand_over, tally, outlet, sinks, on_frame)
+    why = "signal"
     while not stop.is_set():
-        if max_frames is not None and tally.ledger.processed >= max_frames:
-            return "max_frames"
+        if max_frames is not None and tally.ledger.processed + turns.held >= max_frames:
+            why = "max_frames"
+            break
         frame = reader.get(_POLL_S)
-        if frame is None:
-            if reader.ended:
-                return "end"
-            if on_wait is not None:
-                on_wait()
-            continue
-        prior = None if prior_of is None else prior_of(frame)
-        registration = _register(frame, registrar, tally, prior)
+        if frame is not None:
+            hand_over(turns.take(frame, None if prior_of is None else prior_of(frame)))
+        elif reader.ended:
+            why = "end"
+            break
+        elif on_wait is not None:
+            on_wait()
+    hand_over(turns.rest())
+    return why
+
+
+def _hand_over(
+    tally: Tally,
+    outlet: Outlet | None,
+    sinks: SinkThread | None,
+    on_frame: OnFrame | None,
+    answers: Iterator[Answer],
+) -> None:
+    for frame, answer, waited_ms in answers:
+        registration = _counted(frame, answer, waited_ms, tally)
         if outlet is not None:
             outlet.publish(frame, registration)
         if sinks is not None:
             sinks.put(frame, registration)
         if on_frame is not None:
             on_frame(frame, registration)
-    return "signal"
 
 
-def _register(
-    frame: Frame, registrar: Registrar, tally: Tally, prior: CameraPrior | None
-) -> Registration:
-    queue_ms = _ms_since(frame.monotonic_ns)
-    known = {} if prior is None else {"prior": prior}
-    answer = (
-        _FROZEN if frame.frozen else registrar.register(frame.image, pts_s=frame.pts_s, **known)
-    )
-    stages = {"queue": queue_ms, **answer.latency_ms, "total": _ms_since(frame.monotonic_ns)}
+def _counted(frame: Frame, answer: Registration, waited_ms: float, tally: Tally) -> Registration:
+    stages = {"queue": waited_ms, **answer.latency_ms, "total": ms_since(frame.monotonic_ns)}
     tally.times.add_all(stages)
     tally.ledger.add(answer)
     return dataclasses.replace(answer, latency_ms=stages)
-
-
-def _ms_since(monotonic_ns: int) -> float:
-    return (time.monotonic_ns() - monotonic_ns) / 1e6

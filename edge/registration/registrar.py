@@ -5,7 +5,6 @@ prepare -> network -> keypoints -> homography -> verify -> (dense -> refine -> v
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,10 +17,12 @@ from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
+from edge.registration.flight import Flight, Maps, Runway
 from edge.registration.guidance import Guide, is_blank
 from edge.registration.homography import Matrix, direct, estimate, inverse, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
+from edge.registration.stopwatch import Stopwatch
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
 from edge.types import CameraPrior, Image, Quality, Reason, Registration, State
 
@@ -42,20 +43,6 @@ class Thresholds:
     """Share of the picture that must show the field."""
     cut: float = 0.16
     """Mean change of a thumbnail, of its range, that tells a cut from a camera's motion."""
-
-
-class Stopwatch:
-    """Milliseconds by stage."""
-
-    def __init__(self) -> None:
-        self.ms: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, stage: str) -> None:
-        """Book the time since the last lap under a stage."""
-        now = time.perf_counter()
-        self.ms[stage] = self.ms.get(stage, 0.0) + (now - self._last) * 1e3
-        self._last = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +97,7 @@ class Registrar:
         self.workbench = Workbench(field, self.size, calibrated, steady=steady)
         self.guide = Guide(self.workbench)
         self._input = self._graphs.encoder.buffer("image")
+        self._runway = Runway(self._graphs.encoder, self._input)
         self._thumb: NDArray[np.float32] | None = None
         self._last: Matrix | None = None
         self._last_guided = False
@@ -137,6 +125,7 @@ class Registrar:
 
     def close(self) -> None:
         """Free the engines."""
+        self._runway.close()
         self._graphs.close()
 
     def register(
@@ -151,26 +140,57 @@ class Registrar:
         `prior` is what the camera's telemetry says of it (see `edge.registration.guidance`).
         Never raises for what the picture shows: a refusal is a registration without a homography.
         """
+        flight = self._prepared(image_bgr, prior)
+        if flight.picture is not None:
+            self._runway.run(flight)
+        return self.finish(flight)
+
+    def begin(self, image_bgr: Image, *, prior: CameraPrior | None = None) -> Flight:
+        """Send a picture into the network; `finish` gives the answer that `register` would give.
+
+        The network runs in a thread of its own, so that the frame before can be finished
+        meanwhile: twice the frames a second from a file on two cores, each of them later. Frames
+        are finished in the order in which they were begun, at most one is under way beside the one
+        that is being finished.
+        """
+        flight = self._prepared(image_bgr, prior)
+        if flight.picture is not None:
+            self._runway.send(flight)
+        return flight
+
+    def _prepared(self, image_bgr: Image, prior: CameraPrior | None) -> Flight:
         watch = Stopwatch()
         if not _usable(image_bgr):
-            return _lost(Reason.BAD_FRAME, watch)
+            return Flight(watch, None)
+        self._runway.clear()
         picture = self.prepare(image_bgr)
         blank = prior is not None and is_blank(self._input[0])
         cut = not blank and self._is_cut()
+        watch.lap("preprocess")
+        return Flight(watch, picture, cut, blank, prior)
+
+    def finish(self, flight: Flight) -> Registration:
+        """Answer for a picture that was begun."""
+        watch, picture, cut, prior = flight.watch, flight.picture, flight.cut, flight.prior
+        if picture is None:
+            return _lost(Reason.BAD_FRAME, watch)
+        flight.land()
+        watch.resume()
+        if cut:
+            self._last = None
         if cut or prior is None:
             self.guide.record.doubt()
-        watch.lap("preprocess")
-        seen = self.observe(picture, watch)
+        seen = self._read_off(picture, flight.maps, watch)
         if isinstance(seen, Reason):
             self._last = None
             lost = _lost(seen, watch, cut=cut)
-            return self._stood_in(lost, picture, prior, watch, blank=blank)
+            return self._stood_in(lost, picture, prior, watch, blank=flight.blank)
         decision = self._decide(seen, watch, prior)
         answer = decision.answer
         if decision.state is State.LOST or answer is None:
             self._last = None
             refused = _refused(decision, watch, self.field.period_m, cut=cut)
-            return self._stood_in(refused, picture, prior, watch, blank=blank)
+            return self._stood_in(refused, picture, prior, watch, blank=flight.blank)
         self._last, self._last_guided = answer.image_from_field, decision.guided
         if answer.verdict.score >= self.thresholds.verified and not decision.guided:
             self.workbench.remember(answer)
@@ -220,9 +240,13 @@ class Registrar:
 
     def observe(self, picture: Picture, watch: Stopwatch) -> Observation | Reason:
         """Run the network on the prepared picture and estimate a first homography."""
-        out = self._graphs.encoder.run({"image": self._input})
-        watch.lap("infer")
-        cells = decode(out["grid"][0], self.field)
+        self._runway.clear()
+        flight = Flight(watch, picture)
+        self._runway.run(flight)
+        return self._read_off(picture, flight.maps, watch)
+
+    def _read_off(self, picture: Picture, maps: Maps, watch: Stopwatch) -> Observation | Reason:
+        cells = decode(maps["grid"][0], self.field)
         if cells.coverage < self.thresholds.coverage:
             return Reason.NO_FIELD
         keypoints = read_keypoints(cells, self.field)
@@ -246,7 +270,7 @@ class Registrar:
         whole = direct(m[on], px[on], weight)
         agreement = agreement_px(m[on], px[on], weight, h if whole is None else whole)
         watch.lap("verify")
-        return Observation(picture, cells, keypoints, h, agreement, out["features"])
+        return Observation(picture, cells, keypoints, h, agreement, maps["features"])
 
     def distances(self, seen: Observation) -> NDArray[np.float32]:
         """Run the dense head: (2, h, w) normalized line and region distances."""
@@ -320,10 +344,7 @@ class Registrar:
         before, self._thumb = self._thumb, thumb
         if before is None:
             return False
-        cut = float(np.abs(thumb - before).mean()) / 255 > self.thresholds.cut
-        if cut:
-            self._last = None
-        return cut
+        return float(np.abs(thumb - before).mean()) / 255 > self.thresholds.cut
 
 
 def _usable(image: Image) -> bool:

@@ -24,7 +24,7 @@ from edge.fields import load_field
 from edge.registration import Registrar
 from edge.registration.candidates import Candidate, Observation
 from edge.registration.homography import unit_picture, updated
-from edge.registration.registrar import Stopwatch
+from edge.registration.stopwatch import Stopwatch
 from edge.registration.verdict import FEATURES
 from edge.types import Reason
 from models.registration.cameras import Array

@@ -181,3 +181,25 @@ def test_refine_always_runs_the_dense_head_and_never_does_not():
 def test_a_bundle_of_another_sport_is_a_wrong_call():
     with pytest.raises(UsageError, match="basketball"):
         Registrar(find_bundle("soccer"), load_field("nba"))
+
+
+def test_overlapping_frames_get_the_same_answers(fresh):
+    frames = [image for image, _ in match(seconds=3.0, fps=2.0, cutaways=False)]
+    frames[2] = np.full_like(frames[2], 255)  # another shot
+    frames[4] = np.zeros((16, 16, 3), np.uint8)  # cannot be used
+    alone = [fresh.register(image) for image in frames]
+    made = Registrar(find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1)
+    overlapped, begun = [], made.begin(frames[0])
+    for image in frames[1:]:
+        following = made.begin(image)
+        overlapped.append(made.finish(begun))
+        begun = following
+    overlapped.append(made.finish(begun))
+    made.close()
+    assert {a.state for a in alone} >= {State.VERIFIED, State.LOST}
+    assert any(a.cut for a in alone)
+    for one, other in zip(alone, overlapped, strict=True):
+        assert (one.state, one.reason, one.cut) == (other.state, other.reason, other.cut)
+        assert one.latency_ms.keys() == other.latency_ms.keys()
+        if one.field_from_image is not None:
+            assert np.array_equal(one.field_from_image, other.field_from_image)
