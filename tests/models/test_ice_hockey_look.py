@@ -5,14 +5,16 @@ import pytest
 import torch
 
 from edge.fields import load_field
-from models.registration.cameras import sample
+from models.registration.cameras import draw, sample
 from models.registration.floors import Canvas
 from models.registration.ground import cast
 from models.registration.looks import look_class
 from models.registration.looks.floor_look import FloorLook
 from models.registration.looks.hockey_ice import paint, scratches
 from models.registration.looks.hockey_near import backs, near_side
+from models.registration.looks.hockey_people import skaters
 from models.registration.looks.hockey_rink import BOARD_M, Outline, Rink, strip_in_sizes
+from models.registration.looks.ice_hockey import IceHockeyLook
 from models.registration.views import ViewRenderer
 
 W, H = 96, 64
@@ -129,3 +131,26 @@ def _stands_out(canvas, x):
         return np.median(canvas.image[v, u].astype(float), 0)
 
     return tone(x) - (tone(x - 0.5) + tone(x + 0.5)) / 2
+
+
+class _NobodyComes:
+    """A generator by which no skater, goalkeeper or official is on the ice."""
+
+    def __init__(self, rng):
+        self._rng = rng
+
+    def __getattr__(self, name):
+        return getattr(self._rng, name)
+
+    def choice(self, values, *args, **kwargs):
+        return 0 if isinstance(values, list) and 0 in values else self._rng.choice(values)
+
+    def random(self, *args):
+        return self._rng.random(*args) if args else 0.99
+
+
+def test_an_empty_rink_is_a_picture_too():
+    field = load_field("nhl")
+    cams = draw(np.random.default_rng(1), 1, field, aspect=1.6, mix=IceHockeyLook.broadcast)
+    image = np.zeros((96, 160, 3), np.uint8)
+    assert skaters(image, cams, 0, field, _NobodyComes(np.random.default_rng(2)))

@@ -65,7 +65,7 @@ def skaters(
         places.append(at)
         roles.append(2)
     half = np.array([lx - 0.7, ly - 0.4])
-    xy = np.clip(np.stack(places), -half, half)
+    xy = np.clip(np.reshape(places, (-1, 2)), -half, half)
     order = np.argsort(-xy[:, 1])
     seen = _seen(image, cams, i, xy, rng)
     _shadows(image, cams, i, xy[seen[:, 2] > 0], rng)
