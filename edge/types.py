@@ -58,6 +58,8 @@ class Reason(str, Enum):
     """The picture is empty, corrupt or too small."""
     FROZEN = "frozen"
     """The source repeats one picture: what it shows is not now."""
+    NO_SOURCE = "no_source"
+    """The source gives no picture any more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,48 +30,70 @@ class Attempts:
         if record is not None and record.outcome is Outcome.TRYING:
             record = self._settled(record, file)
         self.record = record
-        if record is None or record.outcome is not Outcome.PENDING_RESTART:
+        waiting = _waiting(record)
+        if waiting is None:
             return None
-        staged = self._store.staged()
+        self.record = waiting
+        try:
+            self._store.resume()
+            staged = self._store.staged()
+        except OSError:
+            staged = None
         if staged is None:
-            self._close_record(record, f"{self._store.next.name} is gone or broken")
+            self._store.discard()
+            self._close_record(waiting, f"{self._store.pending.name} is gone or broken")
             return None
         # on disk it is on trial from here on: should the box die of it, it is not tried again
-        self._write(replace(record, outcome=Outcome.TRYING))
-        return candidate_of(record, *staged, file, options)
+        self._write(replace(waiting, outcome=Outcome.TRYING))
+        return candidate_of(waiting, *staged, file, options)
 
     def begin(self, candidate: Candidate) -> None:
-        """Write the attempt and the new file down; raises OSError, and all is as it was."""
+        """Write the attempt and the new file down; raises OSError, and all is as it was.
+
+        What waits for a start goes on waiting, until this one is taken in its place.
+        """
         self._before = self.record
+        record = replace(_record(candidate, Outcome.TRYING), pending=_waiting(self.record))
         try:
-            self._store.remember(_record(candidate, Outcome.TRYING))
+            self._store.remember(record)
             self._store.stage(candidate.text)
         except OSError:
             self._restore()
             raise
-        self.record = _record(candidate, Outcome.TRYING)
+        self.record = record
 
     def commit(self, candidate: Candidate) -> None:
         """Make the new file the file; raises OSError, and the file is as it was."""
         self._store.commit()
         self._end(_record(candidate, Outcome.APPLIED))
+        self._store.discard_pending()
 
     def wait(self, candidate: Candidate) -> None:
-        """Leave the new file for the next start."""
+        """Leave the new file for the next start; raises OSError, and it is only staged."""
+        self._store.wait()
         self._end(_record(candidate, Outcome.PENDING_RESTART))
 
     def refuse(self, candidate: Candidate, outcome: Outcome, problems: Iterable[Problem]) -> None:
-        """Remove the new file."""
+        """Remove the new file; one that waited before goes on waiting."""
         self._store.discard()
-        self._end(_record(candidate, outcome, problems))
+        pending = self.record.pending if self.record is not None else None
+        self._end(replace(_record(candidate, outcome, problems), pending=pending))
 
     def give_up(self, candidate: Candidate, *, waited: bool) -> None:
         """Leave no trace of a trial that the end of the box cut short: it is tried again."""
         if waited:
-            self.wait(candidate)
+            try:
+                self.wait(candidate)
+            except OSError as error:
+                log.warning("%s: cannot be written: %s", self._store.pending, error.strerror)
         else:
             self._store.discard()
             self._restore()
+
+    def seen(self, file: Config) -> int:
+        """Return the highest revision so far; `file` is the configuration in force."""
+        records = (self.record, _waiting(self.record))
+        return max(file.revision, *(r.revision for r in records if r is not None), 0)
 
     def keep_good(self, text: str) -> None:
         """Take note that the box ran well under this file."""
@@ -103,7 +125,8 @@ class Attempts:
     def _settled(self, record: Record, file: Config) -> Record:
         """Say what became of a trial during which the box died."""
         if record.revision == file.revision:  # it had become the file
-            self._end(replace(record, outcome=Outcome.APPLIED))
+            self._end(replace(record, outcome=Outcome.APPLIED, pending=None))
+            self._store.discard_pending()
         else:
             self._store.discard()
             self._close_record(record, "the box stopped or crashed while this was on trial")
@@ -130,6 +153,13 @@ class Attempts:
             self._store.remember(record)
         except OSError as error:
             log.warning("%s: cannot be written: %s", self._store.state, error.strerror)
+
+
+def _waiting(record: Record | None) -> Record | None:
+    """Return what waits for a start: the last that was desired, or one before it."""
+    if record is None or record.outcome is Outcome.PENDING_RESTART:
+        return record
+    return record.pending
 
 
 def _record(candidate: Candidate, outcome: Outcome, problems: Iterable[Problem] = ()) -> Record:

@@ -20,7 +20,7 @@ from edge.box.readers import reader_for
 from edge.box.sink_thread import SinkThread
 from edge.box.sources import open_or_wait, plan_source
 from edge.box.stopping import hidden_from_children
-from edge.box.summary import Summary
+from edge.box.summary import Accounts, Summary
 from edge.box.switching import SwitchingRegistrar
 from edge.box.turns import Overlapped, Overlapping, Turns
 from edge.box.updates import MakeNetwork, begin_models, model_updates
@@ -85,10 +85,13 @@ def run_box(
     make_network: NetworkFactory = load_network,
     make_updated: MakeNetwork = network_of,
     endpoint: Endpoint | None = None,
+    accounts: Accounts | None = None,
 ) -> Summary:
     """Process a source to its end, to `stop`, or to `max_frames`; returns the account of it.
 
     `endpoint` is a broker that is open already, and stays so; None opens the configured one.
+    `accounts` holds the runs before this one, and what is returned is the account of all; a run
+    that breaks is added to it as well.
 
     Raises UsageError for wishes that cannot be met, and SourceError, BundleError, EngineError or
     BrokerError for what cannot be opened; no output file is left behind then.
@@ -97,61 +100,82 @@ def run_box(
     plan = plan_source(config, options.source, realtime=options.realtime)
     paths = options.outputs.or_configured(config)
     paths.check()
-    tally = Tally()
-    with ExitStack() as stack:
-        # a file is opened first, so that a wrong one fails at once; a camera last, so that no
-        # picture grows stale in it while the network loads
-        early = None if plan.live else stack.enter_context(closing(plan.open()))
-        with hidden_from_children():
-            broker = endpoint or stack.enter_context(open_broker(config.broker))
-        if plan.live or options.realtime:
-            begin_models(config)
-        network = make_network(config)
-        registrar = SwitchingRegistrar(network)
-        stack.callback(registrar.close)
-        source = early or open_or_wait(plan)
-        if source is not None and early is None:
-            stack.enter_context(closing(source))
-        info = source.info if source is not None else plan.waits_as
-        assert info is not None
-        camera = stack.enter_context(closing(open_camera(config, info)))
-        publication = Publication(config, broker, network, info, camera)
-        stack.callback(publication.stop)
-        registrar.on_switch = publication.use
-        problem = publication.start()
-        observer.started(
-            Started(info, network, publication.address, problem, publication, registrar)
-        )
-        begun_s = time.monotonic()
-        outputs = open_outputs(paths, config, network.field, info)
-        frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)
-        reader = WatchedReader(frames, publication.event, registrar.reset)
-        with ExitStack() as watch:
-            sinks = watch.enter_context(outputs)
-            watch.enter_context(closing(reader))
-            watched = Watched(
-                info, reader, tally, publication, sinks, lambda: registrar.network.label
+    accounts = accounts or Accounts()
+    tally = Tally(times=accounts.times)
+    course: _Course | None = None
+    try:
+        with ExitStack() as stack:
+            # a file is opened first, so that a wrong one fails at once; a camera last, so that no
+            # picture grows stale in it while the network loads
+            early = None if plan.live else stack.enter_context(closing(plan.open()))
+            with hidden_from_children():
+                broker = endpoint or stack.enter_context(open_broker(config.broker))
+            if plan.live or options.realtime:
+                begin_models(config)
+            network = make_network(config)
+            registrar = SwitchingRegistrar(network)
+            stack.callback(registrar.close)
+            source = early or open_or_wait(plan)
+            if source is not None and early is None:
+                stack.enter_context(closing(source))
+            info = source.info if source is not None else plan.waits_as
+            assert info is not None
+            camera = stack.enter_context(closing(open_camera(config, info)))
+            publication = Publication(config, broker, network, info, camera)
+            stack.callback(publication.stop)
+            registrar.on_switch = publication.use
+            problem = publication.start()
+            observer.started(
+                Started(info, network, publication.address, problem, publication, registrar)
             )
-            monitor = watch.enter_context(closing(Monitor(config, watched)))
-            if info.live:
-                watch.enter_context(model_updates(config, broker, registrar, make_updated))
-            why = run_loop(
-                reader,
-                registrar,
-                tally,
-                stop=stop,
-                outlet=publication,
-                sinks=sinks,
-                max_frames=options.max_frames,
-                on_frame=monitor.watching(observer.frame),
-                on_wait=monitor.waiting,
-                prior_of=camera.prior,
-                turns=_turns(network, live=info.live),
-            )
-        seconds = time.monotonic() - begun_s
-    return _summary(
-        config, registrar.network, info, tally, reader, publication, sinks, why, seconds
-    )
+            begun_s = time.monotonic()
+            outputs = open_outputs(paths, config, network.field, info)
+            frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)
+            reader = WatchedReader(frames, publication.source_event, registrar.reset)
+            with ExitStack() as watch:
+                sinks = watch.enter_context(outputs)
+                watch.enter_context(closing(reader))
+                course = _Course(info, registrar, tally, reader, publication, sinks, begun_s)
+                watched = Watched(
+                    info, reader, tally, publication, sinks, lambda: registrar.network.label
+                )
+                monitor = watch.enter_context(closing(Monitor(config, watched)))
+                if info.live:
+                    watch.enter_context(model_updates(config, broker, registrar, make_updated))
+                course.why = run_loop(
+                    reader,
+                    registrar,
+                    tally,
+                    stop=stop,
+                    outlet=publication,
+                    sinks=sinks,
+                    max_frames=options.max_frames,
+                    on_frame=monitor.watching(observer.frame),
+                    on_wait=monitor.waiting,
+                    prior_of=camera.prior,
+                    turns=_turns(network, live=info.live),
+                )
+            course.ended_s = time.monotonic()
+    except BaseException:
+        if course is not None:
+            accounts.add(_summary(config, course))
+        raise
+    return accounts.add(_summary(config, course))
+
+
+@dataclass(slots=True)
+class _Course:
+    """What a run is made of, and how it went."""
+
+    source: SourceInfo
+    registrar: SwitchingRegistrar
+    tally: Tally
+    reader: WatchedReader
+    publication: Publication
+    sinks: SinkThread | None
+    begun_s: float
+    ended_s: float | None = None
+    why: str = "failure"
 
 
 def _turns(network: Network, *, live: bool) -> Turns | None:
@@ -160,32 +184,25 @@ def _turns(network: Network, *, live: bool) -> Turns | None:
     return Overlapped(registrar) if not live and isinstance(registrar, Overlapping) else None
 
 
-def _summary(
-    config: Config,
-    network: Network,
-    source: SourceInfo,
-    tally: Tally,
-    reader: WatchedReader,
-    publication: Publication,
-    sinks: SinkThread | None,
-    why: str,
-    seconds: float,
-) -> Summary:
+def _summary(config: Config, course: _Course) -> Summary:
+    network, tally = course.registrar.network, course.tally
+    reader, sinks = course.reader, course.sinks
     ledger = tally.ledger
     dropped = {cause: n for cause, n in reader.dropped.items() if n}
     balance = Balance(reader.captured, ledger.processed, dropped)
-    if balance.unaccounted:
-        dropped["unaccounted"] = balance.unaccounted
+    if balance.unaccounted:  # the frame in hand when the run broke; none ever otherwise
+        cause = "failed" if course.why == "failure" else "unaccounted"
+        dropped[cause] = balance.unaccounted
     failures = sinks.failures if sinks is not None else []
     return Summary(
-        source=source.uri,
+        source=course.source.uri,
         sport=config.sport,
         field_name=network.field.name,
         bundle=network.label,
         engine=network.engine,
         precision=network.precision,
-        stopped_by=why,
-        seconds=seconds,
+        stopped_by=course.why,
+        seconds=(course.ended_s or time.monotonic()) - course.begun_s,
         captured=balance.captured,
         processed=balance.processed,
         dropped=dropped,
@@ -194,7 +211,7 @@ def _summary(
         cuts=ledger.cuts,
         dense_share=ledger.dense_share,
         latency=tally.times.percentiles(),
-        publication=publication.counts(),
+        publication=course.publication.counts(),
         outputs=tuple(sinks.written) if sinks is not None else (),
         output_frames_dropped=sinks.dropped if sinks is not None else 0,
         outages=reader.outages,

@@ -12,17 +12,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from edge.box.attempts import Attempts
-from edge.box.box import Observer
-from edge.box.desired import Candidate, Known, Options, Refusal, digest_of, judge, read_desired
+from edge.box.desired import Candidate, Known, Refusal, digest_of, judge, read_desired
 from edge.box.dry_run import dry_run
-from edge.box.network import NetworkFactory
 from edge.box.probation import Probation
 from edge.box.reports import Reports
-from edge.box.turn import Turn
+from edge.box.turn import RunWishes, Turn
 from edge.config import Config, Problem, with_changes
 from edge.config.effects import says_where
 from edge.config.store import ConfigStore, Outcome, Record
@@ -40,19 +38,6 @@ _RECENT_S = 5.0
 
 class _Closing(Exception):  # noqa: N818 - no error: the box ends
     """The box ends in the middle of something."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunWishes:
-    """What the command line says beside the configuration."""
-
-    options: Options
-    """Laid over every configuration."""
-    source: str | None
-    watcher: Observer
-    make_network: NetworkFactory
-    on_config: Callable[[Config], None] = lambda _config: None
-    """Is told each configuration that comes into force or on trial."""
 
 
 class Keeper:
@@ -246,8 +231,7 @@ class Keeper:
         if built.problems:
             self._refuse(candidate, Outcome.REJECTED, built.problems)
         elif candidate.takes == "restart":
-            self._attempts.wait(candidate)
-            self._say_record()
+            self._leave_for_start(candidate)
         elif candidate.takes == "live" and stands:
             self._apply_live(candidate)
         else:
@@ -257,10 +241,18 @@ class Keeper:
         if built.network is not None:
             built.network.registrar.close()
 
+    def _leave_for_start(self, candidate: Candidate) -> None:
+        try:
+            self._attempts.wait(candidate)
+        except OSError as error:
+            self._refuse(candidate, Outcome.REJECTED, [self._disk_problem(error)])
+            return
+        self._say_record()
+
     def _await_stages(self) -> None:
         """Wait until the stages stand, unless they cannot be built: nothing changes meanwhile."""
         with self._changed:
-            while self._turn.stood_since_s is None and not self._turn.comes_back:
+            while not self._turn.settled:
                 self._look()
 
     def _apply_live(self, candidate: Candidate) -> None:
@@ -357,8 +349,7 @@ class Keeper:
 
     @property
     def _seen(self) -> int:
-        record = self._attempts.record
-        return max(self._file.revision, record.revision if record is not None else 0)
+        return self._attempts.seen(self._file)
 
     def _is_history(self, record: Record) -> bool:
         """Whether somebody edited or broke the file since this was applied."""

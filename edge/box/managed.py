@@ -5,20 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from edge.box.box import Observer, Options, Silent, run_box
 from edge.box.desired import Options as Settings
-from edge.box.keeper import Keeper, RunWishes
+from edge.box.keeper import Keeper
 from edge.box.network import NetworkFactory, load_network
 from edge.box.reports import Reports
 from edge.box.stopping import hidden_from_children
-from edge.box.summary import Summary
-from edge.box.turn import EitherStop
+from edge.box.summary import Accounts, Summary
+from edge.box.turn import EitherStop, RunWishes
 from edge.config import Config
 from edge.config.store import ConfigStore
+from edge.health.notify import Notifier
 from edge.publish import Endpoint, open_broker
 
 if TYPE_CHECKING:
@@ -39,19 +40,19 @@ def run_managed(
     make_network: NetworkFactory = load_network,
     on_config: Callable[[Config], None] = lambda _config: None,
 ) -> Summary:
-    """Run the box under its file, and under what is desired over MQTT; the last run's account.
+    """Run the box under its file, and under what is desired over MQTT; the account of all runs.
 
     `settings` (path to value) lie over every configuration; `on_config` is told each that comes
-    into force or on trial. Broker and configuration link stay
-    while the stages are built anew. Raises as `run_box` does, but not for a configuration on
-    trial: then the one before comes back, and is tried until it stands.
+    into force or on trial. Broker and configuration link stay while the stages are built anew.
+    Raises as `run_box` does, but not for a configuration on trial: then the one before comes back,
+    and is tried until it stands. systemd's watchdog is fed by each start and each end of a run.
     """
     wishes = RunWishes(settings, options.source, observer or Silent(), make_network, on_config)
     keeper = Keeper(store, wishes)
-    with _Seat(keeper.reports) as seat:
+    with closing(Notifier.from_environment()) as notifier, _Seat(keeper.reports) as seat:
         keeper.start()
         try:
-            return _turns(keeper, seat, options, stop, wishes)
+            return _turns(keeper, seat, options, stop, wishes, notifier)
         finally:
             keeper.close()
 
@@ -62,10 +63,13 @@ def _turns(
     options: Options,
     stop: threading.Event,
     wishes: RunWishes,
+    notifier: Notifier,
 ) -> Summary:
     turn, wait_s = keeper.first, _FIRST_WAIT_S
+    accounts = Accounts()
     while True:
         wishes.on_config(turn.config)
+        notifier.alive()
         try:
             summary = run_box(
                 turn.config,
@@ -74,18 +78,22 @@ def _turns(
                 observer=turn,
                 make_network=turn.network_from(wishes.make_network),
                 endpoint=seat.take(turn.config),
+                accounts=accounts,
             )
         except Exception as error:
             turn.drop_network()
+            notifier.alive()
             keeper.failed(turn, error)
             following = None if stop.is_set() else keeper.following()
             if following is None and (stop.is_set() or not turn.comes_back):
                 raise
+            notifier.ready()  # nobody is to wait for what is tried again and again
             if following is None:
                 log.warning("%s; trying again in %.0f s", error, wait_s)
                 following = keeper.again(turn, wait_s)
                 wait_s = min(2 * wait_s, _MOST_WAIT_S)
         else:
+            notifier.alive()
             keeper.ended(turn)
             wait_s = _FIRST_WAIT_S
             following = None if stop.is_set() else keeper.following()

@@ -13,7 +13,7 @@ from edge.capture import Outage
 from edge.capture.slot import Counts
 from edge.publish import EventDraft, EventKind
 from edge.publish.compose import Stamp
-from edge.types import Frame
+from edge.types import Frame, Reason
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,8 @@ class OutageWatch:
         if stamp is _NEVER:
             stamp = dataclasses.replace(stamp, capture_ns=now_ns)
         detail = {"cause": outage.cause, "message": outage.message}
-        return EventDraft(EventKind.SOURCE_LOST, stamp, detail=detail)
+        reason = Reason.FROZEN if outage.cause == "frozen" else Reason.NO_SOURCE
+        return EventDraft(EventKind.SOURCE_LOST, stamp, reason, detail)
 
     @staticmethod
     def _back(frame: Frame, away_s: float) -> EventDraft:

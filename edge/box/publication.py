@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import time
 from collections.abc import Callable
 
 from edge.box.camera import Camera
@@ -18,6 +20,7 @@ from edge.publish import (
     Counts,
     Endpoint,
     EventDraft,
+    EventKind,
     Publisher,
     Topics,
     spool_path,
@@ -128,9 +131,17 @@ class Publication:
         bundles = [_bundle_info(network.bundle, network)] if network.bundle else []
         self._publisher.use_bundles(bundles, _calibration(network.bundle))
 
-    def event(self, draft: EventDraft) -> None:
-        """Publish an event that comes from no answer; kept on disk until delivered."""
+    def source_event(self, draft: EventDraft) -> None:
+        """Publish that the source went away or came back; kept on disk until delivered.
+
+        With one that went away what it showed last counts no more: a frame is published as lost.
+        """
         self._publisher.event(draft)
+        if draft.kind is EventKind.SOURCE_LOST and draft.stamp.width_px:
+            now = dataclasses.replace(
+                draft.stamp, pts_s=None, capture_ns=time.time_ns(), clock="host"
+            )
+            self._publisher.lost(now, draft.reason)
 
     def stop(self) -> None:
         """Send what waits, say goodbye, and end; harmless when done before."""

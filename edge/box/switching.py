@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.box.network import Network
+from edge.config import Config
 from edge.types import CameraPrior, Image, Registration, State
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class SwitchingRegistrar:
         self._network = network
         self._before: Network | None = None
         self._pending: Network | None = None
+        self._config: Config | None = None
         self._seen: deque[tuple[bool, float, float]] = deque(maxlen=_WINDOW)
         self._closed = False
         self.failure: str | None = None
@@ -112,6 +114,16 @@ class SwitchingRegistrar:
 
     # -- for any other thread
 
+    def apply(self, config: Config) -> None:
+        """Take what of another configuration changes between two frames.
+
+        It holds for every network that is loaded, and for those that are taken later.
+        """
+        with self._changed:
+            self._config = config
+            for network in filter(None, (self._network, self._before, self._pending)):
+                network.apply(config)
+
     def conduct(self) -> Conduct:
         """Return how the network in use did since it was taken, over its last frames."""
         with self._changed:
@@ -129,6 +141,8 @@ class SwitchingRegistrar:
         """Take a network from the next frame on; False if the run ended (it is closed then)."""
         with self._changed:
             if not self._closed:
+                if self._config is not None:
+                    network.apply(self._config)
                 self.failure = None
                 self._pending = network
                 return True

@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from edge.box.box import Observer, Started
+from edge.box.desired import Options
 from edge.box.interfaces import Stop
 from edge.box.network import Network, NetworkFactory
 from edge.box.probation import Vitals
 from edge.config import Config
 from edge.types import Frame, Registration
+
+
+@dataclass(frozen=True, slots=True)
+class RunWishes:
+    """What the command line says beside the configuration."""
+
+    options: Options
+    """Laid over every configuration."""
+    source: str | None
+    watcher: Observer
+    make_network: NetworkFactory
+    on_config: Callable[[Config], None] = lambda _config: None
+    """Is told each configuration that comes into force or on trial."""
 
 
 class Turn:
@@ -44,7 +60,7 @@ class Turn:
 
     def started(self, started: Started) -> None:
         """Everything is open, the first frame comes next."""
-        started.registrar.network.apply(self.config)  # it may have been made before a live change
+        started.registrar.apply(self.config)  # a network may have been made before a live change
         self._started = started
         self._watcher.started(started)
         self.stood_since_s = time.monotonic()
@@ -54,6 +70,11 @@ class Turn:
         self._frames += 1
         self._last_s = time.monotonic()
         self._watcher.frame(frame, registration)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the stages stand, or nobody knows when they will."""
+        return self.stood_since_s is not None or self.error is not None or self.comes_back
 
     def network_from(self, make: NetworkFactory) -> NetworkFactory:
         """Return what gives this run its network: the one that is ready, once, else a new one."""
@@ -75,7 +96,7 @@ class Turn:
         self.config = config
         started = self._started
         if started is not None:
-            started.registrar.network.apply(config)
+            started.registrar.apply(config)
             started.publication.apply(config)
             self.stood_since_s = time.monotonic()
         self._counted_from = self._frames

@@ -1,8 +1,9 @@
 """A box's configuration on disk: the file, the last one that was good, and the one on trial.
 
 Beside `touchline.yaml` lie `touchline.yaml.good` (the last configuration that passed its
-probation), `touchline.yaml.next` (one that is tried now or at the next start) and
-`touchline.yaml.state` (what became of the last desired revision). Each is whole at any moment.
+probation), `touchline.yaml.next` (one that is tried now), `touchline.yaml.pending` (one that waits
+for the next start) and `touchline.yaml.state` (what became of the last desired revision). Each is
+whole at any moment.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Record:
     outcome: Outcome
     problems: tuple[Problem, ...] = ()
     changed: tuple[str, ...] = ()
+    pending: Record | None = None
+    """One that waits for a start, while this later one was tried and not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class ConfigStore:
         self.file = file
         self.good = file.with_name(f"{file.name}.good")
         self.next = file.with_name(f"{file.name}.next")
+        self.pending = file.with_name(f"{file.name}.pending")
         self.state = file.with_name(f"{file.name}.state")
 
     def load(self) -> Loaded:
@@ -71,7 +75,7 @@ class ConfigStore:
 
         Raises ConfigError, one line about the file, where there is no good one either.
         """
-        for file in (self.file, self.good, self.next, self.state):
+        for file in (self.file, self.good, self.next, self.pending, self.state):
             sweep(file)
         config, text, problems = _read(self.file)
         if config is not None:
@@ -102,12 +106,21 @@ class ConfigStore:
             self.next.chmod(self.file.stat().st_mode & 0o777)
         rename_whole(self.next, self.file)
 
+    def wait(self) -> None:
+        """Leave the staged configuration for the next start; raises OSError."""
+        rename_whole(self.next, self.pending)
+
+    def resume(self) -> None:
+        """Stage the configuration that waited for this start; raises OSError."""
+        rename_whole(self.pending, self.next)
+
     def discard(self) -> None:
         """Remove the staged configuration; one that cannot be removed is never used again."""
-        try:
-            self.next.unlink(missing_ok=True)
-        except OSError as error:
-            log.warning("%s: cannot be removed: %s", self.next, error.strerror)
+        _remove(self.next)
+
+    def discard_pending(self) -> None:
+        """Remove the configuration that waits."""
+        _remove(self.pending)
 
     def keep_good(self, text: str) -> None:
         """Take note that a configuration's text was found good; failure is a warning."""
@@ -120,11 +133,7 @@ class ConfigStore:
     def record(self) -> Record | None:
         """Return what became of the last desired configuration; None if none was tried."""
         try:
-            data = json.loads(self.state.read_bytes())
-            problems = tuple(Problem(**problem) for problem in data.pop("problems"))
-            changed = tuple(str(path) for path in data.pop("changed"))
-            outcome = Outcome(data.pop("outcome"))
-            return Record(**data, outcome=outcome, problems=problems, changed=changed)
+            return _record(json.loads(self.state.read_bytes()))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -133,15 +142,30 @@ class ConfigStore:
 
     def remember(self, record: Record) -> None:
         """Write down what became of a desired configuration; raises OSError."""
-        data: dict[str, Any] = asdict(record) | {"outcome": record.outcome.value}
-        write_whole(self.state, json.dumps(data).encode())
+        write_whole(self.state, json.dumps(asdict(record)).encode())  # an Outcome is a string
 
     def forget(self) -> None:
         """Remove the record, so that the same message is tried again; failure is a warning."""
-        try:
-            self.state.unlink(missing_ok=True)
-        except OSError as error:
-            log.warning("%s: cannot be removed: %s", self.state, error.strerror)
+        _remove(self.state)
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        log.warning("%s: cannot be removed: %s", file, error.strerror)
+
+
+def _record(data: dict[str, Any]) -> Record:
+    """Read a record; raises ValueError, TypeError, KeyError or AttributeError."""
+    pending = data.pop("pending", None)
+    return Record(
+        outcome=Outcome(data.pop("outcome")),
+        problems=tuple(Problem(**problem) for problem in data.pop("problems")),
+        changed=tuple(str(path) for path in data.pop("changed")),
+        pending=None if pending is None else _record(pending),
+        **data,
+    )
 
 
 def _read(file: Path) -> tuple[Config | None, str, Sequence[Problem]]:

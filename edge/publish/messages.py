@@ -84,7 +84,13 @@ class Homography(Message):
     )
     field: FieldRef
     state: State = Field(description="How the homography came about; `lost` carries none.")
-    reason: Reason = Field(Reason.NONE, description="Why the frame is lost.")
+    reason: Reason = Field(
+        Reason.NONE,
+        description=(
+            "Why the frame is lost; no_source comes once when the source went away, "
+            "under the number of its last frame."
+        ),
+    )
     field_from_image: Annotated[list[float], Field(min_length=9, max_length=9)] | None = Field(
         None,
         description=(
@@ -290,7 +296,7 @@ class Event(Message):
     pts_s: float | None = Field(
         None, description="That frame's time in the source.", json_schema_extra={"x-unit": "s"}
     )
-    reason: Reason = Field(Reason.NONE, description="Why the field was lost.")
+    reason: Reason = Field(Reason.NONE, description="Why the field or the source was lost.")
     detail: dict[str, str] = Field(default_factory=dict, description="More, for people.")
 
 

@@ -22,7 +22,7 @@ from edge.publish.outbox import EventItem, FrameItem, Outbox
 from edge.publish.slots import FrameCounts
 from edge.publish.spool import Spool
 from edge.publish.topics import Topics
-from edge.types import Frame, Registration
+from edge.types import Frame, Reason, Registration, State
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
@@ -159,14 +159,24 @@ class Publisher:
     def publish(self, frame: Frame, registration: Registration) -> None:
         """Publish one frame's answer, and the events that come of it. Returns at once."""
         stamp = Stamp.of(frame)
+        self._answer(stamp, registration)
+        for draft in self._detector.feed(stamp, registration):
+            self.event(draft)
+
+    def lost(self, stamp: Stamp, reason: Reason) -> None:
+        """Say that the field is lost though no frame came that says so. Returns at once.
+
+        `stamp` names the last frame, and the time from which on it counts no more.
+        """
+        self._answer(stamp, Registration(State.LOST, reason))
+
+    def _answer(self, stamp: Stamp, registration: Registration) -> None:
         seq, context = self._next("homography"), self._context
 
         def compose() -> Outgoing:
             return self._homography(context, seq, stamp, registration)
 
         self._outbox.offer_frame(self._camera, FrameItem(compose, time.monotonic()))
-        for draft in self._detector.feed(stamp, registration):
-            self.event(draft)
 
     def pose(self, estimate: PoseEstimate) -> None:
         """Publish a camera's pose, in the coordinates that are published. Returns at once.
@@ -204,6 +214,7 @@ class Publisher:
         self._info = replace(self._info, bundles=bundles)
         bundle = f"{bundles[0].name} {bundles[0].version}" if bundles else None
         self._context = replace(self._context, bundle=bundle, calibration=calibration)
+        self._outbox.set_document(self._topics.info, self._info_message)
 
     def apply(self, settings: PublishConfig, config_revision: str | None) -> None:
         """Take what of other settings needs no new connection, and say their revision.

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from edge.box.box import Silent
 from edge.box.desired import Candidate, Known, Refusal, judge, read_desired
-from edge.box.keeper import Keeper, RunWishes
+from edge.box.keeper import Keeper
+from edge.box.turn import RunWishes
 from edge.config import Config, config_from_mapping
 from edge.config.store import ConfigStore
 from edge.publish.config_messages import ConfigDesired

@@ -32,27 +32,7 @@ from edge.publish.endpoint import Endpoint
 from edge.publish.health_message import Health
 from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, free_port, wait_for
 from tests.box.parts import GOOD, LOST, ListSource, ScriptedRegistrar, write_video
-
-
-class Manager:
-    """The service manager's end of the notification socket."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._socket.setblocking(False)
-
-    def heard(self) -> list[str]:
-        messages = []
-        while True:
-            try:
-                messages.append(self._socket.recv(4096).decode())
-            except BlockingIOError:
-                return messages
-
-    def close(self) -> None:
-        self._socket.close()
+from tests.manager import Manager
 
 
 @pytest.fixture
@@ -120,7 +100,7 @@ def test_the_account_on_mqtt_adds_up_while_a_film_runs_and_at_its_end(
 def test_pages_say_live_and_ready_and_not_ready_without_a_broker(
     tmp_path: Path, mosquitto: Mosquitto, manager: Manager, monkeypatch
 ):
-    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.address))
     monkeypatch.setenv("WATCHDOG_USEC", "200000")
     film = write_video(tmp_path / "film.mp4", frames=20)
     port = free_port()
@@ -170,7 +150,7 @@ def test_pages_say_live_and_ready_and_not_ready_without_a_broker(
 
 
 def test_a_signal_is_passed_on_as_stopping_at_once(manager: Manager, monkeypatch):
-    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
+    monkeypatch.setenv("NOTIFY_SOCKET", str(manager.address))
     with stop_on_signals() as stop:
         assert manager.heard() == []
         os.kill(os.getpid(), signal.SIGTERM)
@@ -214,9 +194,9 @@ class Stage:
         stack.callback(self.publication.stop)
         self.publication.start()
         reader = LiveReader(open_, backoff=Backoff(0.02, 1.0, 0.02))
-        frames = WatchedReader(LiveFrames(reader), self.publication.event, lambda: None)
+        frames = WatchedReader(LiveFrames(reader), self.publication.source_event, lambda: None)
         self.reader = stack.enter_context(closing(frames))
-        notifier = Notifier(str(manager.path), watchdog_s=4e-9)  # every sign is sent on
+        notifier = Notifier(str(manager.address), watchdog_s=4e-9)  # every sign is sent on
         watched = Watched(
             source.info, self.reader, self.tally, self.publication, None, lambda: "none"
         )

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge.box.box import Silent
+from edge.box.keeper import Keeper
+from edge.box.turn import RunWishes
 from edge.config import Config, Problem, load_config
-from edge.config.store import Outcome, Record
+from edge.config.store import ConfigStore, Outcome, Record
 from edge.config.write import to_yaml
 from edge.errors import BrokerError, UsageError
 from edge.publish import Endpoint
@@ -82,9 +86,20 @@ def test_stages_are_built_anew_where_a_change_takes_that(
         assert (report.status.value, report.revision, report.errors) == ("applied", 1, [])
         assert set(report.changed) == {"engine.threads", "source.width"}
         probe.wait("cam/cam1/homography", lambda m: m["image_size"] == [192, 96])
-    assert box.summary is not None
-    assert box.summary.stopped_by == "signal"
     assert [r.closed for r in box.networks.made] == [True, True]  # the dry run's went into service
+    check_account(box, dry_runs=1)
+
+
+def check_account(box: ManagedBox, *, dry_runs: int, failed: int = 0) -> None:
+    """Every frame of every run is under one cause; a dry run registers one picture as well."""
+    summary = box.summary
+    assert summary is not None
+    assert summary.stopped_by == "signal"
+    assert summary.processed == sum(r.seen for r in box.networks.made) - dry_runs
+    assert summary.captured == summary.processed + sum(summary.dropped.values())
+    assert (summary.dropped.get("failed", 0), "unaccounted" in summary.dropped) == (failed, False)
+    assert sum(summary.states.values()) == summary.processed == summary.latency["total"].count
+    assert summary.publication["offered"] == summary.processed
 
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
@@ -152,6 +167,7 @@ def test_what_fails_on_probation_is_rolled_back(
     assert box.store.record() is not None
     assert load_config(file).revision == 2
     assert before != file.read_bytes()
+    check_account(box, dry_runs=2, failed=1)
 
 
 def test_what_was_rolled_back_is_not_tried_again_at_the_next_start(
@@ -254,6 +270,56 @@ def test_what_takes_a_start_waits_for_it(tmp_path: Path, at: Endpoint, when: Any
         assert client.reported().revision == 1
     config = load_config(file)
     assert (config.device, config.engine.threads) in {("box2", None), ("box1", 2)}
+
+
+def test_what_waits_for_a_start_goes_on_waiting_when_a_later_one_is_not_taken(
+    tmp_path: Path, at: Endpoint
+) -> None:
+    file = write_config(tmp_path, settings(at.url))
+    with Probe(at.port) as probe, ManagedBox(file), client_of(at) as client:
+        probe.wait("cam/cam1/homography", lambda m: True)
+        report = client.push(settings(at.url, device="box2"), restart="now")
+        assert (report.status.value, report.seen) == ("pending_restart", 1)
+        report = client.push(settings(at.url, engine={"threads": 14}))
+        assert (report.status.value, report.seen) == ("rejected", 2)
+        report = client.push(settings(at.url, **BREAKS))
+        assert (report.status.value, report.seen) == ("rolled_back", 3)
+    with ManagedBox(file), client_of(at, "box2") as client:
+        eventually(lambda: client.reported(60).status.value == "applied", "the trial's end")
+        assert client.reported().revision == 1
+    assert load_config(file).device == "box2"
+
+
+def test_what_waits_for_a_start_gives_way_to_a_later_one_that_is_taken(
+    tmp_path: Path, at: Endpoint
+) -> None:
+    file = write_config(tmp_path, settings(at.url))
+    with ManagedBox(file) as box, client_of(at) as client:
+        report = client.push(settings(at.url, device="box2"))
+        assert report.status.value == "pending_restart"
+        report = client.push(settings(at.url, registration={"refine": "always"}))
+        assert (report.status.value, report.revision) == ("applied", 2)
+    assert not box.store.pending.exists()
+    with ManagedBox(file), client_of(at) as client:
+        assert client.reported(60).revision == 2
+    assert load_config(file).device == "box1"
+
+
+def test_a_push_that_comes_before_a_start_that_fails_does_not_hang_the_box(tmp_path: Path) -> None:
+    file = write_config(tmp_path, settings("embedded:0"))
+    keeper = Keeper(ConfigStore(file), RunWishes({}, None, Silent(), Networks()))
+    desired = ConfigDesired(revision=1, config=settings("embedded:0", engine={"threads": 2}))
+    keeper.receive(desired.payload())
+    keeper.start()
+    first, given = keeper.first, []
+    keeper.failed(first, RuntimeError("no camera"))
+    waiting = threading.Thread(target=lambda: given.append(keeper.following()), daemon=True)
+    waiting.start()
+    waiting.join(60)
+    keeper.close()
+    assert given
+    assert given[0] is not None, "what is desired is tried in the place of what failed"
+    assert given[0].config.engine.threads == 2
 
 
 def test_a_broker_that_is_not_there_is_rolled_back_at_the_start(

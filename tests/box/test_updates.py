@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import paho.mqtt.publish as publish
 import pytest
 
-from edge.box.box import Options, run_box
+from edge.box.box import Options, Started, run_box
 from edge.box.network import Network
 from edge.box.summary import Summary
 from edge.box.switching import Conduct, SwitchingRegistrar, worse
@@ -77,6 +78,29 @@ def test_a_network_is_taken_between_two_frames_and_the_old_one_kept_until_it_set
     assert last.closed, "a network that comes too late is closed"
 
 
+def test_a_network_that_is_taken_later_has_the_configuration_that_is_in_force() -> None:
+    told: list[tuple[str, str]] = []
+
+    def named(name: str) -> Network:
+        made = network(ScriptedRegistrar())
+        return replace(made, apply=lambda c: told.append((name, c.registration.refine)))
+
+    def refine(how: str) -> Config:
+        return with_changes(Config(), {"registration.refine": how})
+
+    switching = SwitchingRegistrar(named("first"))
+    switching.apply(refine("always"))
+    switching.switch(named("second"))
+    assert told == [("first", "always"), ("second", "always")]
+    told.clear()
+    switching.apply(refine("never"))  # before the first frame of the second
+    assert set(told) == {("first", "never"), ("second", "never")}
+    switching.register(plain_picture())
+    told.clear()
+    switching.apply(refine("auto"))  # the first may come back
+    assert set(told) == {("first", "auto"), ("second", "auto")}
+
+
 def test_a_network_that_raises_is_left_within_the_same_frame() -> None:
     def fail(number: int) -> None:
         raise MemoryError("out of memory")
@@ -124,6 +148,8 @@ class Box:
         self.answers: list[Registration] = [GOOD]
         self.hook: Callable[[int], None] | None = None
         self.summary: Summary | None = None
+        self.applied: list[str] = []
+        """What bundles that came by update were told of `registration.refine`."""
         self._first = plain_bundle(tmp_path / "first")
         self._stop = threading.Event()
         film = write_video(tmp_path / "film.mp4", frames=50, fps=50, size=(64, 36))
@@ -148,10 +174,19 @@ class Box:
             Options(realtime=True),
             stop=self._stop,
             make_network=lambda _: network(ScriptedRegistrar(), self._first),
-            make_updated=lambda _, bundle: network(
-                ScriptedRegistrar(self.answers, self.hook), bundle
-            ),
+            make_updated=self._updated,
+            observer=self,
         )
+
+    def _updated(self, _config: Config, bundle: Bundle) -> Network:
+        made = network(ScriptedRegistrar(self.answers, self.hook), bundle)
+        return replace(made, apply=lambda config: self.applied.append(config.registration.refine))
+
+    def started(self, started: Started) -> None:
+        self.registrar = started.registrar
+
+    def frame(self, *_: object) -> None:
+        pass
 
     def desire(self, path: Path, url: str, **changes: object) -> None:
         version = path.stem.partition("-")[2]
@@ -197,6 +232,7 @@ def test_a_good_bundle_is_fetched_tested_switched_in_and_stays(
     first = until(subscriber, "applied")
     assert first["active"] == {"name": "soccer", "version": "0.1.0"}
     wait_for(lambda: len(subscriber.of("homography")) > 60, 60)
+    box.registrar.apply(with_changes(Config(), {"registration.refine": "always"}))
     path = archive(tmp_path / "served")
     box.desire(path, server(path.name), id="order-1")
     wait_for(lambda: reported(subscriber).get("active", {}).get("version") == "0.2.0", 60)
@@ -204,6 +240,7 @@ def test_a_good_bundle_is_fetched_tested_switched_in_and_stays(
     assert done["desired"]["id"] == "order-1"
     statuses = [m["status"] for m in subscriber.of("reported")]
     assert statuses.index("testing") < statuses.index("probation")
+    assert box.applied == ["always"], "it begins as the configuration has it by now"
     wait_for(lambda: subscriber.of("homography")[-1]["bundle"] == "soccer 0.2.0", 60)
     bundles = [m["bundle"] for m in subscriber.of("homography")]
     switched = bundles.index("soccer 0.2.0")
