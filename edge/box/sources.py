@@ -24,6 +24,8 @@ from edge.errors import SourceError, UsageError
 
 log = logging.getLogger(__name__)
 
+_ENDLESS_S = 1e6  # eleven days, the renderer's longest
+
 
 @dataclass(frozen=True, slots=True)
 class SourcePlan:
@@ -98,7 +100,7 @@ def open_or_wait(plan: SourcePlan) -> Source | None:
 
 def _rendered(source: RenderedSource, sport: str) -> SourcePlan:
     asked = source.model_dump(include={"seed", "seconds", "width", "height", "fps"})
-    options = urlencode({k: v for k, v in asked.items() if v is not None})
+    options = urlencode(asked | {"seconds": source.seconds or _ENDLESS_S})
     opened = partial(open_source, f"rendered:{sport}?{options}")
     return SourcePlan((lambda: Paced(opened())) if source.live else opened, live=False)
 
