@@ -109,7 +109,22 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
     image = cells.image_px.T[:, inside]
     variance = ((cells.sigma_m.T[:, inside] / spacing) ** 2).sum(0)
     index = (node[1] * columns + node[0]).astype(np.intp)
-    total = columns * rows
+    good, image_px, score = fit_points(index, columns * rows, delta, variance, image)
+    x = (good % columns - (columns - 1) / 2) * spacing[0]
+    y = (good // columns - (rows - 1) / 2) * spacing[1]
+    return Keypoints(image_px, np.stack([x, y], 1), score, good)
+
+
+def fit_points(
+    index: NDArray[np.intp], total: int, delta: Float, variance: Float, image_px: Float
+) -> tuple[NDArray[np.intp], Float, Float]:
+    """Local affine fits of `total` points, each to its own cells.
+
+    For each of m cells: `index`, (m,), the point it votes for; `delta`, (2, m), its field position
+    from there; `variance`, (m,), its expected squared error (both over the points' spacing); and
+    its `image_px`, (2, m). Gives the numbers, (k,), of the points that enough cells surround, their
+    positions in the picture, (k, 2), and their scores, (k,).
+    """
     count = np.bincount(index, minlength=total)
     # an affine map is only locally right: the more cells, the nearer ones suffice; sure cells
     # count more
@@ -130,16 +145,13 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
             normal[:, i, j] = normal[:, j, i] = moment(row[i] * delta[j - 1])
     for i in range(3):
         for k in range(2):
-            rhs[:, i, k] = moment(row[i] * image[k])
+            rhs[:, i, k] = moment(row[i] * image_px[k])
     mass = np.maximum(normal[:, 0, 0], 1e-12)
     good = np.flatnonzero((count >= MIN_CELLS) & (_leverage(normal, mass) < 1))
     a = normal[good] / mass[good, None, None] + 1e-6 * np.eye(3)
-    image_px = np.linalg.solve(a, rhs[good] / mass[good, None, None])[:, 0]
+    at = np.linalg.solve(a, rhs[good] / mass[good, None, None])[:, 0]
     spread = moment(weight * variance)[good] / mass[good]
-    x = (good % columns - (columns - 1) / 2) * spacing[0]
-    y = (good // columns - (rows - 1) / 2) * spacing[1]
-    score = 1 / (1 + spread / 0.25**2)
-    return Keypoints(image_px, np.stack([x, y], 1), score, good)
+    return good, at, 1 / (1 + spread / 0.25**2)
 
 
 def _leverage(normal: Float, mass: Float) -> Float:

@@ -20,6 +20,8 @@ from models.registration.cameras import Array
 
 NEAR = 0.02
 """A registration is right when its reprojection error is below this share of the height."""
+_AT_ONCE = 100
+"""Bootstrap samples made at a time."""
 FARTHEST = 10.0
 """Heights of the picture at which the distance of a point is cut off."""
 
@@ -156,3 +158,52 @@ def table(rows: Sequence[Errors]) -> dict[str, float]:
         "reproj_median": float(np.median(a[:, 3])),
         "right": float((a[:, 3] < NEAR).mean()),
     }
+
+
+def _statistics(a: Array) -> dict[str, Array]:
+    """The table's figures of many samples at once: (draws, n, 4) -> (draws,) each."""
+    with_answer = np.isfinite(a[..., 2])
+    return {
+        "answered": with_answer.sum(1),
+        "iou_part_mean": a[..., 0].mean(1),
+        "iou_part_median": np.median(a[..., 0], 1),
+        "iou_whole_mean": a[..., 1].mean(1),
+        "iou_whole_median": np.median(a[..., 1], 1),
+        "proj_m_median": np.median(a[..., 2], 1),
+        "reproj_median": np.median(a[..., 3], 1),
+        "right": (a[..., 3] < NEAR).mean(1),
+    }
+
+
+def intervals(
+    rows: Sequence[Errors], *, share: float = 0.95, draws: int = 1000, seed: int = 0
+) -> dict[str, tuple[float, float]]:
+    """Percentile bootstrap intervals (Efron 1979) of what `table` says, frames drawn at random.
+
+    Frames that resemble each other, as those of one sequence do, make them too narrow. An end may
+    be infinite. Empty without rows.
+    """
+    a = np.array([astuple(r) for r in rows]).reshape(-1, 4)
+    if not len(a):
+        return {}
+    rng = np.random.default_rng(seed)
+    parts: dict[str, list[Array]] = {}
+    for _ in range(0, draws, _AT_ONCE):
+        for key, values in _statistics(a[rng.integers(len(a), size=(_AT_ONCE, len(a)))]).items():
+            parts.setdefault(key, []).append(values)
+    return {key: _between(np.concatenate(values), share) for key, values in parts.items()}
+
+
+def difference(
+    ours: Array, theirs: Array, *, share: float = 0.95, draws: int = 1000, seed: int = 0
+) -> tuple[float, float, float]:
+    """Mean of ours minus theirs over the same (n,) frames, and its paired bootstrap interval."""
+    d = np.asarray(ours, float) - np.asarray(theirs, float)
+    pick = np.random.default_rng(seed).integers(len(d), size=(draws, len(d)))
+    return (float(d.mean()), *_between(d[pick].mean(1), share))
+
+
+def _between(values: Array, share: float) -> tuple[float, float]:
+    """Ends of the middle share of values; no interpolation, since some are infinite."""
+    ends = np.quantile(values, [(1 - share) / 2, (1 + share) / 2], method="inverted_cdf")
+    return float(ends[0]), float(ends[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,13 @@ class Case:
     number: int
     view: View
     scored: Scored
+    name: str = ""
+    """What to call it; else its number."""
+
+    @property
+    def label(self) -> str:
+        """What the gallery calls it."""
+        return self.name or str(self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +74,8 @@ class Part:
 
 def badness(case: Case) -> float:
     """How much a view deserves to be looked at."""
+    if case.scored.negative:
+        return float("inf") if case.scored.answered else 0.0
     return case.scored.errors.reprojection if case.scored.answered else REFUSAL
 
 
@@ -79,35 +88,37 @@ def text(part: Part) -> str:
     for name, rows in part.rows.items():
         found = summary(rows)
         table.append([name, *(form.format(found[key]) for _, key, form in COLUMNS)])
-    lines += _aligned(table)
+    lines += aligned(table)
     for name in dict.fromkeys((part.product, "raw")):
         if name in part.rows:
-            lines += ["", f"score against truth, {name}", *_bin_lines(by_score(part.rows[name]))]
+            lines += ["", f"score against truth, {name}", *bin_lines(by_score(part.rows[name]))]
     return "\n".join([*lines, ""])
 
 
-def _bin_lines(found: Sequence[Bin]) -> list[str]:
+def bin_lines(found: Sequence[Bin]) -> list[str]:
+    """The score against the truth, as lines of a table."""
     table = [["score", "views", "refused", "right", "mean score", "proj m median", "expected"]]
     table += [
         [
             f"{b.low:.2f}-{b.high:.2f}",
             str(b.count),
             str(b.refused),
-            _number(b.right, "{:.3f}"),
-            _number(b.score, "{:.3f}"),
-            _number(b.projection_m, "{:.2f}"),
-            _number(b.expected_m, "{:.2f}"),
+            number_or_dash(b.right, "{:.3f}"),
+            number_or_dash(b.score, "{:.3f}"),
+            number_or_dash(b.projection_m, "{:.2f}"),
+            number_or_dash(b.expected_m, "{:.2f}"),
         ]
         for b in found
     ]
-    return _aligned(table)
+    return aligned(table)
 
 
-def _number(value: float | None, form: str) -> str:
+def number_or_dash(value: float | None, form: str) -> str:
+    """A number in a format, `-` for none."""
     return "-" if value is None else form.format(value)
 
 
-def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
+def aligned(table: Sequence[Sequence[str]]) -> list[str]:
     """Rows of cells as lines: the first column to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return [
@@ -119,22 +130,29 @@ def record(part: Part) -> dict[str, Any]:
     """One prior's figures as JSON, infinities as null."""
     modes = {
         name: {
-            "summary": {k: _finite(v) for k, v in summary(rows).items()},
-            "by_score": [{k: _finite(v) for k, v in asdict(b).items()} for b in by_score(rows)],
+            "summary": {k: finite(v) for k, v in summary(rows).items()},
+            "by_score": bin_records(by_score(rows)),
         }
         for name, rows in part.rows.items()
     }
-    return {"prior": part.prior, "modes": modes, "worst": [_case(c) for c in part.worst]}
+    return {"prior": part.prior, "modes": modes, "worst": [case_record(c) for c in part.worst]}
 
 
-def _case(case: Case) -> dict[str, Any]:
+def bin_records(found: Sequence[Bin]) -> list[dict[str, Any]]:
+    """The score against the truth as JSON."""
+    return [{k: finite(v) for k, v in asdict(b).items()} for b in found]
+
+
+def case_record(case: Case) -> dict[str, Any]:
+    """One view's figures as JSON."""
     r = case.scored.registration
-    figures = {k: _finite(v) for k, v in asdict(case.scored.errors).items()}
+    figures = {k: finite(v) for k, v in asdict(case.scored.errors).items()}
     verdict = {"state": r.state.value, "reason": r.reason.value, "score": r.quality.score}
     return {"view": case.number, **verdict, **figures}
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """A number that JSON knows: infinities and NaN as null."""
     return value if value is not None and math.isfinite(value) else None
 
 
@@ -174,8 +192,10 @@ def _drawn(case: Case) -> Image:
     ):
         if homography is not None:
             _draw_lines(picture, homography, field, colour)
-    said = f"{case.number}: {answer.state.value}, score {answer.quality.score:.2f}"
-    if case.scored.answered:
+    said = f"{case.label}: {answer.state.value}, score {answer.quality.score:.2f}"
+    if case.scored.negative:
+        said += ", no field" if not case.scored.answered else ", there is no field to register"
+    elif case.scored.answered:
         e = case.scored.errors
         said += f", {e.projection_m:.1f} m, {100 * e.reprojection:.1f} % of the height off"
     else:
@@ -197,46 +217,69 @@ def _draw_lines(
     cv2.polylines(picture, fixed, False, colour, 1, cv2.LINE_AA, 4)
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A row of the plot: three pictures of answers, each by the name of their group."""
+
+    title: str
+    errors: Mapping[str, Sequence[Scored]]
+    """Groups whose errors are shown."""
+    judged: Mapping[str, Sequence[Scored]]
+    """Groups whose score and expected error are shown."""
+
+
 def plot(parts: Sequence[Part], path: Path) -> None:
     """Write a picture: errors of all modes, and how honest score and expected error are."""
+    judged = [
+        {name: p.rows[name] for name in dict.fromkeys((p.product, "raw")) if name in p.rows}
+        for p in parts
+    ]
+    draw([Panel(f"prior {p.prior}", p.rows, j) for p, j in zip(parts, judged, strict=True)], path)
+
+
+def draw(panels: Sequence[Panel], path: Path) -> None:
+    """Write the panels as a picture, three columns: errors, score, expected error."""
     import matplotlib as mpl  # noqa: PLC0415 - takes long to load, and only this needs it
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    figure, axes = plt.subplots(len(parts), 3, figsize=(15, 4.5 * len(parts)), squeeze=False)
-    for part, (left, middle, right) in zip(parts, axes, strict=True):
-        _plot_errors(left, part)
-        _plot_score(middle, part)
-        _plot_metres(right, part)
+    figure, axes = plt.subplots(len(panels), 3, figsize=(15, 4.5 * len(panels)), squeeze=False)
+    for panel, (left, middle, right) in zip(panels, axes, strict=True):
+        _plot_errors(left, panel)
+        _plot_score(middle, panel)
+        _plot_metres(right, panel)
     figure.tight_layout()
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
-def _plot_errors(axis: Any, part: Part) -> None:
-    for name, rows in part.rows.items():
+def _plot_errors(axis: Any, panel: Panel) -> None:
+    for name, rows in panel.errors.items():
         found = np.sort([r.errors.reprojection for r in rows])
         axis.step(np.clip(found, 1e-4, 1), np.arange(1, len(found) + 1) / len(found), label=name)
     axis.axvline(NEAR, color="grey", linestyle=":")
     axis.set(xscale="log", xlim=(1e-3, 0.99), ylim=(0, 1))
-    axis.set(title=f"prior {part.prior}", xlabel="reprojection error / height", ylabel="views")
+    axis.set(title=panel.title, xlabel="reprojection error / height", ylabel="share of the views")
     axis.legend()
 
 
-def _plot_score(axis: Any, part: Part) -> None:
+def _plot_score(axis: Any, panel: Panel) -> None:
     axis.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    for name in dict.fromkeys((part.product, "raw")):
-        found = [b for b in by_score(part.rows[name]) if b.right is not None]
+    for name, rows in panel.judged.items():
+        found = [b for b in by_score(rows) if b.right is not None]
         axis.plot([b.score for b in found], [b.right for b in found], "o-", label=name)
     axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="mean score", ylabel="share right")
     axis.legend()
 
 
-def _plot_metres(axis: Any, part: Part) -> None:
-    answered = [r for r in part.rows[part.product] if r.answered]
-    expected = [r.registration.quality.expected_error_m or np.nan for r in answered]
+def _plot_metres(axis: Any, panel: Panel) -> None:
     axis.plot([0.01, 100], [0.01, 100], color="grey", linestyle=":")
-    axis.plot(expected, [r.errors.projection_m for r in answered], ".", markersize=4)
+    for name, rows in panel.judged.items():
+        answered = [r for r in rows if r.answered]
+        expected = [r.registration.quality.expected_error_m or np.nan for r in answered]
+        true = [r.errors.projection_m for r in answered]
+        axis.plot(expected, true, ".", markersize=4, label=name)
     axis.set(xscale="log", yscale="log", xlim=(0.05, 20), ylim=(0.02, 100))
     axis.set(xlabel="expected error, m", ylabel="true projection error, m")
+    axis.legend()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edge.registration import Registrar
-from edge.types import Registration
+from edge.types import Image, Registration
 from models.registration.cameras import Array
 from models.registration.held_out import View
 from models.registration.metrics import NEAR, Errors, errors, table
@@ -29,6 +29,10 @@ class Scored:
     errors: Errors
     ms: float
     """Milliseconds that the registrar took."""
+    cpu_ms: float = 0.0
+    """Milliseconds of processor time that this process spent meanwhile, all threads together."""
+    negative: bool = False
+    """Whether the picture has no answer: one given is false, none is right."""
 
     @property
     def answered(self) -> bool:
@@ -36,17 +40,38 @@ class Scored:
         return self.registration.field_from_image is not None
 
 
-def score_view(registrar: Registrar, view: View) -> Scored:
-    """Register one view as if no frame had come before it, and compare with its truth."""
-    registrar.reset()
-    start = time.perf_counter()
+class Registers(Protocol):
+    """What is scored: a registrar of the box, or one of an ablation."""
+
+    def reset(self) -> None:
+        """Forget the frames before."""
+
+    def register(self, image_bgr: Image, /) -> Registration:
+        """Answer one picture."""
+
+
+def score_view(registrar: Registers, view: View, *, alone: bool = True) -> Scored:
+    """Register one view and compare with its truth.
+
+    `alone`: as if no frame had come before it; else as the next frame of a sequence.
+    """
+    if alone:
+        registrar.reset()
+    start, start_cpu = time.perf_counter(), time.process_time()
     answer = registrar.register(view.image)
+    cpu_ms = (time.process_time() - start_cpu) * 1e3
     ms = (time.perf_counter() - start) * 1e3
     if view.field_from_image is None:
-        return Scored(answer, Errors(), ms)
+        return Scored(answer, Errors(), ms, cpu_ms, negative=True)
     height, width = view.image.shape[:2]
     found = errors(view.field_from_image, answer.field_from_image, *view.field_m, width, height)
-    return Scored(answer, found, ms)
+    return Scored(answer, found, ms, cpu_ms)
+
+
+def reasons(rows: Sequence[Scored]) -> dict[str, int]:
+    """How many pictures were refused for each reason, the most frequent first."""
+    said = Counter(r.registration.reason.value for r in rows if not r.answered)
+    return dict(said.most_common())
 
 
 def summary(rows: Sequence[Scored]) -> dict[str, float]:
