@@ -3,9 +3,10 @@
     python -m benchmarks.ablation [--sports soccer] [--views 200] [--real TRUTH.jsonl ...]
         [--bundles DIR] [--out DIR] [--json]
 
-Variants: keypoints where lines meet, and nothing else; the uniform grid, and nothing else; with the
-camera and the picture's lines; with the dense head when verification asks, and always. Only the
-last row refuses, as the box does. Times are processor time of this process with one thread.
+Variants: (a) keypoints where lines meet, and nothing else; (b) the uniform grid, and nothing else;
+(f) the grid aligned with the dense head's maps; (c) the grid, the camera and the picture's lines;
+(d) with the dense head when verification asks, and (e) always. Only the last row refuses, as the
+box does. Times are processor time of this process with one thread.
 docs/registration.md says what the tables mean.
 """
 

@@ -20,9 +20,12 @@ from edge.engines import EngineOptions
 from edge.fields import Field
 from edge.fields.model import Marking, Points
 from edge.registration import Registrar
+from edge.registration.candidates import facing
+from edge.registration.evidence import LinePoints
 from edge.registration.homography import estimate, inverse
 from edge.registration.keypoints import CoordinateMap, decode, fit_points, read_keypoints
 from edge.registration.picture import SMALLEST, prepare
+from edge.registration.refine import on_distances
 from edge.registration.registrar import INLIER, RefineMode
 from edge.types import Image, Keypoints, Quality, Reason, Registration, State
 from models.registration import metrics
@@ -31,6 +34,8 @@ from models.registration.scoring import Registers, Scored, score_view, summary
 from models.registration.truth import Shown
 
 Mask = NDArray[np.bool_]
+Chosen = Literal["grid", "lines"]
+"""Keypoints of the uniform grid, or meetings of lines."""
 _GAP_M = 0.3
 """Lines that end so near each other meet: paint stops short of paint (yard lines)."""
 _STRAIGHT_M = 0.5
@@ -145,16 +150,18 @@ def read_at(cells: CoordinateMap, points_m: Points, spacing_m: tuple[float, floa
 class KeypointsAlone:
     """A robust homography of keypoints and nothing else: no camera, no lines, no verification.
 
-    `points`: the grid's, as the box reads them, or the meetings of lines. Raises BundleError or
-    EngineError when the bundle's graphs cannot be loaded.
+    `points`: the grid's, as the box reads them, or the meetings of lines; `dense`: it is then
+    aligned with the dense head's maps. Raises BundleError or EngineError when the bundle's graphs
+    cannot be loaded.
     """
 
     def __init__(
         self,
         bundle: Bundle,
         field: Field,
-        points: Literal["grid", "lines"],
+        points: Chosen,
         *,
+        dense: bool = False,
         engine: str = "onnxruntime",
         precision: str = "auto",
         threads: int | None = None,
@@ -163,6 +170,8 @@ class KeypointsAlone:
         self._points = line_points(field) if points == "lines" else None
         grid = field.grid
         self._spacing = field.length_m / (grid.columns - 1), field.width_m / (grid.rows - 1)
+        self._lines = LinePoints.of(field) if dense else None
+        self._size = bundle.manifest.input.width, bundle.manifest.input.height
         self._threshold = INLIER * bundle.manifest.input.width
         options = EngineOptions(threads=threads)
         self._graphs = open_graphs(bundle, engine, precision=precision, options=options)
@@ -175,8 +184,8 @@ class KeypointsAlone:
         """Register a (height, width, 3) uint8 BGR picture of at least 48 pixels each way."""
         assert min(image_bgr.shape[:2]) >= SMALLEST
         picture = prepare(image_bgr, self._input, self._field.paint)
-        grid = self._graphs.encoder.run({"image": self._input})["grid"][0]
-        cells = decode(grid, self._field)
+        maps = self._graphs.encoder.run({"image": self._input})
+        cells = decode(maps["grid"][0], self._field)
         if self._points is None:
             found = read_keypoints(cells, self._field)
         else:
@@ -184,10 +193,15 @@ class KeypointsAlone:
         h, inlier = estimate(found.field_m, found.image_px, found.score, self._threshold)
         if h is None:
             return Registration(State.LOST, Reason.FEW_KEYPOINTS)
+        if self._lines is not None:
+            distances = self._graphs.dense.run({"features": maps["features"]})["distances"][0]
+            start = facing(h, cells.image_px)
+            h = on_distances(start, distances, self._lines, found.field_m, self._size)
         quality = Quality(score=1.0, inliers=int(inlier.sum()))
         field_from_image = inverse(h) @ picture.net_from_source
+        ran = self._lines is not None
         return Registration(
-            State.VERIFIED, field_from_image=field_from_image, quality=quality, dense_ran=False
+            State.VERIFIED, field_from_image=field_from_image, quality=quality, dense_ran=ran
         )
 
     def close(self) -> None:
@@ -195,16 +209,29 @@ class KeypointsAlone:
         self._graphs.close()
 
 
-SPARSE, GRID, CAMERA, ASKED, ALWAYS, BOX = (
+SPARSE, GRID, DENSE, CAMERA, ASKED, ALWAYS, BOX = (
     "a line intersections alone",
     "b uniform grid alone",
+    "f b, dense always, no more",
     "c b, camera and lines",
     "d c, dense when asked",
     "e c, dense always",
     "d, refusing (the box)",
 )
+_ALONE: tuple[tuple[str, Chosen, bool], ...] = (
+    (SPARSE, "lines", False),
+    (GRID, "grid", False),
+    (DENSE, "grid", True),
+)
 _REFINES: dict[str, RefineMode] = {CAMERA: "never", ASKED: "auto", ALWAYS: "always", BOX: "auto"}
-CLAIMS = ((GRID, SPARSE), (CAMERA, GRID), (ASKED, CAMERA), (ALWAYS, ASKED), (ALWAYS, GRID))
+CLAIMS = (
+    (GRID, SPARSE),
+    (DENSE, GRID),
+    (CAMERA, GRID),
+    (ASKED, CAMERA),
+    (ALWAYS, ASKED),
+    (ALWAYS, GRID),
+)
 """Pairs of variants: what the first gains over the second."""
 COLUMNS = (
     ("failed", "failed", "{:.0f}"),
@@ -231,9 +258,18 @@ class Variants:
         self._made: dict[str, Registers] = {}
         made: list[tuple[str, Registrar | KeypointsAlone]] = []
         with ExitStack() as stack:
-            for name, points in ((SPARSE, "lines"), (GRID, "grid")):
-                made.append((name, _alone(bundle, field, points, engine, precision)))
-                stack.enter_context(closing(made[-1][1]))
+            for name, points, dense in _ALONE:
+                alone = KeypointsAlone(
+                    bundle,
+                    field,
+                    points,
+                    dense=dense,
+                    engine=engine,
+                    precision=precision,
+                    threads=1,
+                )
+                made.append((name, alone))
+                stack.enter_context(closing(alone))
             for name, refine in _REFINES.items():
                 registrar = Registrar(
                     bundle,
@@ -256,13 +292,6 @@ class Variants:
     def close(self) -> None:
         """Free the engines."""
         self._stack.close()
-
-
-def _alone(
-    bundle: Bundle, field: Field, points: str, engine: str, precision: str
-) -> KeypointsAlone:
-    which: Literal["grid", "lines"] = "lines" if points == "lines" else "grid"
-    return KeypointsAlone(bundle, field, which, engine=engine, precision=precision, threads=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,10 @@ def row(iou, reprojection, cpu_ms):
 
 
 def test_what_a_step_gains():
-    names = (ablation.SPARSE, ablation.GRID, ablation.CAMERA, ablation.ASKED, ablation.ALWAYS)
+    names = (
+        *(ablation.SPARSE, ablation.GRID, ablation.CAMERA, ablation.ASKED, ablation.ALWAYS),
+        ablation.DENSE,
+    )
     rows = {name: [row(0.5 + 0.1 * i, 0.5, 1.0 + i)] * 4 for i, name in enumerate(names)}
     rows[ablation.ALWAYS] = [row(0.9, 0.001, 7.0), *[row(0.9, 0.5, 5.0)] * 3]
     gained = ablation.gains(rows)
@@ -120,15 +123,14 @@ def test_what_a_step_gains():
 
 
 def test_the_command_runs_every_variant_on_the_same_pictures(bundles, truth_file, tmp_path, capsys):
-    words = ["--bundles", str(bundles), "--views", "1", "--size", "320x180"]
+    words = ["--bundles", str(bundles), "--views", "0"]
     assert command.main([*words, "--real", str(truth_file), "--out", str(tmp_path)]) == 0
     said = capsys.readouterr().out
-    assert "soccer, rendered wide: 1 pictures" in said
     assert "soccer, tiny: 3 pictures" in said  # the negative is left out
     made = json.loads((tmp_path / "ablation.json").read_text())["soccer"]
-    assert [s["set"] for s in made["sets"]] == ["rendered broadcast", "rendered wide", "tiny"]
-    variants = made["sets"][2]["variants"]
-    assert [name[0] for name in variants] == ["a", "b", "c", "d", "e", "d"]
+    assert [s["set"] for s in made["sets"]] == ["tiny"]
+    variants = made["sets"][0]["variants"]
+    assert [name[0] for name in variants] == ["a", "b", "f", "c", "d", "e", "d"]
     assert all(v["frames"] == 3 and v["cpu_ms_mean"] > 0 for v in variants.values())
     assert variants[ablation.CAMERA]["dense_share"] == 0
     assert len(made["line_points_m"]) == 36
