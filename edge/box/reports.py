@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable
 import edge
 from edge.config import Config, Problem, config_schema, redacted
 from edge.publish import Endpoint, Topics
-from edge.publish.config_link import ConfigLink
 from edge.publish.config_messages import (
     ConfigProblem,
     ConfigReported,
@@ -16,6 +15,7 @@ from edge.publish.config_messages import (
     ConfigStatus,
     DesiredRef,
 )
+from edge.publish.desired_link import DesiredLink
 
 
 class Reports:
@@ -26,15 +26,15 @@ class Reports:
     ) -> None:
         self._on_desired = on_desired
         self._wall_ns = wall_ns
-        self._link: ConfigLink | None = None
+        self._link: DesiredLink | None = None
         self._make: Callable[[str, int], ConfigReported] | None = None
 
     def open(self, endpoint: Endpoint, config: Config) -> None:
         """Speak through this broker, under this configuration's names; raises BrokerError."""
         self.close()
         topics = Topics(config.publish.prefix, config.site, config.device)
-        self._link = ConfigLink(endpoint, topics, self._on_desired)
-        self._link.start()
+        self._link = DesiredLink(endpoint, topics, "config", topics.config_desired)
+        self._link.start(self._on_desired)
         self._link.retain(topics.config_schema, _schema)
         self._send()
 

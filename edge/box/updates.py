@@ -20,7 +20,7 @@ from edge.config import Config
 from edge.errors import BundleError, TouchlineError
 from edge.publish import Endpoint, Topics
 from edge.publish.config_messages import ConfigProblem
-from edge.publish.model_link import ModelLink
+from edge.publish.desired_link import DesiredLink
 from edge.publish.model_messages import (
     DesiredModel,
     ModelDesired,
@@ -32,6 +32,7 @@ from edge.registration.golden import self_test
 
 log = logging.getLogger(__name__)
 
+_MOST_MESSAGE_BYTES = 64 * 1024
 _LOOK_S = 0.1
 _REPORT_EVERY_S = 0.5
 _PATIENCE = 20
@@ -302,8 +303,17 @@ def model_updates(
 ) -> Iterator[None]:
     """Listen for desired bundles on the box's broker for as long as the block lasts."""
     topics = Topics(config.publish.prefix, config.site, config.device)
-    link = ModelLink(endpoint, topics)
-    updates = ModelUpdates(config, registrar, make_network, link.report)
+    link = DesiredLink(
+        endpoint, topics, "model", topics.model_desired, most_bytes=_MOST_MESSAGE_BYTES
+    )
+
+    def report(found: ModelReported) -> None:
+        def made(session: str, seq: int) -> ModelReported:
+            return found.model_copy(update={"session": session, "seq": seq})
+
+        link.retain(topics.model_reported, made)
+
+    updates = ModelUpdates(config, registrar, make_network, report)
     updates.start()
     link.start(updates.receive)
     try:

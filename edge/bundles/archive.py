@@ -18,6 +18,7 @@ from edge.bundles.bundle import Bundle, load_bundle
 from edge.bundles.keys import check_signature
 from edge.bundles.manifest import MANIFEST, GoldenFrame, Manifest, ModelFile, parse_manifest
 from edge.errors import BundleError
+from edge.whole_file import sync_folder
 
 SUFFIX = ".bundle"
 MOST_BYTES = 500_000_000
@@ -72,7 +73,7 @@ def unpack(
             _write(folder / MANIFEST, [_bytes_of(opened, opened.getinfo(MANIFEST))])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise BundleError(f"{archive}: damaged or cut off ({error}); fetch it again") from error
-    _sync(folder)
+    sync_folder(folder)
     return load_bundle(folder)
 
 
@@ -186,11 +187,3 @@ def _write(path: Path, blocks: Sequence[bytes]) -> None:
             file.write(block)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

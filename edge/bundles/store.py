@@ -15,7 +15,6 @@ import contextlib
 import fcntl
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -28,6 +27,7 @@ from edge.bundles.bundle import Bundle, load_bundle, version_key
 from edge.bundles.manifest import Manifest
 from edge.errors import BundleError
 from edge.paths import state_folder
+from edge.whole_file import sweep, sync_folder, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class ModelStore:
                     if target.exists():
                         target.rename(Path(scratch) / "old")
                     fresh.rename(target)
-                    _sync(self.folder)
+                    sync_folder(self.folder)
         except OSError as error:
             raise BundleError(f"{archive}: cannot be installed: {error.strerror}") from error
         return load_bundle(target, verify=False)
@@ -189,13 +189,8 @@ class ModelStore:
     def _write(self, record: Record) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            part = self.folder / f".{_STATE}.{os.getpid()}.part"
-            with part.open("w") as file:
-                json.dump(asdict(record), file)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self.folder / _STATE)
-            _sync(self.folder)
+            data = json.dumps(asdict(record)).encode()
+            write_whole(self.folder / _STATE, data, new_mode=0o666)
         except OSError as error:
             raise BundleError(f"{self.folder}: cannot be written: {error.strerror}") from error
 
@@ -206,19 +201,10 @@ class ModelStore:
         with contextlib.suppress(BundleError, OSError), self._locked():
             for left in self.folder.glob(".new-*"):
                 shutil.rmtree(left, ignore_errors=True)
-            for part in self.folder.glob(f".{_STATE}.*.part"):
-                part.unlink(missing_ok=True)
+            sweep(self.folder / _STATE)
 
 
 def installed_sports(root: Path | None = None) -> list[str]:
     """List the sports that have a store on this box."""
     folder = root or state_folder() / "models"
     return sorted(path.parent.name for path in folder.glob(f"*/{_STATE}"))
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from edge.bundles.bundle import Bundle, digest, load_bundle
 from edge.bundles.manifest import MANIFEST, Manifest, ModelFile, Precision
 from edge.errors import BundleError
+from edge.whole_file import write_whole
 
 _READERS = {".onnx": ("onnxruntime", "openvino"), ".xml": ("openvino",), ".tflite": ("tflite",)}
 """File suffix -> engines that read it."""
@@ -60,10 +60,8 @@ def update_manifest(bundle: Bundle, manifest: Manifest) -> Bundle:
     """Replace a bundle's manifest in one rename; its files must be those it has already."""
     if manifest.files != bundle.manifest.files:
         raise BundleError(f"{bundle.path}: update_manifest cannot change files, use write_bundle")
-    scratch = bundle.path / f".{MANIFEST}.new"
     try:
-        _write_text(scratch, manifest.to_json())
-        scratch.replace(bundle.path / MANIFEST)
+        _write_text(bundle.path / MANIFEST, manifest.to_json())
     except OSError as error:
         raise BundleError(f"{bundle.path}: cannot write {MANIFEST}: {error.strerror}") from error
     return Bundle(bundle.path, manifest)
@@ -120,7 +118,4 @@ def _copy(file: NewFile, folder: Path) -> ModelFile:
 
 
 def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    write_whole(path, text.encode(), new_mode=0o666)

@@ -18,8 +18,8 @@ from typing import Any
 
 from edge.config.loader import Problem, parse_config, read_text
 from edge.config.models import Config
-from edge.config.whole_file import rename_whole, sweep, write_whole
 from edge.errors import ConfigError
+from edge.whole_file import rename_whole, sweep, write_whole
 
 log = logging.getLogger(__name__)
 

@@ -19,6 +19,7 @@ from edge.publish.info import BoxInfo
 from edge.publish.message import Message
 from edge.publish.messages import BundleInfo, Event, Homography, StateMessage, Status
 from edge.publish.outbox import EventItem, FrameItem, Outbox
+from edge.publish.outgoing import outgoing
 from edge.publish.slots import FrameCounts
 from edge.publish.spool import Spool
 from edge.publish.topics import Topics
@@ -205,7 +206,7 @@ class Publisher:
             if expiry_s is not None and time.monotonic() - made_s > expiry_s:
                 return None
             message = make(self.session, self._next(topic))
-            return _outgoing(topic, message, qos=1, retain=True, expiry_s=expiry_s)
+            return outgoing(topic, message, qos=1, retain=True, expiry_s=expiry_s)
 
         self._outbox.set_document(topic, compose)
 
@@ -283,7 +284,7 @@ class Publisher:
         wait = self._latest_sent_s + self._settings.latest_interval_s - self._latest_made_s
         topic = self._topics.latest(self._camera)
         self._outbox.set_document(topic, self._latest_copy, delay_s=max(wait, 0.0))
-        return _outgoing(
+        return outgoing(
             self._topics.homography(self._camera), message, expiry_s=self._settings.frame_expiry_s
         )
 
@@ -293,7 +294,7 @@ class Publisher:
             return None
         self._latest_sent_s = now
         topic = self._topics.latest(self._camera)
-        return _outgoing(topic, message, qos=1, retain=True, expiry_s=expiry_s)
+        return outgoing(topic, message, qos=1, retain=True, expiry_s=expiry_s)
 
     def _pose(self, seq: int, offered_s: float, estimate: PoseEstimate) -> Outgoing | None:
         expiry_s = self._settings.frame_expiry_s
@@ -305,7 +306,7 @@ class Publisher:
             return None
         self._last_pose = seq
         self._poses_sent += 1
-        return _outgoing(self._topics.pose(self._camera), message, expiry_s=expiry_s)
+        return outgoing(self._topics.pose(self._camera), message, expiry_s=expiry_s)
 
     def _set_state(self, status: Status) -> None:
         self._outbox.set_document(self._topics.state, lambda: self._state(status, clean=True))
@@ -318,11 +319,11 @@ class Publisher:
             time_ns=self._wall_ns(),
             clean=clean,
         )
-        return _outgoing(self._topics.state, message, qos=1, retain=True)
+        return outgoing(self._topics.state, message, qos=1, retain=True)
 
     def _info_message(self) -> Outgoing:
         message = self._info.message(self.session, self._next("info"), self._wall_ns())
-        return _outgoing(self._topics.info, message, qos=1, retain=True)
+        return outgoing(self._topics.info, message, qos=1, retain=True)
 
     def _event(self, number: int, draft: EventDraft) -> Event:
         return Event(
@@ -350,14 +351,3 @@ class Publisher:
             will=self._state(Status.OFFLINE, clean=False),
             will_delay_s=self._settings.will_delay_s,
         )
-
-
-def _outgoing(
-    topic: str, message: Message, *, qos: int = 0, retain: bool = False, expiry_s: int | None = None
-) -> Outgoing:
-    properties = (
-        ("schema", message.SCHEMA),
-        ("session", message.session),
-        ("seq", str(message.seq)),
-    )
-    return Outgoing(topic, message.payload(), qos, retain, expiry_s, properties)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
-import subprocess
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,41 +16,9 @@ from edge.box.network import Network
 from edge.config import Config
 from edge.fields import load_field
 from tests.box.parts import ScriptedRegistrar
+from tests.publish.parts import Mosquitto, eventually, free_port
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Mosquitto:
-    """A broker without rules on loopback; may be killed and started again on its port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self.url = f"mqtt://127.0.0.1:{self.port}"
-        self._config = folder / "mosquitto.conf"
-        self._config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        binary = shutil.which("mosquitto", path="/usr/bin:/usr/sbin:/usr/local/bin:/usr/local/sbin")
-        assert binary, "mosquitto is not installed: apt-get install mosquitto"
-        self._process = subprocess.Popen(
-            [binary, "-c", str(self._config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_for(self._listens)
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-    def _listens(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+__all__ = ["Mosquitto", "Subscriber", "free_port", "wait_for"]
 
 
 class Subscriber:
@@ -83,12 +47,9 @@ class Subscriber:
             self.messages.append((message.topic, json.loads(message.payload)))
 
 
-def wait_for(condition: Any, most_s: float = 15.0) -> None:
-    """Poll until a condition holds; a test that waits for what never comes fails."""
-    deadline = time.monotonic() + most_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
+def wait_for(condition: Callable[[], object], most_s: float = 90.0) -> None:
+    """Wait until a condition holds; the limit only ends a test that hangs."""
+    eventually(condition, "what this test waits for", most_s)
 
 
 @pytest.fixture

@@ -92,7 +92,8 @@ class ManagedBox:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        self._thread.join(120)
+        assert not self._thread.is_alive(), "the box does not end"
 
     @property
     def running(self) -> bool:

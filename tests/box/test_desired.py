@@ -117,13 +117,23 @@ def folder_of(keeper: Keeper) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
-@settings(max_examples=2000)
-@given(bad=BAD)
+_AT_ONCE = 5
+"""Messages an example: what hypothesis does for each example costs more than a message."""
+
+
+@settings(max_examples=2000 // _AT_ONCE)
+@given(several=st.lists(BAD, min_size=_AT_ONCE, max_size=_AT_ONCE))
 def test_2000_bad_messages_are_refused_with_a_path_and_change_nothing(
-    keeper: Keeper, bad: tuple[bytes, tuple[Any, ...] | None]
+    keeper: Keeper, several: list[tuple[bytes, tuple[Any, ...] | None]]
 ) -> None:
-    payload, path = bad
     before = folder_of(keeper)
+    for payload, path in several:
+        check_refused(keeper, payload, path)
+    assert folder_of(keeper) == before
+    assert keeper.first.config == keeper._config
+
+
+def check_refused(keeper: Keeper, payload: bytes, path: tuple[Any, ...] | None) -> None:
     keeper._handle(payload)
     report = keeper.reports.last
     assert report is not None
@@ -138,8 +148,6 @@ def test_2000_bad_messages_are_refused_with_a_path_and_change_nothing(
             dotted,
             report.errors,
         )
-    assert folder_of(keeper) == before
-    assert keeper.first.config == keeper._config
     keeper.reports.say(report.status, keeper._config, seen=0)  # the next one must speak anew
 
 

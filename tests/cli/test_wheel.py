@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
@@ -74,8 +75,14 @@ def test_a_base_install_registers_a_rendered_frame(installed: Path, tmp_path: Pa
 
 def call(command: Path, *arguments: str) -> str:
     """Run the installed command from elsewhere, so that the checkout is not on its path."""
+    elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [command, *arguments], cwd=command.parent, capture_output=True, text=True, check=False
+        [command, *arguments],
+        cwd=command.parent,
+        env=elsewhere,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -12,8 +12,8 @@ import pytest
 
 from edge.config import Problem
 from edge.config.store import ConfigStore, Outcome, Record
-from edge.config.whole_file import write_whole
 from edge.errors import ConfigError
+from edge.whole_file import write_whole
 
 ROOT = Path(__file__).parents[2]
 RECORD = Record(

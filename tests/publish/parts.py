@@ -94,6 +94,10 @@ class Mosquitto:
     def endpoint(self) -> Endpoint:
         return Endpoint("127.0.0.1", self.port)
 
+    @property
+    def url(self) -> str:
+        return self.endpoint.url
+
     def start(self) -> None:
         with (self.folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -116,7 +120,7 @@ class Mosquitto:
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(how)
-            self._process.wait(10)
+            self._process.wait(60)
             self._process = None
 
     def _listening(self) -> bool:

@@ -1,79 +1,69 @@
-"""The box's own line for configuration: hears what is desired, says what is in force.
+"""The box's own line for what is desired of it: hears that on one topic, says what is in force.
 
 A connection apart from the publisher's, so that it stands while the stages are built anew or cannot
-be built at all.
+be built at all, and its messages stand in nobody's way.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from edge.publish.connection import Backoff, Connection, Hooks, Incoming, Outgoing, Session
 from edge.publish.endpoint import Endpoint
 from edge.publish.message import Message
 from edge.publish.outbox import Outbox
+from edge.publish.outgoing import outgoing
 from edge.publish.spool import Spool
 from edge.publish.topics import Topics
 
-if TYPE_CHECKING:
-    from typing_extensions import Self  # typing.Self from Python 3.11 on
-
 MOST_BYTES = 4 * 1024 * 1024
-"""Packets beyond it the broker keeps (MQTT 5); what is too long for a configuration is refused."""
+"""Packets beyond it the broker keeps (MQTT 5); what is too long for a message is refused."""
 
 
-class ConfigLink:
-    """Subscribes to `config/desired` and keeps `config/reported` and `config/schema` retained.
-
-    `on_desired` is called with each payload on the network's thread and may not block or raise.
-    """
+class DesiredLink:
+    """Subscribes to one topic of a box and keeps others of it retained."""
 
     def __init__(
         self,
         endpoint: Endpoint,
         topics: Topics,
-        on_desired: Callable[[bytes], None],
+        name: str,
+        desired: str,
         *,
+        most_bytes: int = MOST_BYTES,
         backoff: Backoff | None = None,
     ) -> None:
-        """Prepare; raises BrokerError for certificates that cannot be used."""
+        """Prepare; raises BrokerError for certificates that cannot be used.
+
+        `name` tells this line's client from the box's others, `desired` is the topic to hear.
+        """
         self.session = secrets.token_hex(8)
         """Names this link in its messages."""
         self.topics = topics
-        self._on_desired = on_desired
         self._seq: dict[str, int] = {}
         session = Session(
-            client_id=f"touchline-{topics.site}-{topics.device}-config",
-            subscriptions=[(topics.config_desired, 1)],
-            most_bytes=MOST_BYTES,
+            client_id=f"touchline-{topics.site}-{topics.device}-{name}",
+            subscriptions=[(desired, 1)],
+            most_bytes=most_bytes,
         )
         self._connection = Connection(endpoint, session, backoff)
         self._spool = Spool(None)
         self._outbox = Outbox(self._connection, self._spool, frame_expiry_s=1)
 
-    def __enter__(self) -> Self:
-        """Start."""
-        self.start()
-        return self
+    def start(self, on_desired: Callable[[bytes], None]) -> None:
+        """Start connecting; returns at once.
 
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self.stop()
+        `on_desired` is called with each payload on the network's thread; it may not block or raise.
+        """
 
-    def start(self) -> None:
-        """Start connecting; returns at once."""
+        def take(incoming: Incoming) -> None:
+            if incoming.payload:  # an empty one clears what was retained
+                on_desired(incoming.payload)
+
         outbox = self._outbox
         outbox.start()
-        self._connection.start(
-            Hooks(outbox.note_up, outbox.note_down, outbox.note_sent, self._take)
-        )
-
-    @property
-    def connected(self) -> bool:
-        """Whether the broker is there."""
-        return self._connection.connected
+        self._connection.start(Hooks(outbox.note_up, outbox.note_down, outbox.note_sent, take))
 
     def retain(self, topic: str, make: Callable[[str, int], Message]) -> None:
         """Say what a topic holds from now on; `make` gets the session and the message's number.
@@ -83,13 +73,7 @@ class ConfigLink:
 
         def compose() -> Outgoing:
             self._seq[topic] = self._seq.get(topic, 0) + 1
-            message = make(self.session, self._seq[topic])
-            properties = (
-                ("schema", message.SCHEMA),
-                ("session", message.session),
-                ("seq", str(message.seq)),
-            )
-            return Outgoing(topic, message.payload(), 1, retain=True, user_properties=properties)
+            return outgoing(topic, make(self.session, self._seq[topic]), qos=1, retain=True)
 
         self._outbox.set_document(topic, compose)
 
@@ -104,7 +88,3 @@ class ConfigLink:
         self._outbox.stop()
         self._spool.close()
         return sent
-
-    def _take(self, incoming: Incoming) -> None:
-        if incoming.payload:  # an empty one clears what was retained
-            self._on_desired(incoming.payload)

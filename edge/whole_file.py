@@ -6,18 +6,20 @@ import contextlib
 import os
 from pathlib import Path
 
-_NEW_FILE = 0o600  # it may hold a password
+PRIVATE = 0o600
+"""Permissions of a file that may hold a password."""
 
 
-def write_whole(file: Path, data: bytes) -> None:
+def write_whole(file: Path, data: bytes, *, new_mode: int = PRIVATE) -> None:
     """Put `data` in place of a file's content at once; raises OSError, and then nothing changed.
 
     Written beside it, brought to the disk, renamed, and the folder brought to the disk: at no
-    moment is there a file with half of it. The file keeps its permissions.
+    moment is there a file with half of it. A file that is there keeps its permissions, a new one
+    gets `new_mode` less the umask.
     """
     temporary = file.with_name(f"{_stem(file)}{os.getpid()}.part")
     try:
-        _write(temporary, data, _mode(file))
+        _write(temporary, data, _mode(file), new_mode)
         temporary.replace(file)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -54,17 +56,18 @@ def _stem(file: Path) -> str:
     return f".{file.name}.whole-"
 
 
-def _mode(file: Path) -> int:
+def _mode(file: Path) -> int | None:
     try:
         return file.stat().st_mode & 0o777
     except OSError:
-        return _NEW_FILE
+        return None
 
 
-def _write(file: Path, data: bytes, mode: int) -> None:
-    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+def _write(file: Path, data: bytes, mode: int | None, new_mode: int) -> None:
+    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, new_mode)
     try:
-        os.fchmod(number, mode)
+        if mode is not None:
+            os.fchmod(number, mode)
         view = memoryview(data)
         while view:
             view = view[os.write(number, view) :]
