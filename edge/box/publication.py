@@ -138,9 +138,9 @@ class Publication:
         """
         self._publisher.event(draft)
         if draft.kind is EventKind.SOURCE_LOST and draft.stamp.width_px:
-            now = dataclasses.replace(
-                draft.stamp, pts_s=None, capture_ns=time.time_ns(), clock="host"
-            )
+            last = draft.stamp  # a camera's clock may be ahead of this box's
+            now_ns = max(time.time_ns(), last.capture_ns)
+            now = dataclasses.replace(last, pts_s=None, capture_ns=now_ns, clock="host")
             self._publisher.lost(now, draft.reason)
 
     def stop(self) -> None:

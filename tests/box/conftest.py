@@ -33,7 +33,7 @@ class Subscriber:
         self._client.on_message = self._keep
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(90), "the broker did not answer"
 
     def of(self, name: str) -> list[dict[str, Any]]:
         return [item for topic, item in list(self.messages) if topic.endswith(f"/{name}")]

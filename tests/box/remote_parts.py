@@ -137,7 +137,7 @@ class Probe:
 
     def __enter__(self) -> Self:
         self._client.loop_start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(90), "the broker did not answer"
         return self
 
     def __exit__(self, *_: object) -> None:
