@@ -28,7 +28,7 @@ def test_closing_wakes_a_reader_that_waits():
     thread = threading.Thread(target=lambda: got.append(paced.read()))
     thread.start()
     paced.close()
-    thread.join(10)
+    thread.join(90)
     assert got == [None]
     assert source.closed
 

@@ -443,10 +443,12 @@ def test_a_disk_that_takes_no_more_is_reported_and_the_box_goes_on(
 
 
 def test_a_client_says_why_it_has_no_answer(at: Endpoint) -> None:
-    with client_of(at) as client, pytest.raises(BrokerError, match=r"no report on .*is the box"):
-        client.reported(0.3)
-    with client_of(at) as client, pytest.raises(BrokerError, match="did not report within"):
-        client.push({}, revision=1, timeout_s=0.3)
+    with client_of(at) as client:
+        client.wait_connected(60)
+        with pytest.raises(BrokerError, match=r"no report on .*is the box"):
+            client.reported(0.3)
+        with pytest.raises(BrokerError, match="did not report within"):
+            client.push({}, revision=1, timeout_s=0.3)
     nobody = Endpoint("127.0.0.1", free_port())
     with client_of(nobody) as client, pytest.raises(BrokerError, match="nothing listens"):
         client.push({}, revision=1, timeout_s=20)

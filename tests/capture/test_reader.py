@@ -55,7 +55,7 @@ def test_whoever_waits_for_a_frame_is_woken_by_close(tmp_path: Path) -> None:
     waiter = threading.Thread(target=lambda: got.append(next(frames, None)))
     waiter.start()
     reader.close()
-    waiter.join(10)
+    waiter.join(90)
     assert not waiter.is_alive()
 
 

@@ -118,7 +118,7 @@ def answering(reply: bytes | None) -> Iterator[int]:
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        thread.join(10)
+        thread.join(90)
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def test_close_drops_what_is_left_and_wakes_who_waits() -> None:
     waiter = threading.Thread(target=lambda: got.append(slot.get()))
     waiter.start()
     slot.close()
-    waiter.join(10)
+    waiter.join(90)
     assert got == [None]
     slot.put(frame(0))
     assert slot.counts.dropped == {"busy": 0, "closed": 1}
@@ -58,7 +58,7 @@ def test_a_waiting_reader_is_woken_by_a_frame() -> None:
     waiter = threading.Thread(target=lambda: got.append(slot.get(60)))
     waiter.start()
     slot.put(frame(7))
-    waiter.join(10)
+    waiter.join(90)
     assert [f.index for f in got if f is not None] == [7]
 
 

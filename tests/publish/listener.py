@@ -40,7 +40,7 @@ class Listener:
     def __enter__(self) -> Self:
         self._client.connect("127.0.0.1", self._port)
         self._client.loop_start()
-        assert self._subscribed.wait(10), "no subscription"
+        assert self._subscribed.wait(90), "no subscription"
         return self
 
     def __exit__(

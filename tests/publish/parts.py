@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -38,9 +39,15 @@ def eventually(condition: Callable[[], object], what: str, timeout_s: float = 90
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
+    """Return a port that nobody listens on, below those that the kernel gives to others."""
+    for _ in range(1000):
+        port = 20_000 + secrets.randbelow(12_000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
         return port
+    pytest.fail("no free port")
 
 
 def make_frame(index: int = 0) -> Frame:

@@ -172,7 +172,7 @@ def test_a_large_message_passes(embedded: EmbeddedBroker) -> None:
     connection = Connection(embedded.endpoint, Session("big"))
     with Listener(embedded.endpoint.port) as listener:
         connection.start(Hooks())
-        connection.wait_connected(5)
+        connection.wait_connected(90)
         payload = b'{"text": "' + b"x" * 1_000_000 + b'"}'
         connection.send(Outgoing("touchline/big", payload, qos=1))
         eventually(lambda: listener.of("/big"), "a megabyte")

@@ -43,7 +43,7 @@ class Box:
     def __init__(self, endpoint: Endpoint, topics: Topics = TOPICS) -> None:
         self._connection = Connection(endpoint, Session("raw"))
         self._connection.start(Hooks())
-        self._connection.wait_connected(10)
+        self._connection.wait_connected(90)
         self.topics = topics
 
     def say(self, topic: str, payload: bytes) -> None:
@@ -196,7 +196,7 @@ def test_close_ends_the_messages(mosquitto: Mosquitto) -> None:
     reader = threading.Thread(target=lambda: found.extend(client.messages()))
     reader.start()
     client.close()
-    reader.join(10)
+    reader.join(90)
     assert not reader.is_alive()
     assert found == []
 

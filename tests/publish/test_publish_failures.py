@@ -253,7 +253,7 @@ def test_no_event_is_lost_or_doubled_while_the_broker_is_killed_five_times(tmp_p
     threads = [threading.Thread(target=collect), threading.Thread(target=stream)]
     try:
         with client, publisher:
-            client.wait_connected(10)
+            client.wait_connected(90)
             broker.save()  # the subscriber's session outlives the broker from here on
             for thread in threads:
                 thread.start()
@@ -402,5 +402,5 @@ def test_a_subscription_that_is_refused_is_one_clear_line() -> None:
         endpoint = Endpoint("127.0.0.1", server.getsockname()[1])
         client = TouchlineClient(endpoint, backoff=FAST)
         with client, pytest.raises(BrokerError, match=r"refused the subscription to touchline/v1/"):
-            client.wait_connected(10)
+            client.wait_connected(90)
         thread.join()
