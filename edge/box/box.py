@@ -110,8 +110,8 @@ def run_box(
             early = None if plan.live else stack.enter_context(closing(plan.open()))
             with hidden_from_children():
                 broker = endpoint or stack.enter_context(open_broker(config.broker))
-            if plan.live or options.realtime:
-                begin_models(config)
+            if (plan.live or options.realtime) and accounts.empty:
+                begin_models(config)  # stages that are built anew are no start of the box
             network = make_network(config)
             registrar = SwitchingRegistrar(network)
             stack.callback(registrar.close)

@@ -69,6 +69,11 @@ class Accounts:
         """What the stages took in all of them; each run adds to it as it goes."""
         self._total: Summary | None = None
 
+    @property
+    def empty(self) -> bool:
+        """Whether no run was added yet."""
+        return self._total is None
+
     def add(self, run: Summary) -> Summary:
         """Add the account of a run that ended; returns that of all of them."""
         self._total = run if self._total is None else added(self._total, run)

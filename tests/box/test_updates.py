@@ -16,9 +16,9 @@ import pytest
 
 from edge.box.box import Options, Started, run_box
 from edge.box.network import Network
-from edge.box.summary import Summary
+from edge.box.summary import Accounts, Summary
 from edge.box.switching import Conduct, SwitchingRegistrar, worse
-from edge.bundles import Bundle, ModelStore
+from edge.bundles import Bundle, ModelStore, Record
 from edge.config import Config, with_changes
 from edge.fields import load_field
 from edge.types import Quality, Registration, State
@@ -327,6 +327,26 @@ def test_whatever_is_wrong_with_a_desired_bundle_is_reported_and_changes_nothing
     assert {m["bundle"] for m in subscriber.of("homography")} == {"soccer 0.1.0"}
     assert summary.stopped_by == "signal"
     assert not list((tmp_path / "state").rglob(".new-*"))
+
+
+def test_runs_that_follow_one_another_are_one_start_of_a_bundle_on_probation(
+    tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    store = ModelStore("soccer")
+    store._write(Record(None, None, on_probation=True))
+    film = write_video(tmp_path / "film.mp4", frames=5, size=(64, 36))
+    accounts = Accounts()
+    for _ in range(2):
+        summary = run_box(
+            with_changes(Config(), {"broker": mosquitto.url}),
+            Options(source=str(film), realtime=True),
+            stop=threading.Event(),
+            make_network=lambda _: network(ScriptedRegistrar()),
+            accounts=accounts,
+        )
+    assert (store.record().starts, store.record().on_probation) == (1, True)
+    assert (summary.captured, accounts.empty) == (10, False)
 
 
 @pytest.mark.parametrize(
