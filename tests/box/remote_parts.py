@@ -148,7 +148,10 @@ class Probe:
         return [json.loads(data) for topic, data in list(self._heard) if topic == f"{ROOT}/{end}"]
 
     def desire(self, payload: bytes) -> None:
-        self._client.publish(f"{ROOT}/config/desired", payload, qos=1, retain=True)
+        """Send, and wait until the broker has it: who comes next hears this and no older one."""
+        sent = self._client.publish(f"{ROOT}/config/desired", payload, qos=1, retain=True)
+        sent.wait_for_publish(90)
+        assert sent.is_published()
 
     def wait(self, end: str, good: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Return the first message on a topic that is as wished."""
