@@ -70,7 +70,6 @@ BAD = [
     ),
     (["--config", "{films}/wrong.yaml"], 2, "wrong.yaml: line "),
     (["--source", "{films}/good.mp4", "--bundle", "{films}"], 1, "no bundle here"),
-    (["--source", "{films}/good.mp4", "--sport", "tennis"], 1, "no model bundle for 'tennis'"),
 ]
 
 
