@@ -6,7 +6,7 @@ who calls decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,8 @@ from edge.registration.picture import Picture
 from edge.registration.verdict import Verdict, implausible, judge, measure
 from edge.types import Float, Keypoints
 
+ANCHORS_PX = (3.0, 10.0)
+"""Deviations of the keypoints' homography that refinement begins with, network pixels."""
 CLEAR = 0.55
 """Share of lines borne out above which a first homography is not compared with another."""
 
@@ -110,10 +112,31 @@ class Workbench:
     def refined(
         self, seen: Observation, start: Matrix, distances: NDArray[np.float32]
     ) -> Candidate | None:
-        """Align with the predicted distance maps, then with the picture's lines."""
-        moved = refine.on_distances(start, distances, self.lines, seen.keypoints.field_m, self.size)
-        second = self._look(seen, facing(moved, seen.cells.image_px))
-        return None if second is None else self.improved(seen, second)
+        """Align with the predicted distance maps, then with the picture's lines; the likeliest.
+
+        Tied to the keypoints closely and loosely, for they may be a little off or a lot, and once
+        more from the better of both.
+        """
+        found = [self._aligned(seen, start, distances, px) for px in ANCHORS_PX]
+        best = _likeliest(found)
+        if best is None:
+            return None
+        again = self._aligned(seen, best.image_from_field, distances, ANCHORS_PX[0])
+        return _likeliest([best, again])
+
+    def _aligned(
+        self, seen: Observation, start: Matrix, distances: NDArray[np.float32], anchor_px: float
+    ) -> Candidate | None:
+        moved = refine.on_distances(
+            start,
+            distances,
+            self.lines,
+            seen.keypoints.field_m,
+            self.size,
+            anchor_px=anchor_px,
+        )
+        trial = self._look(seen, facing(moved, seen.cells.image_px))
+        return None if trial is None else self.improved(seen, trial)
 
     def improved(self, seen: Observation, trial: Trial, theta: Float | None = None) -> Candidate:
         """The trial moved onto the lines of the picture, as a camera if it can be one.
@@ -250,6 +273,11 @@ class Workbench:
             )
             self._pulled = keypoints, pull
         return self._pulled[1]
+
+
+def _likeliest(candidates: Sequence[Candidate | None]) -> Candidate | None:
+    found = [c for c in candidates if c is not None]
+    return max(found, key=lambda c: c.verdict.score, default=None)
 
 
 def facing(image_from_field: Matrix, image_px: Float) -> Matrix:

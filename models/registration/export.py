@@ -50,12 +50,20 @@ def load_network(checkpoint: Path, sport: str = "soccer") -> tuple[RegistrationN
         shared.load_state_dict({k: v for k, v in state["ema"].items() if k.startswith(prefixes)})
         record = {k: state[k] for k in ("images", "step", "elapsed", "settings")}
         settings = record["settings"]
-        paths = {k: Path(settings[k]).name for k in ("run", "start") if settings.get(k)}
-        record["settings"] = settings | paths  # names, not this machine's paths
+        # names, not this machine's paths
+        names: dict[str, Any] = {"run": Path(settings["run"]).name}
+        if "start" in settings:
+            names["start"] = [Path(f).name for f in _as_list(settings["start"])]
+        record["settings"] = settings | names
     except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise UsageError(f"{checkpoint}: no checkpoint of the training: {why}") from error
     return shared.of(sport).eval(), record
+
+
+def _as_list(start: str | Sequence[str] | None) -> list[str]:
+    """One folder, several or none, as runs of different ages recorded it."""
+    return [start] if isinstance(start, str) else list(start or ())
 
 
 def export_graphs(net: RegistrationNet, folder: Path, width: int, height: int) -> None:

@@ -54,10 +54,15 @@ class SportsNet(nn.Module):
         """One sport's network; it shares its parts with this one."""
         return assembled(self.encoder, self.branches[sport])
 
-    def start_from(self, net: RegistrationNet) -> None:
-        """Take over a trained network: its encoder, and its branch for every sport."""
-        self.encoder.load_state_dict(net.encoder.state_dict())
-        for branch in self.branches.values():
+    def start_from(self, trained: Sequence[tuple[str, RegistrationNet]]) -> None:
+        """Take over trained networks, each with its sport: the encoder of the first.
+
+        A sport's branch comes from its own network, or from the first where it has none.
+        """
+        self.encoder.load_state_dict(trained[0][1].encoder.state_dict())
+        own = dict(trained)
+        for sport, branch in self.branches.items():
+            net = own.get(sport, trained[0][1])
             for part in ("decoder", "keypoints", "dense"):
                 getattr(branch, part).load_state_dict(getattr(net, part).state_dict())
 

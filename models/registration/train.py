@@ -32,7 +32,7 @@ from models.registration.losses import total_loss
 from models.registration.network import RegistrationNet
 from models.registration.shared import SportsNet, copied
 from models.registration.views import Batch, ViewRenderer
-from models.registration.warm_start import network_of
+from models.registration.warm_start import network_of, sport_of
 
 LOG_EVERY = 50
 """Steps between lines of the log."""
@@ -67,8 +67,8 @@ class Settings:
     """They share the encoder; each has a branch of its own."""
     shares: tuple[float, ...] = ()
     """Each sport's share of a batch; empty: all the same."""
-    start: str | None = None
-    """Folder of a bundle to begin with; None: ImageNet weights in the encoder."""
+    start: tuple[str, ...] = ()
+    """Folders of bundles to begin with (see `SportsNet.start_from`); none: ImageNet's encoder."""
     rate: float = 2.5e-3
     encoder_rate: float = 0.35
     """The encoder's learning rate over the heads'."""
@@ -197,10 +197,10 @@ class Trainer:
     def _beginning(self, *, pretrained: bool) -> SportsNet:
         """The network that the run begins with."""
         s = self.s
-        if s.start is None or _sports_of(self.checkpoint) >= set(s.sports):
-            return SportsNet(s.sports, pretrained=pretrained and s.start is None)
+        if not s.start or _sports_of(self.checkpoint) >= set(s.sports):
+            return SportsNet(s.sports, pretrained=pretrained and not s.start)
         net = SportsNet(s.sports, pretrained=False)
-        net.start_from(network_of(Path(s.start)))
+        net.start_from([(sport_of(Path(f)), network_of(Path(f))) for f in s.start])
         return net
 
     @property
@@ -410,13 +410,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sports", nargs="+", default=("soccer",), choices=SPORTS)
     parser.add_argument("--shares", nargs="+", type=float, default=(), help="of each sport")
-    parser.add_argument("--start", help="folder of a bundle to begin with, e.g. another sport's")
+    parser.add_argument(
+        "--start", nargs="+", default=(), help="bundles to begin with, another sport's too"
+    )
     parser.add_argument("--rate", type=float, default=Settings.rate, help="largest learning rate")
     parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else 2)
     args = parser.parse_args(arguments)
     if args.shares and len(args.shares) != len(args.sports):
         parser.error("--shares takes a number for each of --sports")
     given = {"sports": tuple(args.sports), "shares": tuple(args.shares)}
+    given |= {"start": tuple(args.start)}
     settings = Settings(**vars(args) | given)
     folder = Path(args.run)
     folder.mkdir(parents=True, exist_ok=True)

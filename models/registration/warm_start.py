@@ -26,6 +26,11 @@ _BATCHES, _BATCH = 6, 8
 Pair = tuple[nn.Conv2d, "nn.BatchNorm2d | None"]
 
 
+def sport_of(folder: Path) -> str:
+    """The sport of a bundle."""
+    return load_bundle(folder).manifest.sport
+
+
 def network_of(folder: Path) -> RegistrationNet:
     """The network of a bundle in evaluation mode, ready to be trained on.
 

@@ -36,7 +36,7 @@ def checkpoint(network, tmp_path_factory) -> Path:
     """A checkpoint as the training writes it."""
     path = tmp_path_factory.mktemp("run") / "last.pt"
     shared = SportsNet(("soccer",), pretrained=False)
-    shared.start_from(network)
+    shared.start_from([("soccer", network)])
     state = {"net": shared.state_dict(), "ema": shared.state_dict(), "opt": {}}
     record = {"elapsed": 60.0, "step": 7, "images": 84}
     torch.save(state | record | {"settings": {"run": "some/where/soccer", "seed": 1}}, path)
