@@ -51,7 +51,9 @@ def load_network(checkpoint: Path, sport: str = "soccer") -> tuple[RegistrationN
         record = {k: state[k] for k in ("images", "step", "elapsed", "settings")}
         settings = record["settings"]
         # names, not this machine's paths
-        names: dict[str, Any] = {"run": Path(settings["run"]).name}
+        names: dict[str, Any] = {}
+        if "run" in settings:
+            names["run"] = Path(settings["run"]).name
         if "start" in settings:
             names["start"] = [Path(f).name for f in _as_list(settings["start"])]
         record["settings"] = settings | names
