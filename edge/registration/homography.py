@@ -59,7 +59,10 @@ class Linear:
         self._factors = np.stack([np.ones(len(p)), q[0], q[1], (q * q).sum(0)])
 
     def solve(self, weight: Float) -> list[Matrix | None]:
-        """(k, n) weightings -> k homographies, (3, 3); None where points fix none."""
+        """(k, n) weightings -> k homographies, (3, 3); None where points fix none.
+
+        None for all of them where a weight or a point is not finite.
+        """
         moments = (weight[:, None, :] * self._factors) @ self._outer
         one, x, y, square = moments.reshape(len(weight), 4, 3, 3).transpose(1, 0, 2, 3)
         normal = np.zeros((len(weight), 9, 9))
@@ -67,11 +70,13 @@ class Linear:
         normal[:, :3, 6:] = normal[:, 6:, :3] = -x
         normal[:, 3:6, 6:] = normal[:, 6:, 3:6] = -y
         normal[:, 6:, 6:] = square
+        if not np.isfinite(normal).all():
+            return [None] * len(weight)
         values, vectors = np.linalg.eigh(normal)
         back = inverse(self.target)
         return [
             # a second null direction: collinear points
-            None if v[1] < 1e-9 * v[-1] else back @ vector[:, 0].reshape(3, 3) @ self.source
+            None if v[1] <= 1e-9 * v[-1] else back @ vector[:, 0].reshape(3, 3) @ self.source
             for v, vector in zip(values, vectors, strict=True)
         ]
 
@@ -105,7 +110,7 @@ def estimate(
         h = linear.solve(weight[None])[0]
         if h is None:
             break
-        error = distances(h, field_m, image_px)
+        error = np.nan_to_num(distances(h, field_m, image_px), nan=np.inf)  # 0/0: the horizon
         before, inlier = inlier, error < threshold_px
         if inlier.all() and before.all():
             break  # nothing to outvote: another weighting moves it by a fraction of the noise

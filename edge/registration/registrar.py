@@ -171,6 +171,13 @@ class Registrar:
 
     def finish(self, flight: Flight) -> Registration:
         """Answer for a picture that was begun."""
+        try:
+            return self._answer(flight)
+        except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
+            self._last = None
+            return _lost(Reason.IMPLAUSIBLE, flight.watch, cut=flight.cut)
+
+    def _answer(self, flight: Flight) -> Registration:
         watch, picture, cut, prior = flight.watch, flight.picture, flight.cut, flight.prior
         if picture is None:
             return _lost(Reason.BAD_FRAME, watch)
