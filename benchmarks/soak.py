@@ -10,6 +10,7 @@ the end of the warm-up (five minutes, or a quarter of a short run) to the end.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import tempfile
 import threading
@@ -49,8 +50,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_STATE_HOME"] = folder
         clip = args.clip or Path(folder) / "clip.mp4"
-        if args.clip is None:
-            render_clip(clip, seconds=20, fps=args.fps)
+        if args.clip is None:  # in a process of its own: what rendering takes is not the box's
+            render = multiprocessing.get_context("spawn").Process(
+                target=render_clip, args=(clip,), kwargs={"seconds": 20, "fps": args.fps}
+            )
+            render.start()
+            render.join()
+            if render.exitcode:
+                return 1
         soak(clip, args.minutes * 60, args.every)
     return 0
 
