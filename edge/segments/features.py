@@ -1,0 +1,86 @@
+"""One row a second: what the head is given of a programme.
+
+Second s is the interval [s, s + 1); its picture is the one shown in its middle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.segments.pictures import MEASURES
+from edge.segments.sound import MELS
+
+Floats = NDArray[np.float32]
+FEATURES = 1280
+"""Channels of the network's last layer."""
+BANDS = 16
+LOW = MEASURES + 4 + 2 * BANDS + 2
+"""Directly measured features (41): see `assemble`."""
+RATE_S = 10
+"""Seconds over which pictures are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Features of s seconds."""
+
+    visual: Floats
+    """(s, 1280)."""
+    sound: Floats
+    """(s, 1280)."""
+    low: Floats
+    """(s, 41)."""
+
+
+def assemble(
+    picture_features: Floats,
+    measures: Floats,
+    thumbs: NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    sound_features: Floats,
+    patches: Floats,
+) -> Track:
+    """Lay pictures and sound out along the seconds.
+
+    k pictures: (k, 1280) features, (k, 3) measures, (k, 18, 32) thumbnails, (k,) times in
+    ascending order; s seconds of sound: (s, 1280) features, (s, 64, 100) log-mel patches. A picture
+    holds until the next one (the first one from the beginning on). `low` has the measures (3), the
+    thumbnail's mean change (1), log1p of the picture's age (1), whether it is new (1), pictures in
+    the last 10 s (1), mean and deviation of 16 bands (32), mean and least energy (2).
+    """
+    seconds = len(patches)
+    middle = np.arange(seconds) + 0.5
+    visual = np.zeros((seconds, FEATURES), np.float32)
+    low = np.zeros((seconds, LOW), np.float32)
+    if len(times_s) and seconds:
+        held = np.clip(np.searchsorted(times_s, middle, side="right") - 1, 0, None)
+        visual[:] = picture_features[held]
+        low[:, :MEASURES] = measures[held]
+        low[:, MEASURES] = _changes(thumbs)[held]
+        low[:, MEASURES + 1] = np.log1p(np.maximum(0.0, middle - times_s[held]))
+        low[:, MEASURES + 2] = np.diff(held, prepend=-1) > 0
+        before = np.searchsorted(times_s, middle - RATE_S, side="right")
+        low[:, MEASURES + 3] = (np.searchsorted(times_s, middle, side="right") - before) / RATE_S
+    _measure_sound(patches, low[:, MEASURES + 4 :])
+    return Track(visual, np.asarray(sound_features, np.float32), low)
+
+
+def _changes(thumbs: NDArray[np.uint8]) -> Floats:
+    """(k,) mean absolute difference to the thumbnail before, 0..1; 0 for the first."""
+    made = np.zeros(len(thumbs), np.float32)
+    difference = np.abs(np.diff(thumbs.astype(np.int16), axis=0))
+    made[1:] = difference.mean(axis=(1, 2)) / 255
+    return made
+
+
+def _measure_sound(patches: Floats, low: Floats) -> None:
+    """Fill (s, 34) with what the log-mel patches show, scaled to about -1..1."""
+    bands = patches.reshape(len(patches), BANDS, MELS // BANDS, -1).mean(2)
+    low[:, :BANDS] = bands.mean(2) / 8 + 1
+    low[:, BANDS : 2 * BANDS] = bands.std(2) / 2
+    energy = patches.mean(1)
+    low[:, -2] = energy.mean(1) / 8 + 1
+    low[:, -1] = energy.min(1) / 8 + 1
