@@ -23,6 +23,7 @@ from edge.registration.homography import Matrix, direct, estimate, inverse, poli
 from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
 from edge.registration.stopwatch import Stopwatch
+from edge.registration.tracking import Tracker
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
 from edge.types import CameraPrior, Image, Quality, Reason, Registration, State
 
@@ -53,6 +54,8 @@ class _Decision:
     dense_ran: bool
     guided: bool = False
     """Whether the prior had a part in it."""
+    carried: bool = False
+    """Whether it is the answer before, moved with the picture."""
 
 
 class Registrar:
@@ -96,11 +99,10 @@ class Registrar:
         calibrated = model if "score.bias" in model else FALLBACK
         self.workbench = Workbench(field, self.size, calibrated, steady=steady)
         self.guide = Guide(self.workbench)
+        self.tracker = Tracker(self.workbench)
         self._input = self._graphs.encoder.buffer("image")
         self._runway = Runway(self._graphs.encoder, self._input)
         self._thumb: NDArray[np.float32] | None = None
-        self._last: Matrix | None = None
-        self._last_guided = False
 
     @property
     def engine_name(self) -> str:
@@ -119,7 +121,8 @@ class Registrar:
 
     def reset(self) -> None:
         """Forget the frames before: the next picture stands alone."""
-        self._thumb = self._last = None
+        self._thumb = None
+        self.tracker.forget()
         self.workbench.memory.forget()
         self.guide.record.doubt()
 
@@ -174,7 +177,7 @@ class Registrar:
         try:
             return self._answer(flight)
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
-            self._last = None
+            self.tracker.forget()
             return _lost(Reason.IMPLAUSIBLE, flight.watch, cut=flight.cut)
 
     def _answer(self, flight: Flight) -> Registration:
@@ -184,22 +187,23 @@ class Registrar:
         flight.land()
         watch.resume()
         if cut:
-            self._last = None
+            self.tracker.forget()
         if cut or prior is None:
             self.guide.record.doubt()
         seen = self._read_off(picture, flight.maps, watch)
         if isinstance(seen, Reason):
-            self._last = None
+            self.tracker.forget()
             lost = _lost(seen, watch, cut=cut)
             return self._stood_in(lost, picture, prior, watch, blank=flight.blank)
         decision = self._decide(seen, watch, prior)
         answer = decision.answer
         if decision.state is State.LOST or answer is None:
-            self._last = None
+            self.tracker.forget()
             refused = _refused(decision, watch, self.field.period_m, cut=cut)
             return self._stood_in(refused, picture, prior, watch, blank=flight.blank)
-        self._last, self._last_guided = answer.image_from_field, decision.guided
-        if answer.verdict.score >= self.thresholds.verified and not decision.guided:
+        self.tracker.keep(seen, answer, carried=decision.carried, guided=decision.guided)
+        own = not (decision.guided or decision.carried)
+        if answer.verdict.score >= self.thresholds.verified and own:
             self.workbench.remember(answer)
             if prior is not None:
                 shown = picture.check_from_net @ answer.image_from_field
@@ -299,6 +303,12 @@ class Registrar:
             if third is not None and (best is None or third.verdict.score > best.verdict.score):
                 best, state, guided = third, State.TRACKED, True
                 sure = third.verdict.score >= t.verified
+        carried = False
+        if not sure and self.verifies:
+            fourth = self.tracker.carried(seen)
+            if fourth is not None and (best is None or fourth.verdict.score > best.verdict.score):
+                best, state, guided, carried = fourth, State.TRACKED, self.tracker.guided, True
+                sure = fourth.verdict.score >= t.verified
         watch.lap("verify")
         asks = self.refines == "always" or (self.refines == "auto" and not sure)
         if asks:
@@ -308,13 +318,9 @@ class Registrar:
             second = self.workbench.refined(seen, start, distances)
             watch.lap("refine")
             if second is not None and (best is None or second.verdict.score > best.verdict.score):
-                best, state = second, State.REFINED
+                best, state, carried = second, State.REFINED, False
         if best is not None and self._accepted(best, seen, prior):
-            return _Decision(state, best, asks, guided)
-        carried = self._carried(seen)
-        watch.lap("verify")
-        if carried is not None and carried.verdict.score >= t.accepted:
-            return _Decision(State.TRACKED, carried, asks, self._last_guided)
+            return _Decision(state, best, asks, guided, carried)
         return _Decision(State.LOST, best, asks)
 
     def _accepted(self, best: Candidate, seen: Observation, prior: CameraPrior | None) -> bool:
@@ -324,13 +330,6 @@ class Registrar:
             return True
         against = prior is not None and self.guide.contradicts(best, seen, prior)
         return score >= self.thresholds.accepted and not against
-
-    def _carried(self, seen: Observation) -> Candidate | None:
-        """The last frame's homography on this frame's lines, where the frame's own answer fails."""
-        if self._last is None:
-            return None
-        carried = self.workbench.try_out(seen, self._last)
-        return None if carried is None else self.workbench.improved(seen, carried)
 
     def _quality(self, answer: Candidate, seen: Observation) -> Quality:
         f = answer.verdict.features

@@ -1,0 +1,81 @@
+"""Carries a shot's last answer on by the picture's motion, through frames that show too little.
+
+The frame's own answer always comes first: one that is sure is taken as it is. Where it is in doubt,
+the last answer moved with the picture is tried too, and the likelier of the two is given. What is
+carried loses confidence with every frame, and is dropped when the picture's lines leave it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.registration.candidates import Candidate, Observation, Workbench
+from edge.registration.homography import Matrix
+from edge.registration.motion import motion
+
+KEPT = 0.97
+"""Share of its score that an answer keeps from frame to frame: an error of the motion adds up."""
+BORNE_OUT = 0.7
+"""Share of the support at the last sure answer that a carried one must still have."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    grey: NDArray[np.uint8]
+    answer: Candidate
+    support: float
+    """Of the frame's own answer that this one was carried from."""
+    guided: bool
+
+
+class Tracker:
+    """Remembers one frame and its answer; not safe for two threads at once."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self._bench = workbench
+        self._last: _Last | None = None
+
+    @property
+    def guided(self) -> bool:
+        """Whether a prior had a part in the answer that would be carried."""
+        return self._last is not None and self._last.guided
+
+    def forget(self) -> None:
+        """Start anew: another shot, or an answer refused."""
+        self._last = None
+
+    def keep(self, seen: Observation, answer: Candidate, *, carried: bool, guided: bool) -> None:
+        """Remember an answer that was given; `carried` if it is one of this tracker's."""
+        support = answer.evidence.support
+        if carried and self._last is not None:
+            support = self._last.support
+        self._last = _Last(seen.picture.grey, answer, support, guided)
+
+    def carried(self, seen: Observation) -> Candidate | None:
+        """The last answer, moved with the picture and settled on its lines; None where it fails.
+
+        Its score is the last one's less what a frame costs, or the picture's own verdict of it
+        where that is higher.
+        """
+        last = self._last
+        if last is None:
+            return None
+        moved = motion(last.grey, seen.picture.grey)
+        if moved is None:
+            return None
+        carried = self._carry(seen, moved, last.answer.image_from_field)
+        if carried is None or carried.evidence.support < BORNE_OUT * last.support:
+            return None
+        score = max(carried.verdict.score, KEPT * last.answer.verdict.score)
+        return replace(carried, verdict=replace(carried.verdict, score=score))
+
+    def _carry(self, seen: Observation, moved: Matrix, before: Matrix) -> Candidate | None:
+        p = seen.picture
+        raw = self._bench.try_out(seen, p.net_from_check @ moved @ p.check_from_net @ before)
+        if raw is None:
+            return None
+        settled = self._bench.improved(seen, raw)
+        return settled if settled.evidence.support >= raw.evidence.support else raw
