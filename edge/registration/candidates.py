@@ -146,11 +146,11 @@ class Workbench:
         steady = self._steadied(seen, trial, theta) if self.steady else None
         return self._judged(seen, steady or self._polished(seen, trial))
 
-    def remember(self, answer: Candidate) -> None:
-        """Learn the shot's camera from an answer that is trusted."""
+    def remember(self, answer: Candidate, weight: float = 1.0) -> None:
+        """Learn the shot's camera from an answer; `weight`, 0..1, says how far it is trusted."""
         if answer.camera is not None:
-            self.memory.add(answer.camera.theta, answer.camera.information)
-        elif self.steady and self.memory.frames:
+            self.memory.add(answer.camera.theta, weight * answer.camera.information)
+        elif self.steady and self.memory.frames and weight >= 1:
             self.memory.contradict()
 
     def _look(self, seen: Observation, image_from_field: Matrix) -> Trial | None:

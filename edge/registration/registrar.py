@@ -19,7 +19,7 @@ from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
 from edge.registration.flight import Flight, Maps, Runway
 from edge.registration.guidance import Guide, is_blank
-from edge.registration.homography import Matrix, direct, estimate, inverse, polish
+from edge.registration.homography import direct, estimate, inverse, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
 from edge.registration.stopwatch import Stopwatch
@@ -28,6 +28,8 @@ from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
 from edge.types import CameraPrior, Image, Quality, Reason, Registration, State
 
 RefineMode = Literal["auto", "never", "always"]
+LEARNT = 0.4
+"""Least score of an answer that tells something of the shot's camera."""
 INLIER = 0.0125
 """Distance within which a keypoint agrees, over the picture's width."""
 
@@ -203,11 +205,12 @@ class Registrar:
             return self._stood_in(refused, picture, prior, watch, blank=flight.blank)
         self.tracker.keep(seen, answer, carried=decision.carried, guided=decision.guided)
         own = not (decision.guided or decision.carried)
-        if answer.verdict.score >= self.thresholds.verified and own:
-            self.workbench.remember(answer)
-            if prior is not None:
-                shown = picture.check_from_net @ answer.image_from_field
-                self.guide.compare(shown, seen.check_size, prior)
+        score, sure = answer.verdict.score, self.thresholds.verified
+        if own and score >= LEARNT:
+            self.workbench.remember(answer, min(1.0, score / sure) ** 2)
+        if own and score >= sure and prior is not None:
+            shown = picture.check_from_net @ answer.image_from_field
+            self.guide.compare(shown, seen.check_size, prior)
         field_from_image = inverse(answer.image_from_field) @ picture.net_from_source
         return Registration(
             state=decision.state,

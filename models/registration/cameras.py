@@ -79,6 +79,15 @@ Prior = Callable[[np.random.Generator, int, Field], tuple[Array, Array, Array]]
 """rng, n, field -> centres (n, 3), targets (n, 3), focal length over width (n,)."""
 
 
+def turned(cams: Cameras, pan: float, tilt: float, zoom: float) -> Cameras:
+    """The same cameras turned about their centres, radians, and zoomed by e^zoom."""
+    (sp, cp), (st, ct) = (np.sin(pan), np.cos(pan)), (np.sin(tilt), np.cos(tilt))
+    about_up = np.array([[cp, -sp, 0], [sp, cp, 0], [0, 0, 1.0]])
+    about_right = np.array([[1.0, 0, 0], [0, ct, -st], [0, st, ct]])
+    rotation = about_right @ cams.rotation @ about_up
+    return Cameras(cams.centre_m, rotation, cams.focal * np.exp(zoom), cams.kappa)
+
+
 def _uniform(rng: np.random.Generator, n: int, *ranges: tuple[float, float]) -> list[Array]:
     return [rng.uniform(a, b, n) for a, b in ranges]
 

@@ -71,6 +71,27 @@ def views(
         made += len(b.image)
 
 
+def shots(
+    n: int,
+    frames: int,
+    seed: int = SEED,
+    *,
+    sport: str = "soccer",
+    prior: PriorName = "broadcast",
+    size: tuple[int, int] = SIZE,
+) -> Iterator[list[View]]:
+    """Render n shots of a panning camera, each a list of `frames` views 1/25 s apart."""
+    look = look_class(sport)
+    mix = look.broadcast if prior == "broadcast" else look.wide
+    renderer = ViewRenderer(seed, *size, sport=sport, mix=mix, negatives=0.0, sizes=1)
+    for _ in range(n):
+        shot = []
+        for b in renderer.shot(frames):
+            truth = best_pinhole(b, cast(b.cameras, *size, step=_STEP), 0)
+            shot.append(View(b.image[0], truth, b.field_m, b.field_name))
+        yield shot
+
+
 def best_pinhole(batch: Batch, rays: Rays, i: int) -> Array:
     """Least-squares `field_from_image` (3, 3) of what the slightly bent picture i shows.
 

@@ -18,9 +18,9 @@ from edge.errors import UsageError
 from edge.fields import Field
 from edge.types import Image
 from models.registration import clutter
-from models.registration.cameras import Cameras, Mix, sample
+from models.registration.cameras import Cameras, Mix, sample, turned
 from models.registration.faults import NOISE_SIZE, codec, optics
-from models.registration.ground import labels
+from models.registration.ground import FieldMaps, labels
 from models.registration.looks import look_of
 from models.registration.network import STRIDE
 
@@ -48,6 +48,15 @@ class Batch:
     """Length and width of this batch's field."""
     field_name: str
     """Its name (see `edge.fields.load_field`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Where a picture's faults come from."""
+
+    optics: np.random.Generator
+    """Of lens and sensor."""
+    codec: np.random.Generator
 
 
 class ViewRenderer:
@@ -85,14 +94,44 @@ class ViewRenderer:
         """Render n views of one field."""
         rng = self.rng
         field, maps = self.look.choose()
-        size = (self.width, self.height)
         aspect = self.width / self.height
         cams = sample(rng, n, field, aspect=aspect, mix=self.mix, lens=self.lens)
         dead = rng.random(n) < self.negatives
-        shown = self.look.scene(cams, (field, maps), size).clamp(0, 255).to(torch.uint8).numpy()
+        return self._rendered(cams, (field, maps), dead)
+
+    @torch.no_grad()
+    def shot(self, frames: int, *, fps: float = 25.0) -> list[Batch]:
+        """Render one camera that pans, tilts and zooms over one scene: a batch of one per frame.
+
+        The scene, its people, graphics and lens stand still; the codec is new in each frame.
+        """
+        rng = self.rng
+        chosen = self.look.choose()
+        aspect = self.width / self.height
+        cams = sample(rng, 1, chosen[0], aspect=aspect, mix=self.mix, lens=self.lens)
+        path = _turns(rng, frames, fps, float(cams.focal[0, 0]))
+        seed, negative = int(rng.integers(2**31)), np.zeros(1, np.bool_)
+        scene = rng.bit_generator.state
+        made = []
+        for k, (pan, tilt, zoom) in enumerate(path):
+            rng.bit_generator.state = scene
+            faults = Faults(np.random.default_rng(seed), np.random.default_rng(seed + k + 1))
+            made.append(self._rendered(turned(cams, pan, tilt, zoom), chosen, negative, faults))
+        return made
+
+    def _rendered(
+        self,
+        cams: Cameras,
+        chosen: tuple[Field, FieldMaps],
+        dead: NDArray[np.bool_],
+        faults: Faults | None = None,
+    ) -> Batch:
+        n, (field, maps), size = len(cams), chosen, (self.width, self.height)
+        shown = self.look.scene(cams, chosen, size).clamp(0, 255).to(torch.uint8).numpy()
         images = np.empty((n, self.height, self.width, 3), np.uint8)
+        faults = faults or Faults(self.rng, self.rng)
         for i in range(n):
-            images[i] = self._finish(shown[i].copy(), cams, i, field, dead=bool(dead[i]))
+            images[i] = self._finish(shown[i].copy(), cams, i, field, faults, dead=bool(dead[i]))
         truth = labels(cams, maps, *size, STRIDE)
         refused = torch.from_numpy(dead)
         truth["field"][refused] = False
@@ -111,12 +150,29 @@ class ViewRenderer:
             field_name=field.name,
         )
 
-    def _finish(self, image: Image, cams: Cameras, i: int, field: Field, *, dead: bool) -> Image:
+    def _finish(
+        self,
+        image: Image,
+        cams: Cameras,
+        i: int,
+        field: Field,
+        faults: Faults,
+        *,
+        dead: bool,
+    ) -> Image:
         """What stands in front of camera i, and what it and television do to picture `image`."""
         if dead:
             image = self.look.refuse(image, cams, i)
         else:
             self.look.stand(image, cams, i, field)
-        image = optics(image, self.rng)
+        image = optics(image, faults.optics)
         clutter.graphics(image, self.rng)
-        return codec(image, self.rng)
+        return codec(image, faults.codec)
+
+
+def _turns(rng: np.random.Generator, frames: int, fps: float, focal: float) -> NDArray[np.float64]:
+    """Pan and tilt in radians and zoom as a logarithm, smooth over a shot, (frames, 3)."""
+    t = np.arange(frames) / fps
+    span = np.array([0.16, 0.03, 0.1]) * [1 / focal, 1 / focal, 1.0]  # of the field of view
+    rate = rng.uniform(0.3, 1.6, 3)
+    return np.sin(t[:, None] * rate + rng.uniform(0, 2 * np.pi, 3)) * span * rng.normal(1, 0.5, 3)
