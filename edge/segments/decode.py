@@ -1,0 +1,134 @@
+"""Emissions become segments that are worth marking, and their ends are put where a cut is.
+
+A wrong skip costs more than a missed one: what is not sure is not marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.segments.crf import Crf, Limits, constrained, segment_posterior
+from edge.segments.types import Label, Segment
+from edge.types import Float
+
+MARGIN_S = 3
+"""How far off a segment's ends may be when its probability is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a segment of a label must be to be marked."""
+
+    threshold: float = 0.5
+    """Least probability."""
+    most: int = 1
+    """In a programme."""
+    shortest_s: int = 4
+    longest_s: int | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """The same for the decoder."""
+        return Limits(self.most, self.shortest_s, self.longest_s)
+
+
+USUAL: Mapping[Label, Rules] = {
+    Label.INTRO: Rules(shortest_s=4, longest_s=180),
+    Label.RECAP: Rules(shortest_s=8, longest_s=300),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """Where a programme can be cut without anybody noticing, in seconds."""
+
+    cuts_s: Float = field(default_factory=lambda: np.empty(0))
+    """(n,) first instants of shots."""
+    black_s: Float = field(default_factory=lambda: np.empty((0, 2)))
+    """(n, 2) begin and end of black pictures."""
+    silence_s: Float = field(default_factory=lambda: np.empty((0, 2)))
+    """(n, 2) begin and end of silence."""
+
+
+def decode(
+    emissions: Float, crf: Crf, rules: Mapping[Label, Rules] = USUAL, *, first_s: float = 0.0
+) -> tuple[Segment, ...]:
+    """(s, 3) emissions, one row a second from `first_s` on -> the segments that are likely enough.
+
+    Content is what is left. Each probability is that of one whole segment of the label whose ends
+    are at most 3 s off. No emissions give no segments.
+    """
+    if not len(emissions):
+        return ()
+    limits = tuple(
+        Limits() if label is Label.CONTENT else rules[label].limits if label in rules else Limits(0)
+        for label in Label
+    )
+    path, _ = constrained(emissions, crf, limits)
+    found = []
+    for label, start, end in runs(path):
+        if label is Label.CONTENT:
+            continue
+        p = segment_posterior(emissions, crf, label, start, end, MARGIN_S)
+        if p >= rules[label].threshold:
+            found.append(Segment(label, first_s + start, first_s + end, p))
+    return tuple(found)
+
+
+def runs(path: NDArray[np.intp]) -> list[tuple[Label, int, int]]:
+    """(t,) labels -> label, begin and end of each stretch of one label."""
+    if not len(path):
+        return []
+    edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
+    return [(Label(int(path[a])), a, b) for a, b in pairwise(edges)]
+
+
+def snapped(
+    segments: Sequence[Segment], cues: Cues, *, reach_s: float = 2.0, end_s: float | None = None
+) -> tuple[Segment, ...]:
+    """Move the segments' ends to the best cue within `reach_s`; those without one stay.
+
+    Black with silence is better than black, that better than a cut in silence, that than a cut
+    alone; nearer is better than farther. A segment begins where black ends and ends where black
+    begins, so that no skip shows half a fade; ends that touched go on touching. `end_s` is where
+    the programme ends.
+    """
+    made: list[Segment] = []
+    before_s = -1.0
+    for segment in sorted(segments, key=lambda s: s.start_s):
+        touches = abs(before_s - segment.start_s) < 1e-6
+        before_s = segment.end_s
+        start = _best(segment.start_s, cues, reach_s, opening=True)
+        if segment.start_s <= 0:
+            start = 0.0
+        end = _best(segment.end_s, cues, reach_s, opening=False)
+        if end_s is not None and segment.end_s >= end_s - 1e-6:
+            end = end_s
+        if touches:
+            made[-1] = replace(made[-1], end_s=start)
+        elif made:
+            start = max(start, made[-1].end_s)
+        if end - start < 0.5 * segment.length_s:  # two cues at odds: as it was
+            start, end = segment.start_s, segment.end_s
+        made.append(replace(segment, start_s=start, end_s=end))
+    return tuple(made)
+
+
+def _best(at_s: float, cues: Cues, reach_s: float, *, opening: bool) -> float:
+    """Where the boundary near `at_s` should be."""
+    silent = cues.silence_s
+    best_s, best = at_s, 0.0
+    blacks = cues.black_s[:, 1] if opening else cues.black_s[:, 0]
+    for times, worth in ((blacks, 2.0), (cues.cuts_s, 1.0)):
+        near = times[np.abs(times - at_s) <= reach_s]
+        for t in near.tolist():
+            quiet = bool(((silent[:, 0] - 0.3 <= t) & (t <= silent[:, 1] + 0.3)).any())
+            value = worth + 0.5 * quiet - 0.9 * abs(t - at_s) / reach_s
+            if value > best:
+                best_s, best = t, value
+    return best_s

@@ -1,0 +1,120 @@
+"""Emissions become segments; boundaries move to cuts, black and silence."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.segments.crf import Crf
+from edge.segments.decode import USUAL, Cues, Rules, decode, runs, snapped
+from edge.segments.types import Label, Segment
+
+STICKY = Crf.of([[0, -4, -4], [-4, 0, -4], [-4, -4, 0]], [0, -1, -1], [0, -1, -1])
+C, I, R = Label  # noqa: E741 - content, intro, recap
+
+
+def emissions(labels, strength=2.0):
+    """Rows that speak for the labels."""
+    e = np.zeros((len(labels), 3))
+    e[np.arange(len(labels)), labels] = strength
+    return e
+
+
+def programme(*parts):
+    return np.concatenate([np.full(n, label) for label, n in parts])
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (((C, 60),), []),
+        (((R, 30), (I, 25), (C, 100)), [(R, 0, 30), (I, 30, 55)]),
+        (((C, 40), (I, 25), (C, 60)), [(I, 40, 65)]),
+        (((I, 20), (R, 40), (C, 60)), [(I, 0, 20), (R, 20, 60)]),
+        (((C, 40), (I, 2), (C, 60)), []),
+        (((C, 40), (I, 20), (C, 30), (I, 12), (C, 30)), [(I, 40, 60)]),
+        (((C, 40), (R, 5), (C, 60)), []),
+    ],
+)
+def test_clear_emissions_are_decoded(parts, expected):
+    found = decode(emissions(programme(*parts)), STICKY)
+    assert [(s.label, s.start_s, s.end_s) for s in found] == expected
+    assert all(s.probability > 0.9 for s in found)
+
+
+def test_what_is_not_sure_is_not_marked():
+    weak = emissions(programme((C, 40), (I, 20), (C, 40)), 0.45)
+    assert decode(weak, STICKY, {I: Rules(threshold=0.0)})
+    assert not decode(weak, STICKY, {I: Rules(threshold=0.9)})
+
+
+def test_a_window_begins_where_it_begins():
+    found = decode(emissions(programme((C, 40), (I, 25), (C, 60))), STICKY, first_s=100.0)
+    assert (found[0].start_s, found[0].end_s) == (140, 165)
+
+
+def test_a_label_without_rules_is_never_marked():
+    both = emissions(programme((C, 30), (R, 30), (C, 20), (I, 25), (C, 100)))
+    assert [s.label for s in decode(both, STICKY, {I: USUAL[I]})] == [I]
+    assert decode(np.zeros((0, 3)), STICKY) == ()
+
+
+def test_runs_cover_the_path():
+    assert runs(np.array([0, 0, 1, 2, 2])) == [(C, 0, 2), (I, 2, 3), (R, 3, 5)]
+    assert runs(np.zeros(0, int)) == []
+
+
+CUES = Cues(
+    cuts_s=np.array([10.3, 11.0, 29.2, 31.9, 55.0]),
+    black_s=np.array([[30.0, 31.0]]),
+    silence_s=np.array([[54.5, 55.5], [29.9, 31.2]]),
+)
+
+
+@pytest.mark.parametrize(
+    ("segment", "expected"),
+    [
+        (Segment(I, 10.0, 20.0), (10.3, 20.0)),
+        (Segment(I, 31.0, 55.4), (31.0, 55.0)),
+        (Segment(I, 12.0, 29.5), (11.0, 30.0)),
+        (Segment(I, 0.0, 30.5), (0.0, 30.0)),
+        (Segment(I, 70.0, 80.0), (70.0, 80.0)),
+    ],
+)
+def test_boundaries_move_to_the_best_cue(segment, expected):
+    (found,) = snapped([segment], CUES)
+    assert (found.start_s, found.end_s) == expected
+    assert found.probability == segment.probability
+
+
+def test_segments_that_touch_go_on_touching():
+    recap, intro = snapped([Segment(R, 0.0, 30.4), Segment(I, 30.4, 55.0)], CUES)
+    assert recap.end_s == intro.start_s == 31.0
+
+
+def test_a_segment_goes_on_to_the_programmes_end():
+    (found,) = snapped([Segment(I, 40.0, 56.0)], CUES, end_s=56.0)
+    assert found.end_s == 56.0
+
+
+times = st.lists(st.floats(0, 100), max_size=12).map(sorted)
+
+
+@settings(max_examples=100, deadline=None)
+@given(times, times, st.lists(st.floats(1, 30), min_size=2, max_size=6))
+def test_snapped_segments_stay_in_order(cuts, ends, lengths):
+    at, segments = 0.0, []
+    for k, length in enumerate(lengths):
+        if k % 2:
+            segments.append(Segment(I, at, at + length))
+        at += length
+    pairs = np.array(ends[: len(ends) // 2 * 2]).reshape(-1, 2)
+    made = snapped(segments, Cues(np.array(cuts), pairs, pairs), reach_s=2.0)
+    assert len(made) == len(segments)
+    for old, new in zip(segments, made, strict=True):
+        assert abs(new.start_s - old.start_s) <= 2.0
+        assert abs(new.end_s - old.end_s) <= 2.0
+        assert new.end_s > new.start_s
+    assert all(a.end_s <= b.start_s for a, b in pairwise(made))
