@@ -1,0 +1,169 @@
+"""What a segments bundle says of itself, and the bundle on disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
+
+import edge
+from edge.bundles.bundle import digest
+from edge.bundles.manifest import MANIFEST, Digest, FileName, VersionText
+from edge.errors import BundleError
+from edge.segments.crf import Crf
+from edge.segments.decode import Rules
+from edge.segments.types import Label
+
+LABELS = tuple(label.text for label in Label)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SegmentsFile(_Model):
+    """One file of the bundle."""
+
+    name: FileName
+    graph: Literal["cnn", "head"] = Field(
+        description="`cnn`: pictures or sound patches to features; `head`: features to emissions."
+    )
+    precision: Literal["fp32", "int8"]
+    sha256: Digest
+    size: int = Field(gt=0, description="Bytes.")
+
+
+class CrfParameters(_Model):
+    """Scores, natural logarithms, in the order of the labels."""
+
+    transitions: tuple[tuple[float, ...], ...] = Field(description="From the row to the column.")
+    start: tuple[float, ...]
+    end: tuple[float, ...]
+    temperature: float = Field(
+        1.0, gt=0, description="Emissions and scores are divided by it: calibrated probabilities."
+    )
+
+    @property
+    def crf(self) -> Crf:
+        """The chain, calibrated."""
+        t = self.temperature
+        return Crf.of(
+            [[x / t for x in row] for row in self.transitions],
+            [x / t for x in self.start],
+            [x / t for x in self.end],
+        )
+
+
+class RuleParameters(_Model):
+    """What a segment must be to be marked, see `edge.segments.decode.Rules`."""
+
+    threshold: float = Field(ge=0, le=1)
+    most: int = Field(1, ge=1)
+    shortest_s: int = Field(ge=1)
+    longest_s: int | None = Field(None, ge=1)
+
+
+class SegmentsManifest(_Model):
+    """A segments bundle's `manifest.json`."""
+
+    format: Literal[1] = 1
+    kind: Literal["segments"] = "segments"
+    name: FileName
+    version: VersionText
+    labels: tuple[str, ...] = LABELS
+    files: tuple[SegmentsFile, ...]
+    crf: CrfParameters
+    rules: dict[Literal["intro", "recap"], RuleParameters]
+    training: dict[str, Any] = Field(default_factory=dict, description="Seeds, data, versions.")
+    measured: dict[str, Any] = Field(
+        default_factory=dict, description="Figures on synthetic held-out programmes."
+    )
+    licence: str = "Apache-2.0"
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.labels != LABELS:
+            raise ValueError(f"labels: {self.labels} are not {LABELS}")
+        graphs = {file.graph for file in self.files}
+        if graphs != {"cnn", "head"}:
+            raise ValueError("files: a bundle has a cnn and a head")
+        _ = self.crf.crf  # raises for shapes that do not fit
+        if len(self.crf.start) != len(LABELS):
+            raise ValueError(f"crf: {len(self.crf.start)} labels, not {len(LABELS)}")
+        return self
+
+    def to_json(self) -> str:
+        """Return the text of `manifest.json`."""
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+
+    def decode_rules(self) -> Mapping[Label, Rules]:
+        """What segments must be, by label."""
+        return {
+            Label[name.upper()]: Rules(r.threshold, r.most, r.shortest_s, r.longest_s)
+            for name, r in self.rules.items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentsBundle:
+    """A folder with a valid manifest whose files are what it says."""
+
+    path: Path
+    manifest: SegmentsManifest
+
+    @property
+    def label(self) -> str:
+        """Name and version."""
+        return f"{self.manifest.name} {self.manifest.version}"
+
+    def file(self, graph: str, precision: str | None = None) -> Path:
+        """Path of a graph, INT8 where there is a choice; BundleError when there is none such."""
+        found = [
+            f for f in self.manifest.files if f.graph == graph and precision in {None, f.precision}
+        ]
+        if not found:
+            raise BundleError(f"{self.path}: no {precision} {graph} in {self.label}")
+        return self.path / min(found, key=lambda f: f.precision != "int8").name
+
+
+def shipped_bundle() -> Path:
+    """The folder of the bundle that ships, in the package `models` beside `edge`."""
+    assert edge.__file__ is not None
+    return Path(edge.__file__).resolve().parent.parent / "models" / "segments" / "bundle"
+
+
+def load_segments_bundle(path: Path | str | None = None) -> SegmentsBundle:
+    """Load and check a bundle's folder, the one that ships unless told.
+
+    Raises BundleError when it is missing, damaged, or of another kind or format.
+    """
+    folder = shipped_bundle() if path is None else Path(path)
+    where = folder / MANIFEST
+    try:
+        manifest = SegmentsManifest.model_validate_json(where.read_bytes())
+    except FileNotFoundError as error:
+        raise BundleError(f"{folder}: no segments bundle here (there is no {MANIFEST})") from error
+    except OSError as error:
+        raise BundleError(f"{where}: cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        at = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise BundleError(f"{where}: {at}: {first['msg']}; reinstall the bundle") from error
+    for file in manifest.files:
+        _check(folder, file)
+    return SegmentsBundle(folder, manifest)
+
+
+def _check(folder: Path, file: SegmentsFile) -> None:
+    path = folder / file.name
+    try:
+        right = path.stat().st_size == file.size and digest(path) == file.sha256
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read: {error.strerror}") from error
+    if not right:
+        raise BundleError(f"{path}: is not what the manifest says; reinstall the bundle")

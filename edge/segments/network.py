@@ -1,0 +1,72 @@
+"""The bundle's graphs at work: pictures and sound become features, features become emissions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.engines import EngineOptions, load_named
+from edge.engines.protocol import Engine
+from edge.segments import pictures, sound
+from edge.segments.features import FEATURES, Floats, Track
+from edge.segments.manifest import SegmentsBundle
+from edge.types import Float
+
+BATCH = 8
+"""Pictures or patches at a time: larger ones are no faster and take more memory."""
+
+
+class SegmentsNetwork:
+    """A bundle's CNN and head. Not safe for two threads at once.
+
+    Raises BundleError or EngineError when the graphs cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        bundle: SegmentsBundle,
+        *,
+        engine: str = "onnxruntime",
+        precision: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        self.bundle = bundle
+        options = EngineOptions(threads=threads)
+        self._cnn: Engine = load_named(bundle.file("cnn", precision), engine, options)
+        self._head: Engine = load_named(bundle.file("head"), engine, options)
+
+    def close(self) -> None:
+        """Free the engines."""
+        self._cnn.close()
+        self._head.close()
+
+    def see(self, shown: NDArray[np.uint8]) -> Floats:
+        """(k, 144, 256, 3) uint8 RGB pictures -> (k, 1280) features."""
+        return self._features(
+            len(shown), (pictures.as_input(shown[at]) for at in _batches(len(shown)))
+        )
+
+    def hear(self, patches: Floats) -> Floats:
+        """(s, 64, 100) log-mel patches -> (s, 1280) features."""
+        return self._features(
+            len(patches), (sound.as_picture(patches[at]) for at in _batches(len(patches)))
+        )
+
+    def judge(self, track: Track) -> Float:
+        """Features of s seconds -> (s, 3) calibrated emissions for the manifest's CRF."""
+        inputs = {"visual": track.visual, "sound": track.sound, "low": track.low}
+        given = {name: array[None] for name, array in inputs.items()}
+        emissions = self._head.run(given)["emissions"][0].astype(np.float64)
+        return np.asarray(emissions / self.bundle.manifest.crf.temperature, np.float64)
+
+    def _features(self, n: int, batches: Iterator[Floats]) -> Floats:
+        made = np.empty((n, FEATURES), np.float32)
+        for at, batch in zip(_batches(n), batches, strict=True):
+            made[at] = self._cnn.run({"image": batch})["features"]
+        return made
+
+
+def _batches(n: int) -> list[slice]:
+    return [slice(first, min(first + BATCH, n)) for first in range(0, n, BATCH)]
