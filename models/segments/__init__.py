@@ -1,0 +1,1 @@
+"""Recaps and intros: synthetic programmes, the network, its training and its figures."""
