@@ -26,11 +26,12 @@ from edge.types import Image
 _MAX_DAMAGES = 500
 """Damaged places of a container after which the rest of it is given up."""
 
-_QUARTER_TURNS = {
+QUARTER_TURNS = {
     90: cv2.ROTATE_90_COUNTERCLOCKWISE,
     180: cv2.ROTATE_180,
     270: cv2.ROTATE_90_CLOCKWISE,
 }
+"""A frame's rotation in degrees -> what turns it upright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Decoder:
 def upright(frame: VideoFrame) -> Image:
     """Convert a decoded frame to (height, width, 3) uint8 BGR, turned as its metadata asks."""
     image = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
-    turn = _QUARTER_TURNS.get(round(frame.rotation) % 360)
+    turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
     return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
 
 

@@ -30,7 +30,7 @@ class VideoFile(SourceBase):
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._container = _open(self._path)
+        self._container = open_file(self._path)
         try:
             stream = _video(self._container, self._path)
             # Up to full HD one thread decodes faster than the network registers, and reports each
@@ -103,7 +103,13 @@ class VideoFile(SourceBase):
             )
 
 
-def _open(path: Path) -> InputContainer:
+def open_file(
+    path: Path, *, wanted: str = "a video, a picture or a folder of pictures"
+) -> InputContainer:
+    """Open a file that FFmpeg reads as a video or as sound.
+
+    Raises SourceError, with the reason and with what is `wanted` in its place.
+    """
     try:
         size = path.stat().st_size
         if size == 0:
@@ -114,7 +120,7 @@ def _open(path: Path) -> InputContainer:
     if container.format.name in _NOT_VIDEO:
         container.close()
         raise SourceError(
-            f"{path}: not a video file; give a video, a picture or a folder of pictures"
+            f"{path}: not a video file; give {wanted}"
         )
     return container
 

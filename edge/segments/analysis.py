@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.segments.chapters import Chapter
 from edge.segments.decode import Cues
 from edge.segments.types import Segment
 from edge.types import Float
@@ -12,7 +16,10 @@ from edge.types import Float
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A file's segments, and what they rest on."""
+    """A file's segments, and what they rest on.
+
+    Times are seconds from the file's beginning, as players show them.
+    """
 
     path: str
     duration_s: float
@@ -30,4 +37,16 @@ class Analysis:
     warnings: tuple[str, ...] = ()
     """One line each: what was odd about the file."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """Wall-clock time of each stage."""
+    """Wall-clock time of each stage.
+
+    `read` (in a thread beside the others), `see`, `hear`, `judge`, `decode`, `near`, `total`; `cpu`
+    is the processor time of the whole process meanwhile.
+    """
+    candidates: tuple[Segment, ...] = ()
+    """What was decoded, however improbable, with ends at whole seconds."""
+    chapters: tuple[Chapter, ...] = ()
+    """All that the file has."""
+    strip_s: Float = field(default_factory=lambda: np.empty(0))
+    """(n,) times of the strip's pictures, seconds."""
+    strip: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 36, 64, 3), np.uint8))
+    """(n, 36, 64, 3) RGB pictures along the programme, for a person to look at."""

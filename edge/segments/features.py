@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.segments.pictures import MEASURES
-from edge.segments.sound import MELS
+from edge.segments.sound import COLUMNS, MELS
 
 Floats = NDArray[np.float32]
 FEATURES = 1280
@@ -51,7 +51,20 @@ def assemble(
     thumbnail's mean change (1), log1p of the picture's age (1), whether it is new (1), pictures in
     the last 10 s (1), mean and deviation of 16 bands (32), mean and least energy (2).
     """
-    seconds = len(patches)
+    heard = measure_sound(patches)
+    return lay_out(picture_features, measures, thumbs, times_s, sound_features, heard)
+
+
+def lay_out(
+    picture_features: Floats,
+    measures: Floats,
+    thumbs: NDArray[np.uint8],
+    times_s: NDArray[np.float64],
+    sound_features: Floats,
+    heard: Floats,
+) -> Track:
+    """As `assemble`, from what is measured of the sound already: (s, 34)."""
+    seconds = len(heard)
     middle = np.arange(seconds) + 0.5
     visual = np.zeros((seconds, FEATURES), np.float32)
     low = np.zeros((seconds, LOW), np.float32)
@@ -64,7 +77,7 @@ def assemble(
         low[:, MEASURES + 2] = np.diff(held, prepend=-1) > 0
         before = np.searchsorted(times_s, middle - RATE_S, side="right")
         low[:, MEASURES + 3] = (np.searchsorted(times_s, middle, side="right") - before) / RATE_S
-    _measure_sound(patches, low[:, MEASURES + 4 :])
+    low[:, MEASURES + 4 :] = heard
     return Track(visual, np.asarray(sound_features, np.float32), low)
 
 
@@ -76,11 +89,13 @@ def _changes(thumbs: NDArray[np.uint8]) -> Floats:
     return made
 
 
-def _measure_sound(patches: Floats, low: Floats) -> None:
-    """Fill (s, 34) with what the log-mel patches show, scaled to about -1..1."""
-    bands = patches.reshape(len(patches), BANDS, MELS // BANDS, -1).mean(2)
+def measure_sound(patches: Floats) -> Floats:
+    """(s, 64, 100) log-mel patches -> (s, 34) of what they show, scaled to about -1..1."""
+    low = np.empty((len(patches), 2 * BANDS + 2), np.float32)
+    bands = patches.reshape(len(patches), BANDS, MELS // BANDS, COLUMNS).mean(2)
     low[:, :BANDS] = bands.mean(2) / 8 + 1
     low[:, BANDS : 2 * BANDS] = bands.std(2) / 2
     energy = patches.mean(1)
     low[:, -2] = energy.mean(1) / 8 + 1
     low[:, -1] = energy.min(1) / 8 + 1
+    return low

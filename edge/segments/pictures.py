@@ -17,9 +17,7 @@ MEASURES = 3
 
 def reduced(image_rgb: Image) -> Image:
     """Squash an (h, w, 3) uint8 RGB picture to (144, 256, 3)."""
-    return np.asarray(
-        cv2.resize(image_rgb, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8
-    )
+    return shrunk(image_rgb, (WIDTH, HEIGHT))
 
 
 def as_input(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -45,3 +43,8 @@ def thumbs(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         row[:] = cv2.resize(grey, THUMB, interpolation=cv2.INTER_AREA)
     return made
+
+
+def shrunk(picture: Image, size: tuple[int, int]) -> Image:
+    """Squash a picture to (width, height)."""
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -21,12 +21,13 @@ _AT_ONCE_S = 20
 """Seconds transformed at a time: bounds the memory."""
 
 
-def log_mel(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def log_mel(samples: NDArray[np.float32], seconds: int | None = None) -> NDArray[np.float32]:
     """(n,) mono samples in -1..1 at 16 kHz -> (s, 64, 100) natural logarithms of mel power.
 
-    The last second is filled up with silence; no samples give no seconds.
+    The last second is filled up with silence; no samples give no seconds. `seconds` makes as many,
+    so that samples beyond them only complete the last windows.
     """
-    seconds = -(-len(samples) // RATE_HZ)
+    seconds = -(-len(samples) // RATE_HZ) if seconds is None else seconds
     made = np.empty((seconds, MELS, COLUMNS), np.float32)
     for first in range(0, seconds, _AT_ONCE_S):
         last = min(first + _AT_ONCE_S, seconds)

@@ -1,0 +1,174 @@
+"""A programme's file: what is in it, and which of its streams are looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+from typing_extensions import Self
+
+from edge.capture.decode import video_stream
+from edge.capture.video import open_file
+from edge.errors import SourceError
+from edge.segments.chapters import Chapter
+
+_WANTED = "a video with a programme"
+_PROBE_PACKETS = 400
+"""Packets of a sound track that are decoded to hear whether there is anything on it."""
+_FAINT = 3e-4
+"""-70 dB of full scale: a track that is quieter holds nothing."""
+
+
+@dataclass(slots=True)
+class Media:
+    """An open file. Close it, or use it in a `with`."""
+
+    path: Path
+    container: InputContainer
+    video: VideoStream | None
+    sound: AudioStream | None
+    start_s: float
+    """When the file begins on the streams' own time line."""
+    duration_s: float | None
+    """As the header tells; None where it does not."""
+    chapters: tuple[Chapter, ...]
+    warnings: list[str] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.container.close()
+
+    @property
+    def frame_s(self) -> float:
+        """How long a picture is shown, seconds; a guess where no header tells."""
+        rate = None if self.video is None else self.video.average_rate or self.video.guessed_rate
+        return 1 / float(rate) if rate else 0.04
+
+
+def open_media(path: Path | str) -> Media:
+    """Open a file and choose its streams.
+
+    Raises SourceError, one line, for what is no programme: a missing, empty or broken file, a
+    text, a picture.
+    """
+    file = Path(path)
+    container = open_file(file, wanted=_WANTED)
+    try:
+        video = _video(container, file)
+        start_s = _seconds(container.start_time) or 0.0
+        media = Media(
+            file,
+            container,
+            video,
+            None,
+            start_s,
+            _duration_s(container, video),
+            _chapters(container, start_s),
+        )
+        _choose_sound(media)
+    except FFmpegError as error:
+        container.close()
+        raise SourceError(f"{file}: cannot be read: {error.strerror}") from error
+    except BaseException:
+        container.close()
+        raise
+    if video is None:
+        media.warnings.append("no pictures: judged by the sound alone")
+    return media
+
+
+def _video(container: InputContainer, file: Path) -> VideoStream | None:
+    """Return the moving picture; None where there is only sound."""
+    video = video_stream(container)
+    if container.streams.audio:
+        return video
+    if video is None:
+        raise SourceError(f"{file}: holds neither pictures nor sound; give {_WANTED}")
+    if _is_still(container, video):
+        raise SourceError(f"{file}: a single picture; give {_WANTED}")
+    return video
+
+
+def _is_still(container: InputContainer, video: VideoStream) -> bool:
+    name = container.format.name
+    return name == "image2" or name.endswith("_pipe") or video.frames == 1
+
+
+def _seconds(microseconds: Any) -> float | None:
+    """A container's time in seconds; None where no header tells, whatever PyAV's types say."""
+    return None if microseconds is None else float(microseconds) / 1e6
+
+
+def _duration_s(container: InputContainer, video: VideoStream | None) -> float | None:
+    told = _seconds(container.duration)
+    if told is None and video is not None and video.duration and video.time_base:
+        told = float(video.duration * video.time_base)
+    return told if told is not None and told > 0 else None
+
+
+def _chapters(container: InputContainer, start_s: float) -> tuple[Chapter, ...]:
+    made = []
+    for entry in container.chapters():
+        base = entry["time_base"]
+        if base is None:
+            continue
+        title = str(entry["metadata"].get("title", ""))
+        times = (float(entry["start"] * base) - start_s, float(entry["end"] * base) - start_s)
+        made.append(Chapter(*times, title))
+    return tuple(sorted(made, key=lambda c: c.start_s))
+
+
+def _choose_sound(media: Media) -> None:
+    """Take the default track, or the first; where there are several, the first that is not mute."""
+    tracks = list(media.container.streams.audio)
+    default = av.stream.Disposition.default
+    tracks.sort(key=lambda t: not t.disposition & default)
+    # a track whose header tells nothing cannot be decoded
+    tracks = [t for t in tracks if t.codec_context is not None and t.rate]
+    if not tracks:
+        media.warnings.append("no sound: judged by the pictures alone")
+        return
+    media.sound = tracks[0]
+    if len(tracks) == 1:
+        return
+    media.sound = next((t for t in tracks if _is_heard(media, t)), tracks[0])
+    number = list(media.container.streams.audio).index(media.sound) + 1
+    language = media.sound.language
+    named = f" ({language})" if language and language != "und" else ""
+    media.warnings.append(f"{len(tracks)} sound tracks: listened to track {number}{named}")
+
+
+def _is_heard(media: Media, track: AudioStream) -> bool:
+    """Whether a stretch from a third of the way on is not silent; the file is rewound."""
+    container = media.container
+    try:
+        if media.duration_s is not None:
+            container.seek(int((media.start_s + media.duration_s / 3) * 1e6))
+        loudest, resampler = 0.0, AudioResampler("flt", "mono")
+        for number, packet in enumerate(container.demux(track)):
+            for frame in packet.decode():
+                for mono in resampler.resample(frame):
+                    loudest = max(loudest, float(np.abs(mono.to_ndarray()).max()))
+            if loudest > _FAINT or number > _PROBE_PACKETS:
+                break
+    except FFmpegError:
+        return False
+    finally:
+        container.seek(int(media.start_s * 1e6))
+    return loudest > _FAINT

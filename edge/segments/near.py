@@ -1,0 +1,88 @@
+"""Full decoding of short stretches around boundaries, for their cuts and black pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from av.container import InputContainer
+from av.error import FFmpegError, InvalidDataError
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from edge.capture.decode import video_stream
+from edge.capture.video import open_file
+from edge.engines.hardware import usable_cores
+from edge.segments.cues import GREY, blacks, cuts
+from edge.segments.media import Media
+from edge.types import Float
+
+AROUND_S = 8.0
+
+
+def stretches(times_s: Iterable[float], end_s: float, around_s: float) -> list[tuple[float, float]]:
+    """What lies within `around_s` of the times, from 0 to `end_s`, in order; what meets is one."""
+    made: list[tuple[float, float]] = []
+    for time_s in sorted(times_s):
+        first, last = max(0.0, time_s - around_s), min(end_s, time_s + around_s)
+        if made and first <= made[-1][1]:
+            first = made.pop()[0]
+        if last > first:
+            made.append((first, last))
+    return made
+
+
+def cues_near(media: Media, spans: Sequence[tuple[float, float]]) -> tuple[Float, Float]:
+    """Decode every picture of the spans -> (c,) cuts and (b, 2) begin and end of black, seconds.
+
+    Raises nothing for what cannot be found in a damaged file: it has no cues there, and a warning.
+    """
+    found_cuts: list[Float] = [np.empty(0)]
+    found_blacks: list[Float] = [np.empty((0, 2))]
+    if media.video is None or not spans:
+        return found_cuts[0], found_blacks[0]
+    with open_file(media.path) as container:
+        video = video_stream(container)
+        assert video is not None  # it was there when the file was opened first
+        video.codec_context.thread_count = min(4, usable_cores())
+        video.thread_type = "AUTO"
+        for first, last in spans:
+            try:
+                times, greys = _greys(container, video, first + media.start_s, last + media.start_s)
+            except FFmpegError:
+                media.warnings.append(f"cannot be wound to {first:.0f} s: ends there are coarse")
+                continue
+            times = times - media.start_s
+            if len(times):
+                found_cuts.append(cuts(times, greys))
+                found_blacks.append(blacks(times, greys, media.frame_s))
+    return np.concatenate(found_cuts), np.concatenate(found_blacks)
+
+
+def _greys(
+    container: InputContainer, video: VideoStream, first_s: float, last_s: float
+) -> tuple[Float, NDArray[np.uint8]]:
+    """Times and grey pictures (n, 36, 64) from `first_s` to `last_s` on the stream's time line."""
+    scaler = VideoReformatter()
+    times: list[float] = []
+    made = []
+    for frame in _frames(container, video, first_s):
+        if frame.time is None or frame.time < first_s:
+            continue
+        if frame.time > last_s:
+            break
+        small = scaler.reformat(frame, *GREY, "gray", interpolation=Interpolation.AREA, threads=1)
+        times.append(frame.time)
+        made.append(small.to_ndarray().astype(np.uint8, copy=False))
+    return np.array(times), np.array(made, np.uint8).reshape(-1, GREY[1], GREY[0])
+
+
+def _frames(container: InputContainer, video: VideoStream, from_s: float) -> Iterator[VideoFrame]:
+    container.seek(int(from_s * 1e6))
+    for packet in container.demux(video):
+        try:
+            yield from packet.decode()
+        except InvalidDataError:  # noqa: PERF203 - a damaged packet is passed over
+            continue

@@ -1,0 +1,321 @@
+"""One pass over a programme: sound in blocks, and key frames or a picture a second.
+
+Nothing but the piece at hand is kept, however long the programme is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.error import FFmpegError, InvalidDataError
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from edge.capture.decode import QUARTER_TURNS, explain
+from edge.engines.hardware import usable_cores
+from edge.errors import SourceError
+from edge.segments.media import Media
+from edge.segments.pictures import HEIGHT, WIDTH
+from edge.segments.sound import HOP, RATE_HZ, WINDOW
+from edge.segments.timeline import Timeline
+from edge.types import Image
+
+BLOCK_S = 20
+"""Seconds of sound handed on at a time."""
+SPACING_S = 0.4
+"""Key frames that follow closer are passed over: some codecs have nothing else."""
+_LATE_S = 30.0
+"""How far one stream is read beyond the end of what was asked for while the other is not there."""
+_GAP_S = 0.1
+"""A gap in the sound that is longer is filled with silence."""
+_MOST_DAMAGES = 500
+"""Damaged places of a container after which the rest of it is given up."""
+_NONREF_FPS = 10.0
+"""Below this rate each picture counts, referred to by others or not."""
+
+
+_BLOCK, _OVER = BLOCK_S * RATE_HZ, WINDOW - HOP
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of the programme."""
+
+    time_s: float
+    image: Image
+    """(144, 256, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Whole seconds of sound."""
+
+    first_s: int
+    seconds: int
+    samples: NDArray[np.float32]
+    """(n,) mono at 16 kHz; may go on a little beyond the seconds, or end before them."""
+
+
+class Shrinker:
+    """Makes decoded frames the pictures that the network sees."""
+
+    def __init__(self) -> None:
+        self._scaler = VideoReformatter()
+
+    def __call__(self, frame: VideoFrame) -> Image:
+        """Squash a frame to (144, 256, 3) uint8 RGB, turned upright."""
+        turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
+        across = turn in {cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE}
+        width, height = (HEIGHT, WIDTH) if across else (WIDTH, HEIGHT)
+        small = self._scaler.reformat(
+            frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1
+        )
+        image = np.asarray(small.to_ndarray(), np.uint8)
+        return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
+
+
+class Reader:
+    """Reads a file once, from the beginning; what was odd is noted in `media.warnings`."""
+
+    def __init__(self, media: Media, *, exact: bool = False, until_s: float | None = None) -> None:
+        self._media = media
+        self._until_s = float("inf") if until_s is None else until_s
+        self._exact = exact
+        self._corrupt = 0
+        start, end = media.start_s, media.duration_s
+        self._sent, self._shown = Timeline(start, end), Timeline(start, end)
+        self._listener = _Listener(Timeline(start, end))
+        self._seconds = _EverySecond()
+        self._shrink = Shrinker()
+        self._key_s = -float("inf")
+        self.pictures = 0
+        """Pictures handed on."""
+
+    @property
+    def end_s(self) -> float:
+        """Where what was read so far ends, at most at the end of what was asked for."""
+        return min(max(self._sent.end_s, self._listener.end_s), self._until_s)
+
+    @property
+    def jumps(self) -> int:
+        """Leaps of the time stamps that were mended."""
+        return self._shown.jumps + self._sent.jumps + self._listener.jumps
+
+    def pieces(self) -> Generator[Picture | Sound, None, None]:
+        """Read to the end, or to `until_s`.
+
+        Raises SourceError where the file cannot be read on.
+        """
+        if self._media.video is not None:
+            self._set_up(self._media.video)
+        try:
+            for packet in self._packets():
+                if packet.stream is self._media.video:
+                    yield from self._look(packet)
+                else:
+                    yield from self._listen(packet)
+                if self._is_done():
+                    break
+        except FFmpegError as error:
+            raise SourceError(
+                f"{self._media.path}: reading stopped: {explain(error)}; check the disk"
+            ) from error
+        if self._exact:
+            yield from self._hand_on(self._seconds.finish(self.end_s))
+        if self._media.sound is not None:
+            yield from self._listener.finish(whole_seconds(self.end_s))
+        self._note()
+
+    def _set_up(self, video: VideoStream) -> None:
+        context = video.codec_context
+        # a single thread gives each key frame at once; of a whole decode two cores have the half
+        context.thread_type = "AUTO" if self._exact else "SLICE"
+        context.thread_count = min(4, usable_cores()) if self._exact else 1
+        if not self._exact:
+            context.skip_frame = "NONKEY"
+        elif 1 / self._media.frame_s >= _NONREF_FPS:
+            context.skip_frame = "NONREF"
+
+    def _packets(self) -> Iterator[Packet[Any]]:
+        """Read packets, on and on behind places where the container's own structure is damaged."""
+        streams = [s for s in (self._media.video, self._media.sound) if s is not None]
+        for _ in range(_MOST_DAMAGES):
+            try:
+                yield from self._media.container.demux(streams)
+            except InvalidDataError:  # noqa: PERF203 - each damage ends the generator: start anew
+                self._corrupt += 1
+            else:
+                return
+
+    def _is_done(self) -> bool:
+        ends = [self._sent.end_s] if self._media.video is not None else []
+        if self._media.sound is not None:
+            ends.append(self._listener.end_s)
+        # a stream that has ended before the other does not keep it from being enough
+        return min(ends) > self._until_s + 1 or max(ends) > self._until_s + _LATE_S
+
+    def _look(self, packet: Packet[VideoStream]) -> Iterator[Picture]:
+        if packet.size and not self._is_wanted(packet):
+            return
+        for frame in self._decoded(packet):
+            time_s = self._shown.at(frame.time, self._media.frame_s)
+            if self._exact:
+                yield from self._hand_on(self._seconds.push(time_s, frame))
+            else:
+                yield from self._hand_on([(time_s, frame)])
+
+    def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
+        """Whether a packet is to be decoded; it gets a time if it has none."""
+        base = packet.time_base
+        stamp = packet.pts if packet.dts is None else packet.dts
+        raw_s = None if stamp is None or base is None else float(stamp * base)
+        sent_s = self._sent.at(raw_s, self._media.frame_s)
+        if packet.pts is None and base is not None:
+            packet.pts = (
+                stamp if stamp is not None else round((sent_s + self._media.start_s) / base)
+            )
+        if self._exact:
+            return True
+        if not packet.is_keyframe or sent_s < self._key_s + SPACING_S:
+            return False
+        self._key_s = sent_s
+        return True
+
+    def _hand_on(self, shown: Iterable[tuple[float, VideoFrame]]) -> Iterator[Picture]:
+        for time_s, frame in shown:
+            if time_s < self._until_s:
+                self.pictures += 1
+                yield Picture(time_s, self._shrink(frame))
+
+    def _listen(self, packet: Packet[AudioStream]) -> Iterator[Sound]:
+        for frame in self._decoded(packet):
+            yield from self._listener.push(frame)
+
+    def _decoded(self, packet: Packet[Any]) -> list[Any]:
+        try:
+            frames = packet.decode()
+        except InvalidDataError:
+            self._corrupt += 1
+            return []
+        whole = [frame for frame in frames if not frame.is_corrupt]
+        self._corrupt += len(frames) - len(whole)
+        return whole
+
+    def _note(self) -> None:
+        """Put what was odd into the warnings."""
+        warn, told = self._media.warnings.append, self._media.duration_s
+        if self._corrupt:
+            warn(f"{self._corrupt} damaged pieces were passed over")
+        if self.jumps:
+            warn("the time stamps leap; times after the first leap may be off")
+        wanted = self._until_s if told is None else min(told, self._until_s)
+        if told is not None and self.end_s < 0.95 * wanted - 2:
+            warn(f"ends after {self.end_s:.0f} s of {told:.0f} s: the file is cut off or damaged")
+
+
+def whole_seconds(end_s: float) -> int:
+    """Seconds of a programme that are judged: those whose middle is a part of it, at least one."""
+    return max(1, int(end_s + 0.5))
+
+
+class _EverySecond:
+    """Of all frames, those that are shown in the middle of a second."""
+
+    def __init__(self) -> None:
+        self._next = 0
+        self._held: VideoFrame | None = None
+
+    def push(self, time_s: float, frame: VideoFrame) -> Iterator[tuple[float, VideoFrame]]:
+        """Take the next frame; gives what was shown until it came."""
+        held = self._held or frame
+        while self._next + 0.5 < time_s:
+            yield self._next + 0.5, held
+            self._next += 1
+        self._held = frame
+
+    def finish(self, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
+        """Give what is shown until the end."""
+        while self._held is not None and self._next + 0.5 <= end_s:
+            yield self._next + 0.5, self._held
+            self._next += 1
+
+
+class _Listener:
+    """Sound of any kind to 16 kHz mono in blocks; gaps are silent."""
+
+    def __init__(self, times: Timeline) -> None:
+        self._times = times
+        self._resampler: AudioResampler | None = None
+        self._parts: list[NDArray[np.float32]] = []
+        self._held = 0
+        self._first_s = 0
+
+    @property
+    def jumps(self) -> int:
+        """Leaps of the time stamps."""
+        return self._times.jumps
+
+    @property
+    def end_s(self) -> float:
+        """Where the sound ends that came so far."""
+        return self._first_s + self._held / RATE_HZ
+
+    def push(self, frame: AudioFrame) -> Iterator[Sound]:
+        """Take the next frame; gives the blocks that it completes."""
+        lasts_s = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
+        time_s = self._times.at(frame.time, lasts_s)
+        if time_s + lasts_s < self.end_s - _GAP_S:
+            return
+        if time_s > self.end_s + _GAP_S:
+            yield from self._fill(time_s)
+        for made in self._resampled(frame):
+            self._add(made.to_ndarray()[0])
+        yield from self._whole_blocks()
+
+    def finish(self, seconds: int) -> Iterator[Sound]:
+        """Fill up with silence to so many seconds, and give what is left of them."""
+        if self._resampler is not None:
+            for made in self._resampler.resample(None):
+                self._add(made.to_ndarray()[0])
+        yield from self._whole_blocks()
+        yield from self._fill(float(seconds))
+        if seconds > self._first_s:
+            yield Sound(self._first_s, seconds - self._first_s, np.concatenate(self._parts))
+
+    def _fill(self, until_s: float) -> Iterator[Sound]:
+        while (missing := round((until_s - self.end_s) * RATE_HZ)) > 0:
+            self._add(np.zeros(min(missing, _BLOCK), np.float32))
+            yield from self._whole_blocks()
+
+    def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
+        frame.pts = None  # times are kept here; the resampler would fill and cut by its own
+        try:
+            if self._resampler is not None:
+                return self._resampler.resample(frame)
+        except ValueError:  # another rate or layout from here on
+            pass
+        self._resampler = AudioResampler("flt", "mono", RATE_HZ)
+        return self._resampler.resample(frame)
+
+    def _add(self, samples: NDArray[np.float32]) -> None:
+        self._parts.append(samples)
+        self._held += len(samples)
+
+    def _whole_blocks(self) -> Iterator[Sound]:
+        """Give what is complete with the windows that reach beyond it."""
+        while self._held >= _BLOCK + _OVER:
+            joined = np.concatenate(self._parts)
+            yield Sound(self._first_s, BLOCK_S, joined[: _BLOCK + _OVER])
+            self._parts = [joined[_BLOCK:].copy()]
+            self._held -= _BLOCK
+            self._first_s += BLOCK_S
