@@ -49,6 +49,48 @@ def content(desk: Desk, length_s: float, *, opening: bool = False) -> None:
                    desk.between(-8, 1), desk.series.theme_in_s)  # fmt: skip
 
 
+def closing(desk: Desk) -> None:
+    """What comes last, content too: names on black with music, or what will happen next time."""
+    if desk.chance(0.08):
+        desk.notes.append("next time")
+        _next_time(desk, desk.between(12, 30))
+    if not desk.chance(0.3):
+        return
+    desk.notes.append("end credits")
+    start, length = desk.now, desk.between(12, 45)
+    if desk.chance(0.75):
+        desk.plain(length)
+    else:
+        desk.shot(length, gain=desk.between(0.4, 1.0))
+    climbs, at = desk.chance(0.5), start + 0.3
+    x, height = float(desk.rng.choice([0.3, 0.5, 0.7])), desk.between(0.055, 0.085)
+    while at < start + length - 2:
+        if climbs:
+            credit(desk, at, min(9.0, start + length - at), height, (0.5, 1.1), rise=0.15)
+            at += desk.between(1.4, 2.0)
+        else:
+            credit(desk, at, 2.4, height, (x, 0.5))
+            at += 2.5
+    source = desk.series.theme if desk.chance(0.4) else int(desk.rng.choice(desk.series.beds))
+    desk.music(start, length, source, desk.between(-3, 3), desk.between(0, 30))
+    desk.now = start + length
+
+
+def _next_time(desk: Desk, length: float) -> None:
+    words = str(desk.rng.choice(wording.NEXT_SHOWN)).format(title=desk.series.title)
+    desk.text(desk.now + 0.2, desk.between(2, 4), tuple(desk.series.cased(words).split("\n")),
+              desk.between(0.1, 0.18), colour=desk.series.colour)  # fmt: skip
+    start, end = desk.now, desk.now + length
+    while desk.now < end - 1e-6:
+        step = min(desk.between(*desk.series.recap_shot_s), end - desk.now)
+        if end - desk.now - step < 0.8:
+            step = end - desk.now
+        desk.shot(step)
+        desk.line(desk.now, step * 0.9, cut=True)
+        desk.now += step
+    desk.music(start, length, int(desk.rng.choice(desk.series.beds)), desk.between(-8, 0))
+
+
 def _kind(desk: Desk) -> str:
     draw, total = desk.rng.random(), 0.0
     for kind, p in KINDS.items():

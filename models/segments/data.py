@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from models.registration.commands import one_line_errors
 from models.segments import gather, scenes, synth
 from models.segments.library import Library, Writer
 
-SCENES = 12
+SCENES = 20
 """3-D shots of each family."""
 TRACKS = 12
 """Synthetic pieces of each timbre."""
@@ -31,6 +32,7 @@ def build(library: Path, media: Path | None, packages: Path | None, say: gather.
         if media is not None:
             gather.media(writer, media, say)
         if packages is not None:
+            gather.wheels(writer, packages, say)
             gather.packages(writer, packages, say)
             gather.fonts(writer, packages, say)
             gather.voices(writer, packages, say)
@@ -52,9 +54,11 @@ def _tracks(writer: Writer) -> None:
 def _scenes(writer: Writer, say: gather.Say) -> None:
     for split, families in scenes.FAMILIES.items():
         for family in families:
-            for seed in range(SCENES):
+            filmed = (list(scenes.shot(seed, family)) for seed in range(3 * SCENES))
+            shown = (shot for shot in filmed if not scenes.dull(shot))
+            for shot in islice(shown, SCENES):
                 writer.pictures("scene", f"scene:{family}", split, "pybullet_data", "Zlib",
-                                scenes.shot(seed, family), scenes.RATE_HZ)  # fmt: skip
+                                shot, scenes.RATE_HZ)  # fmt: skip
             say(f"scenes of {family} are in")
 
 

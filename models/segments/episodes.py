@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge.segments.pictures import HEIGHT, WIDTH
 from edge.segments.types import Label, Segment
-from models.segments.content import content
+from models.segments.content import closing, content
 from models.segments.draw import Painter
 from models.segments.intro import intro
 from models.segments.library import Library
@@ -34,7 +34,7 @@ LAYOUTS = {"RIC": 0.25, "CIC": 0.18, "RCIC": 0.10, "IC": 0.11, "RC": 0.09, "CRIC
 """R: recap, I: intro, C: content, in order; and how often."""
 FAR_LAYOUTS = {"IRC": 0.5, "CIRC": 0.2, "IC": 0.1, "C": 0.2}
 SHORTEST_S, LONGEST_S = 150.0, 360.0
-GENERATOR = 1
+GENERATOR = 2
 """Raised when the same seed gives another programme."""
 
 
@@ -126,6 +126,7 @@ def _lay(desk: Desk, layout: str, target: float) -> None:
             desk.labelled(Label.INTRO, intro, of.intro_s)
         elif last:
             content(desk, max(desk.between(45, 70), target - desk.now), opening="I" in layout)
+            closing(desk)
         else:
             content(desk, _cold_open(desk, target))
         if part == "C" and place == 0 and desk.chance(0.3):

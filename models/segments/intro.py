@@ -47,22 +47,29 @@ def _last(desk: Desk, start: float, end: float) -> float:
     return max(start, end - min(desk.between(2.0, 5.0), 0.4 * (end - start)))
 
 
-def _footage(desk: Desk, start: float, end: float) -> None:
+def _words(desk: Desk, start: float, end: float, height: float) -> None:
+    """Credits, and the title after or before them."""
     last = _last(desk, start, end)
-    _shots(desk, end)
-    _cards(desk, start, last)
+    if desk.series.title_first:
+        title(desk, start + 0.3, end - last)
+        _cards(desk, start + end - last, end, height)
+        return
+    _cards(desk, start, last, height)
     title(desk, last, end - last)
+
+
+def _footage(desk: Desk, start: float, end: float) -> None:
+    _shots(desk, end)
+    _words(desk, start, end, desk.series.credit_height)
 
 
 def _plain(desk: Desk, start: float, end: float) -> None:
-    last = _last(desk, start, end)
     desk.plain(end - start, desk.series.ground)
-    _cards(desk, start, last, desk.series.credit_height * 1.3)
-    title(desk, last, end - last)
+    _words(desk, start, end, desk.series.credit_height * 1.3)
 
 
 def _texture(desk: Desk, start: float, end: float) -> None:
-    last, plates = _last(desk, start, end), desk.series.plates
+    plates = desk.series.plates
     if plates:
         zoom = desk.between(1.1, 1.5)
         view = (desk.between(0.4, 0.6), 0.5, zoom)
@@ -71,8 +78,7 @@ def _texture(desk: Desk, start: float, end: float) -> None:
                   gain=desk.between(0.25, 0.6))  # fmt: skip
     else:
         desk.shot(end - start, gain=0.3)
-    _cards(desk, start, last, desk.series.credit_height * 1.2)
-    title(desk, last, end - last)
+    _words(desk, start, end, desk.series.credit_height * 1.2)
 
 
 def _title(desk: Desk, start: float, end: float) -> None:

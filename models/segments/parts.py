@@ -142,7 +142,7 @@ def head(desk: Desk) -> None:
 
 
 def credit(desk: Desk, start_s: float, length_s: float, height: float,
-           at: tuple[float, float] | None = None) -> None:  # fmt: skip
+           at: tuple[float, float] | None = None, rise: float = 0.0) -> None:  # fmt: skip
     """One card of credits: names, or a role and names."""
     series, rng = desk.series, desk.rng
     names = [wording.name(rng, desk.words) for _ in range(int(rng.integers(1, 4)))]
@@ -151,7 +151,7 @@ def credit(desk: Desk, start_s: float, length_s: float, height: float,
     x, y = at or series.credit_at
     align = "left" if x < 0.3 else "right" if x > 0.7 else "center"
     desk.text(start_s, length_s, lines, height, series.credit_font, at=(x, y), align=align,
-              colour=series.colour)  # fmt: skip
+              colour=series.colour, rise=rise)  # fmt: skip
 
 
 def title(desk: Desk, start_s: float, length_s: float) -> None:

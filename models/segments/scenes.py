@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +53,22 @@ def shot(seed: int, family: str, size: tuple[int, int] = (320, 180)) -> Iterator
         pybullet.disconnect(world)
 
 
+def dull(shot: Sequence[Image]) -> bool:
+    """That a shot shows next to nothing, as of a bare floor."""
+    return float(np.mean([image.mean(2).std() for image in shot[::5]])) < 19
+
+
 def _build(bullet: Any, world: int, rng: np.random.Generator, family: str, data: Path) -> None:
     ground = bullet.createVisualShape(
         bullet.GEOM_BOX, halfExtents=[60, 60, 0.05],
-        rgbaColor=[*rng.uniform(0.1, 0.8, 3), 1], physicsClientId=world,
+        rgbaColor=_paint(rng), physicsClientId=world,
     )  # fmt: skip
     bullet.createMultiBody(0, -1, ground, [0, 0, -0.05], physicsClientId=world)
     for _ in range(int(rng.integers(5, 12))):  # walls and boxes behind
         half = rng.uniform([0.2, 0.2, 0.4], [2.5, 2.5, 4.0])
         box = bullet.createVisualShape(
             bullet.GEOM_BOX, halfExtents=half.tolist(),
-            rgbaColor=[*rng.uniform(0.1, 0.9, 3), 1], physicsClientId=world,
+            rgbaColor=_paint(rng), physicsClientId=world,
         )  # fmt: skip
         angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(6, 16)
         bullet.createMultiBody(
@@ -87,6 +92,13 @@ def _build(bullet: Any, world: int, rng: np.random.Generator, family: str, data:
             )  # fmt: skip
         except bullet.error:
             continue
+
+
+def _paint(rng: np.random.Generator) -> list[float]:
+    """A colour, mostly a muted one."""
+    colour = rng.uniform(0.1, 0.85, 3)
+    grey = colour.mean()
+    return [*(grey + (colour - grey) * rng.uniform(0.1, 0.8)), 1]
 
 
 def _film(

@@ -51,6 +51,8 @@ class Series:
     intro_s: float
     intro_speech: bool
     intro_silent: bool
+    title_first: bool
+    """The title opens the intro; it closes it otherwise."""
     recap_text: str
     recap_voice: int
     """-1: nobody says "Previously on"."""
@@ -119,6 +121,7 @@ def series(number: int, split: str, library: Library) -> Series:
         else float(np.clip(rng.lognormal(3.4, 0.45), 12, 90)),
         intro_speech=bool(rng.random() < 0.15),
         intro_silent=bool(rng.random() < 0.06),
+        title_first=bool(rng.random() < 0.2),
         recap_text=choice(rng, RECAP_TEXTS),
         recap_voice=int(rng.choice(voices)) if voices and rng.random() < 0.4 else -1,
         recap_bed=(theme if rng.random() < 0.15 else _one(rng, music))

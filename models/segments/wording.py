@@ -69,6 +69,7 @@ RECAP_SHOWN = {
     "test": ("Previously on {title}", "Previously", "The story so far", "Negli episodi precedenti",
              "Wat voorafging", "Eerder in {title}"),
 }  # fmt: skip
+NEXT_SHOWN = ("Next time on\n{title}", "Next time", "Next week")
 CAPTIONS = {
     "train": ("Three days earlier", "London, 1987", "Six months later", "One year ago",
               "Berlin, 2:14 AM", "Later that night", "Monday", "Two weeks earlier", "Lisbon"),

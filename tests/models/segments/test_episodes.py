@@ -97,8 +97,9 @@ def test_three_hundred_recipes_hold_every_trap(library):
     assert set(layouts) == set(LAYOUTS)
     assert layouts["C"] >= 0.17 * 300
     for trap in ("montage", "song", "action", "flashback", "black", "caption", "slate",
-                 "credits in content", "theme in content"):  # fmt: skip
+                 "credits in content", "theme in content", "end credits"):  # fmt: skip
         assert notes[trap] >= 20, trap
+    assert notes["next time"] >= 8
     with_recap = [r for r in recipes if "R" in r["layout"]]
     silent = [r for r in with_recap if r["recap_text"] == "none" and not r["recap_voice"]]
     assert 0.1 < len(silent) / len(with_recap) < 0.45
