@@ -68,9 +68,9 @@ def _piece(library: Library, piece: Piece, speed: float, rng: np.random.Generato
 
 def _room(rng: np.random.Generator, count: int) -> Sound:
     """Soft low noise, a few seconds of it repeated."""
-    block = rng.standard_normal(RATE_HZ * 5 + 64).astype(np.float32)
+    block = rng.standard_normal(RATE_HZ * 2 + 64).astype(np.float32)
     width = int(rng.integers(4, 40))
-    soft = np.convolve(block, np.ones(width, np.float32) / width, "valid")[: RATE_HZ * 5]
+    soft = np.convolve(block, np.ones(width, np.float32) / width, "valid")[: RATE_HZ * 2]
     return np.resize(soft * np.float32(0.05 * width**0.5), count).astype(np.float32)
 
 

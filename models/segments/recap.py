@@ -17,7 +17,7 @@ def recap(desk: Desk, length_s: float) -> None:
         desk.timeline.sounds.append(
             Piece(start + desk.between(0.1, 0.8), said, series.recap_voice, gain_db=1.5)
         )
-    group = 0
+    group, room = 0, desk.chance(0.5)
     while desk.now < end - 0.4:
         length = min(desk.between(*series.recap_shot_s), end - desk.now)
         if end - desk.now - length < 0.6:
@@ -35,6 +35,10 @@ def recap(desk: Desk, length_s: float) -> None:
         if desk.chance(0.8) and not quiet:
             at = desk.now + desk.between(0, 0.3)
             desk.line(at, max(0.5, min(length * desk.between(0.7, 1.2), end - at)), cut=True)
+        if room and desk.chance(0.7):  # each scene brings its own room along
+            desk.timeline.sounds.append(
+                Piece(desk.now, length, -1, 0.0, desk.between(-24, -8), 0.01, 0.01)
+            )
         if series.subtitles and desk.chance(0.7):
             words = (wording.subtitle(desk.rng, desk.words),)
             desk.text(desk.now + 0.1, max(0.3, length - 0.2), words,
