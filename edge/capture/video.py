@@ -119,9 +119,7 @@ def open_file(
         raise SourceError(_why_not(path, error)) from error
     if container.format.name in _NOT_VIDEO:
         container.close()
-        raise SourceError(
-            f"{path}: not a video file; give {wanted}"
-        )
+        raise SourceError(f"{path}: not a video file; give {wanted}")
     return container
 
 

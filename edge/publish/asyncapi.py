@@ -16,6 +16,7 @@ _PARAMETERS = {
     "site": "`site` of the configuration.",
     "device": "`device` of the configuration.",
     "cam": "`camera.id` of the configuration.",
+    "job": "The programme: `--job`, or made of the file's name.",
 }
 
 

@@ -28,6 +28,7 @@ from edge.publish.endpoint import Endpoint, endpoint_of
 from edge.publish.health_message import Health
 from edge.publish.messages import Event, Homography, Info, StateMessage
 from edge.publish.projection import FieldPoints, field_from_pixels, pixels_from_field
+from edge.publish.segments_message import Segments
 from edge.publish.topics import Address, Topics, parse_topic, topic_filter
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ __all__ = [
     "Homography",
     "Info",
     "Received",
+    "Segments",
     "StateMessage",
     "TouchlineClient",
     "client_endpoint",
@@ -48,7 +50,7 @@ __all__ = [
     "pixels_from_field",
 ]
 
-AnyMessage: TypeAlias = "Homography | StateMessage | Info | Health | Event"
+AnyMessage: TypeAlias = "Homography | StateMessage | Info | Health | Event | Segments"
 
 _MODELS: dict[str, type[AnyMessage]] = {
     "homography": Homography,
@@ -57,6 +59,7 @@ _MODELS: dict[str, type[AnyMessage]] = {
     "info": Info,
     "health": Health,
     "event": Event,
+    "segments": Segments,
 }
 _REMEMBERED_EVENTS = 4096
 _MAX_FRAMES, _MAX_OTHERS = 256, 4096
@@ -77,7 +80,7 @@ class Received:
 
     @property
     def kind(self) -> str:
-        """`homography`, `latest`, `event`, `state`, `info` or `health`."""
+        """`homography`, `latest`, `event`, `state`, `info`, `health` or `segments`."""
         return self.address.kind
 
 
@@ -121,6 +124,7 @@ class TouchlineClient:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._kept: dict[tuple[str, str, str], _Kept] = {}
         self._states: dict[tuple[str, str], StateMessage] = {}
+        self._programmes: dict[str, Segments] = {}
         self._closed = False
         self.invalid = 0
         """Messages that did not validate or are of no known kind."""
@@ -192,6 +196,11 @@ class TouchlineClient:
         with self._changed:
             return self._states.get((site, device))
 
+    def segments_of(self, job: str) -> Segments | None:
+        """Return the labelled segments of a programme; None while none came."""
+        with self._changed:
+            return self._programmes.get(job)
+
     def close(self) -> None:
         """Disconnect and end `messages()`."""
         self._connection.stop()
@@ -230,6 +239,8 @@ class TouchlineClient:
             )
         if isinstance(message, StateMessage):
             return self._new_state((address.site, address.device), message)
+        if isinstance(message, Segments):
+            self._programmes[message.job] = message
         return True
 
     def _first_time(self, event_id: str) -> bool:
@@ -288,7 +299,7 @@ def _subscriptions(
     prefix: str, site: str | None, device: str | None, camera: str | None
 ) -> list[tuple[str, int]]:
     cam = camera or "+"
-    kinds = {"state": 1, "info": 1, "health": 1, f"cam/{cam}/event": 1}
+    kinds = {"state": 1, "info": 1, "health": 1, f"cam/{cam}/event": 1, "segments/+": 1}
     frames = {f"cam/{cam}/homography": 0, f"cam/{cam}/homography/latest": 0}
     wanted = kinds | frames
     return [(topic_filter(prefix, site, device, rest), qos) for rest, qos in wanted.items()]

@@ -36,6 +36,7 @@ from edge.publish.messages import (
     Status,
 )
 from edge.publish.model_messages import ModelDesired, ModelReported
+from edge.publish.segments_message import MarkedSegment, Programme, Segments
 from edge.types import Reason, State
 
 _SESSION = "5f0c1a9e77b2d304"
@@ -188,6 +189,24 @@ _HEALTH = Health(
     bundle="soccer 1.0.0",
 )
 
+_SEGMENTS = Segments(
+    session=_SESSION,
+    seq=1,
+    job="episode-102-1c291ca3",
+    time_ns=_TIME_NS,
+    programme=Programme(
+        file="Series/Episode 102.mkv",
+        duration_s=2531.08,
+        source="model",
+        mode="keyframes",
+        bundle="segments 1.0.0",
+        segments=(
+            MarkedSegment(label="recap", start_s=0.0, end_s=38.44, probability=0.91),
+            MarkedSegment(label="intro", start_s=121.36, end_s=166.2, probability=0.97),
+        ),
+    ),
+)
+
 TOPICS: tuple[TopicDoc, ...] = (
     TopicDoc(
         "state",
@@ -323,6 +342,18 @@ TOPICS: tuple[TopicDoc, ...] = (
         qos=1,
         expiry="never",
         examples=(model_messages.APPLIED, model_messages.ROLLED_BACK),
+    ),
+    TopicDoc(
+        "segments/{job}",
+        "Segments",
+        "Recap and intro of a programme, as `touchline segments --broker` found them "
+        "(docs/segments.md); what is not listed is content. It comes from that command, not from a "
+        "box's pipeline: each run has a `session` of its own.",
+        Segments,
+        retained=True,
+        qos=1,
+        expiry="never",
+        examples=(_SEGMENTS,),
     ),
 )
 """The contract, in the order of its documents."""

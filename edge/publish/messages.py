@@ -19,6 +19,8 @@ from edge.publish.config_messages import ConfigDesired, ConfigReported, ConfigSc
 from edge.publish.health_message import Health
 from edge.publish.message import Document, Message, Nanoseconds, Part
 from edge.publish.model_messages import ModelDesired, ModelReported
+from edge.publish.segments_message import Segments
+from edge.segments.document import ProgrammeFile
 from edge.types import Reason, State
 
 
@@ -312,6 +314,7 @@ MESSAGES: tuple[type[Document], ...] = (
     ConfigSchema,
     ModelDesired,
     ModelReported,
+    Segments,
 )
 """Every message, for schemas and documents."""
 
@@ -321,7 +324,7 @@ def finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else value
 
 
-def schema_of(message: type[Document]) -> dict[str, Any]:
+def schema_of(message: type[Document | ProgrammeFile]) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of a message as it stands on the wire."""
     schema = message.model_json_schema(by_alias=True, mode="serialization")
     return {

@@ -72,6 +72,10 @@ class Topics:
         """Retained, expires: how this box fares."""
         return f"{self.root}/health"
 
+    def segments(self, job: str) -> str:
+        """Retained: the labelled segments of a programme."""
+        return f"{self.root}/segments/{_check('job', job)}"
+
     def homography(self, camera: str) -> str:
         """Each frame of a camera."""
         return f"{self.root}/cam/{_check('camera', camera)}/homography"
@@ -96,9 +100,11 @@ class Address:
     site: str
     device: str
     kind: str
-    """`state`, `info`, `health`, `homography`, `latest`, `pose`, `event`, or the rest of an unknown
-    topic."""
+    """`state`, `info`, `health`, `homography`, `latest`, `pose`, `event`, `segments`, or the
+    rest of an unknown topic."""
     camera: str | None = None
+    job: str | None = None
+    """The programme, for `segments`."""
 
 
 _KINDS = {
@@ -119,6 +125,8 @@ def parse_topic(prefix: str, topic: str) -> Address | None:
     if kind.startswith("cam/"):
         camera, _, of_camera = kind.removeprefix("cam/").partition("/")
         return Address(site, device, _KINDS.get(of_camera, of_camera), camera)
+    if kind.startswith("segments/"):
+        return Address(site, device, "segments", job=kind.removeprefix("segments/"))
     return Address(site, device, kind)
 
 

@@ -140,12 +140,12 @@ def test_the_asyncapi_document_names_every_topic_and_its_references_resolve() ->
     assert document == yaml.safe_load((ROOT / "configs/schema/asyncapi.yaml").read_text())
     topics = Topics("touchline", "venue", "box")
     addresses = {
-        c["address"].format(prefix="touchline", site="venue", device="box", cam="c")
+        c["address"].format(prefix="touchline", site="venue", device="box", cam="c", job="j")
         for c in document["channels"].values()
     }
     camera = {topics.homography("c"), topics.latest("c"), topics.pose("c"), topics.event("c")}
     config = {topics.config_desired, topics.config_reported, topics.config_schema}
-    model = {topics.model_desired, topics.model_reported}
+    model = {topics.model_desired, topics.model_reported, topics.segments("j")}
     assert addresses == {topics.state, topics.info, topics.health} | camera | config | model
     received = [o for o in document["operations"].values() if o["action"] == "receive"]
     assert [o["channel"]["$ref"] for o in received] == [

@@ -1,45 +1,125 @@
-"""Chapters' names and what they say."""
+"""What chapters are called, and new ones between those that are there."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.segments.chapters import Chapter, labelled, named
+from edge.segments.layout import laid_out
 from edge.segments.types import Label, Segment
+from tests.segments.films import chapters_of, make_film
+
+INTRO, RECAP = Label.INTRO, Label.RECAP
 
 
 @pytest.mark.parametrize(
     ("title", "label"),
     [
-        ("Intro", Label.INTRO),
-        ("Opening Credits", Label.INTRO),
-        ("OP", Label.INTRO),
-        ("Chapter 2: Title Sequence", Label.INTRO),
-        ("Recap", Label.RECAP),
-        ("Previously on The Harbour", Label.RECAP),
-        ("previously", Label.RECAP),
-        ("Intro End", None),
-        ("After the intro", None),
-        ("Episode", None),
-        ("Content", None),
-        ("Chapter 01", None),
-        ("Operation", None),
-        ("Introspection", None),
-        ("", None),
+        *[(t, INTRO) for t in (
+            "Intro", "INTRO", "01 - Intro", "Intro 2", "Opening", "Opening Credits", "OP", "OP1",
+            "Main Titles", "Title Sequence", "Theme Song", "Chapter 2: Opening", "Vorspann",
+            "Générique", "Générique de début", "Cabecera", "Sigla di testa", "Abertura",
+            "Czołówka", "Заставка", "オープニング", "片头曲", "오프닝", "  intro. ", "ｉｎｔｒｏ",
+        )],
+        *[(t, RECAP) for t in (
+            "Recap", "Previously on Some Show", "Previously", "Last time on X", "Summary",
+            "The story so far", "Was bisher geschah", "Rückblick", "Précédemment dans X", "Résumé",
+            "Anteriormente", "Riassunto", "Negli episodi precedenti", "Poprzednio",
+            "Ранее в сериале",
+            "前情提要", "前回のあらすじ", "지난 이야기", "Series recap", "Catch-up",
+        )],
+        *[(t, None) for t in (
+            "", "Chapter 01", "Chapter 1", "00:05:00.000", "Episode", "Intro End", "End of Intro",
+            "After the intro", "Opening Night", "Générique de fin", "Sigla finale", "Credits",
+            "Ending", "Outro", "Part A", "The Last Waltz", "Introducing Anna", "Operation",
+            "Content", "Op-ed", "12", "Thematic",
+        )],
     ],
-)
-def test_names(title, label):
+)  # fmt: skip
+def test_names(title: str, label: Label | None) -> None:
     assert named(title) is label
 
 
-def test_chapters_become_segments():
-    found = labelled(
-        [
-            Chapter(30.0, 60.0, "Intro"),
-            Chapter(0.0, 30.0, "Recap"),
-            Chapter(60.0, 65.0, "Main title"),
-            Chapter(65.0, 2400.0, "Episode"),
-            Chapter(2400.0, 2400.0, "Recap"),
-            Chapter(2400.0, 4800.0, "Intro"),
-        ]
-    )
-    assert found == (Segment(Label.RECAP, 0.0, 30.0), Segment(Label.INTRO, 30.0, 65.0))
+@given(st.text(max_size=60))
+def test_any_name_is_answered(title: str) -> None:
+    assert named(title) in {None, INTRO, RECAP}
+
+
+def test_chapters_that_are_believed() -> None:
+    chapters = [
+        Chapter(0, 40, "Recap"), Chapter(40, 100, "Chapter 1"), Chapter(100, 130, "Intro"),
+        Chapter(130, 150, "Intro 2"), Chapter(150, 1300, "Part A"),
+    ]  # fmt: skip
+    assert labelled(chapters) == (Segment(RECAP, 0, 40, 1.0), Segment(INTRO, 100, 150, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "all_s"), [(0, 601, 3000), (0, 300, 500), (5, 5.5, 90)]
+)
+def test_a_chapter_of_no_credible_length_is_not_believed(
+    start_s: float, end_s: float, all_s: float
+) -> None:
+    assert labelled([Chapter(start_s, end_s, "Intro"), Chapter(end_s, all_s, "Rest")]) == ()
+
+
+def test_no_chapters_name_nothing() -> None:
     assert labelled([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("segments", "existing", "wanted"),
+    [
+        ([(INTRO, 10, 20)], [], [("Episode", 0, 10), ("Intro", 10, 20), ("Episode", 20, 100)]),
+        ([(RECAP, 0, 20), (INTRO, 20, 30)], [],
+         [("Recap", 0, 20), ("Intro", 20, 30), ("Episode", 30, 100)]),
+        ([], [], [("Episode", 0, 100)]),
+        ([(INTRO, 0, 100)], [], [("Intro", 0, 100)]),
+        # one that is interrupted goes on; one within gives its name; one at a seam is trimmed
+        ([(INTRO, 10, 20)], [("One", 0, 50), ("Two", 50, 100)],
+         [("One", 0, 10), ("Intro", 10, 20), ("One", 20, 50), ("Two", 50, 100)]),
+        ([(INTRO, 10, 20)], [("One", 0, 12), ("Two", 12, 18), ("Three", 18, 100)],
+         [("One", 0, 10), ("Intro (Two)", 10, 20), ("Three", 20, 100)]),
+        ([(INTRO, 10, 20)], [("One", 0, 9.6), ("Two", 9.6, 100)],
+         [("One", 0, 10), ("Intro", 10, 20), ("Two", 20, 100)]),
+        ([(INTRO, 10, 20)], [("A", 0, 10), ("Opening", 10, 20), ("B", 20, 100)],
+         [("A", 0, 10), ("Intro", 10, 20), ("B", 20, 100)]),
+        ([(INTRO, 10, 20)], [("A", 0, 99.9)],
+         [("A", 0, 10), ("Intro", 10, 20), ("A", 20, 100)]),
+    ],
+)  # fmt: skip
+def test_layouts(
+    segments: list[tuple[Label, float, float]],
+    existing: list[tuple[str, float, float]],
+    wanted: list[tuple[str, float, float]],
+) -> None:
+    made = laid_out(
+        [Segment(*s) for s in segments], 100, [Chapter(a, b, name) for name, a, b in existing]
+    )
+    assert made == [Chapter(a, b, name) for name, a, b in wanted]
+
+
+@given(st.lists(st.floats(0, 1000), min_size=2, max_size=8, unique=True),
+       st.lists(st.floats(0, 1000), min_size=2, max_size=12, unique=True))  # fmt: skip
+def test_layouts_cover_the_programme_once(marks: list[float], cuts: list[float]) -> None:
+    marks, cuts = sorted(marks), sorted(cuts)
+    segments = [Segment(INTRO, a, b) for a, b in zip(marks[::2], marks[1::2], strict=False)]
+    existing = [Chapter(a, b, f"c{i}") for i, (a, b) in enumerate(itertools.pairwise(cuts))]
+    made = laid_out(segments, 1000, existing)
+    assert made[0].start_s == 0
+    assert made[-1].end_s == 1000
+    assert all(a.end_s == b.start_s for a, b in itertools.pairwise(made))
+    assert [(c.start_s, c.end_s) for c in made if c.title.startswith("Intro")] == [
+        (s.start_s, s.end_s) for s in segments
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_chapters_of_a_film(tmp_path: Path, suffix: str) -> None:
+    chapters = [Chapter(0, 3, "Recap"), Chapter(3, 8, "Überraschung")]
+    film = make_film(tmp_path / f"a{suffix}", 8, chapters=chapters)
+    assert chapters_of(film) == chapters
