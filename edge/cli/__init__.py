@@ -30,6 +30,7 @@ _COMMANDS: dict[str, tuple[str, str]] = {
         "edge.cli.register",
         "register the field in pictures or video files, one JSON object a line",
     ),
+    "segments": ("edge.cli.segments", "find recap and intro in films: skip marks, chapters, JSON"),
     "listen": ("edge.cli.listen", "show the homographies that a box publishes"),
     "config": ("edge.cli.config", "validate, show, describe or push the configuration"),
     "models": ("edge.cli.models", "list and verify the network bundles on this box"),

@@ -13,6 +13,11 @@ NAMES = {Label.CONTENT: "Episode", Label.INTRO: "Intro", Label.RECAP: "Recap"}
 _SLIVER_S = 1.0
 
 
+def is_ours(chapter: Chapter) -> bool:
+    """Whether a chapter bears one of our names."""
+    return chapter.title.partition(" (")[0] in NAMES.values()
+
+
 def laid_out(
     segments: Iterable[Segment], duration_s: float, existing: Sequence[Chapter] = ()
 ) -> list[Chapter]:

@@ -1,0 +1,297 @@
+"""The work of `touchline segments`: file after file, each finished before the next is begun."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.progress import Progress, TaskID
+
+from edge.cli.output import note, print_json, progress
+from edge.errors import BundleError, EngineError, SourceError, TouchlineError, UsageError
+from edge.paths import state_folder
+from edge.publish.segments_publisher import SegmentsPublisher, job_of
+from edge.segments.analyse import analyse
+from edge.segments.analysis import Analysis
+from edge.segments.document import Programme, programme_of
+from edge.segments.formats import FORMATS
+from edge.segments.layout import is_ours, laid_out
+from edge.segments.manifest import SegmentsBundle
+from edge.segments.media import open_media
+from edge.segments.network import SegmentsNetwork
+from edge.segments.records import Record, Records, key_of
+from edge.segments.remux import write_chapters
+from edge.whole_file import write_whole
+
+SUFFIXES = (
+    ".3gp", ".asf", ".avi", ".divx", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
+    ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+)  # fmt: skip
+"""What is taken from folders; a file that is named is tried whatever it is called."""
+_MODE = 0o644
+_STAGES = {"read": "reading", "near": "finding cuts"}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A film, and the folder that it was found under."""
+
+    film: Path
+    root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command was asked for."""
+
+    formats: tuple[str, ...] = ()
+    out: Path | None = None
+    beside: bool = False
+    overwrite: bool = False
+    explain: Path | None = None
+    write_chapters: bool = False
+    as_json: bool = False
+    exact: bool = False
+    window_s: float | None = None
+    use_chapters: bool = True
+    again: bool = False
+
+    @property
+    def is_filed(self) -> bool:
+        """Whether the forms go into files."""
+        return self.out is not None or self.beside
+
+
+class Run:
+    """One run of the command. Close it: it holds a network."""
+
+    def __init__(
+        self,
+        bundle: SegmentsBundle,
+        wanted: Wanted,
+        publisher: SegmentsPublisher | None = None,
+        job: str | None = None,
+    ) -> None:
+        self._bundle = bundle
+        self._wanted = wanted
+        self._publisher = publisher
+        self._job = job
+        self._network: SegmentsNetwork | None = None
+        key = key_of(
+            bundle,
+            exact=wanted.exact,
+            window_s=wanted.window_s,
+            use_chapters=wanted.use_chapters,
+        )
+        self._records = Records(state_folder() / "segments", key)
+        self._forgetful = False
+        self._names: dict[Path, Path] = {}
+        """Output file -> film, so that two films do not write one file."""
+        self._many = False
+
+    def close(self) -> None:
+        """Let the network go."""
+        if self._network is not None:
+            self._network.close()
+
+    def all(self, tasks: Sequence[Task]) -> int:
+        """Do all files; 1 when one failed. What is finished is kept when it is interrupted."""
+        failed = done = 0
+        self._many = len(tasks) > 1
+        with progress() as bar:
+            overall = bar.add_task("files", total=len(tasks), detail="", visible=self._many)
+            try:
+                for task in tasks:
+                    failed += not self._one(task, bar)
+                    done += 1
+                    bar.update(overall, advance=1)
+            except KeyboardInterrupt:
+                note(f"stopped; {done} of {len(tasks)} files are done, the same command goes on")
+                raise
+        if self._many and failed:
+            note(f"{failed} of {len(tasks)} files failed")
+        return 1 if failed else 0
+
+    def _one(self, task: Task, bar: Progress) -> bool:
+        """Do one file; whether that went well."""
+        row = bar.add_task(task.film.name, total=None, detail="")
+        try:
+            self._do(task, bar, row)
+        except (BundleError, EngineError, UsageError):
+            raise  # not the film's fault, and the next would fail as well
+        except TouchlineError as error:
+            return self._tell_failure(task, str(error))
+        except OSError as error:
+            where = error.filename or task.film
+            return self._tell_failure(task, f"{where}: {(error.strerror or str(error)).lower()}")
+        finally:
+            bar.remove_task(row)
+        return True
+
+    def _tell_failure(self, task: Task, line: str) -> bool:
+        line = " ".join(line.split())
+        if self._wanted.as_json:
+            print_json({"file": str(task.film), "error": line})
+        note(line)
+        return False
+
+    def _do(self, task: Task, bar: Progress, row: TaskID) -> None:
+        film = task.film
+        record = None if self._wanted.again else self._records.find(film)
+        picture = self._picture_of(task)
+        analysis: Analysis | None = None
+        if record is None or (picture is not None and not picture.exists()):
+            ours = self._records.written(film)  # what we wrote ourselves tells nothing
+            use_chapters = self._wanted.use_chapters and not ours
+            analysis = self._analyse(film, bar, row, use_chapters=use_chapters)
+            record = Record(programme_of(analysis), self._records.outputs(film), ours)
+            self._keep(film, record)
+        record = self._write_forms(task, record)
+        if picture is not None and analysis is not None:
+            from edge.segments.explain import save_picture  # noqa: PLC0415 - OpenCV, if asked for
+
+            save_picture(analysis, picture)
+        if self._wanted.write_chapters:
+            record = self._write_chapters(film, record, bar, row)
+        if self._publisher is not None:
+            self._publisher.publish(self._job_of(film), record.programme)
+        self._tell(record.programme)
+
+    def _analyse(self, film: Path, bar: Progress, row: TaskID, *, use_chapters: bool) -> Analysis:
+        if self._network is None:
+            self._network = SegmentsNetwork(self._bundle, threads=1)
+
+        def tell(stage: str, done_s: float, all_s: float | None) -> None:
+            total = None if all_s is None else round(all_s)
+            detail = f"s, {_STAGES.get(stage, stage)}"
+            bar.update(row, completed=round(done_s), total=total, detail=detail)
+
+        return analyse(
+            film,
+            self._network,
+            exact=self._wanted.exact,
+            window_s=self._wanted.window_s,
+            use_chapters=use_chapters,
+            progress=tell,
+        )
+
+    def _keep(self, film: Path, record: Record) -> None:
+        try:
+            self._records.keep(film, record)
+        except OSError as error:
+            if not self._forgetful:
+                why = (error.strerror or str(error)).lower()
+                note(f"{error.filename}: {why}; a run that stops will begin anew")
+            self._forgetful = True
+
+    def _write_forms(self, task: Task, record: Record) -> Record:
+        if not self._wanted.is_filed:
+            return record
+        for name in self._wanted.formats:
+            form = FORMATS[name]
+            target = self._target(task, form.suffix)
+            self._check_ours(target, record)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(target, form.write(record.programme).encode(), new_mode=_MODE)
+            more = record.with_output(target.resolve())
+            if more != record:
+                record = more
+                self._keep(task.film, record)
+        return record
+
+    def _check_ours(self, target: Path, record: Record) -> None:
+        is_known = str(target.resolve()) in record.outputs
+        if self._wanted.beside and not self._wanted.overwrite and target.exists() and not is_known:
+            raise SourceError(
+                f"{target}: is there and was not written by this command; --overwrite replaces it"
+            )
+
+    def _target(self, task: Task, suffix: str) -> Path:
+        """Where an output goes; the film's whole name where two would have one file."""
+        folder = task.film.parent
+        if self._wanted.out is not None and suffix != ".png":
+            folder = self._wanted.out / _under(task)
+        elif suffix == ".png" and self._wanted.explain is not None:
+            folder = self._wanted.explain / _under(task)
+        target = folder / f"{task.film.stem}{suffix}"
+        if self._names.setdefault(target, task.film) != task.film:
+            target = folder / f"{task.film.name}{suffix}"
+        return target
+
+    def _picture_of(self, task: Task) -> Path | None:
+        return None if self._wanted.explain is None else self._target(task, ".png")
+
+    def _write_chapters(self, film: Path, record: Record, bar: Progress, row: TaskID) -> Record:
+        programme = record.programme
+        if programme.source == "chapters" or record.written == programme.segments:
+            return record
+        with open_media(film) as media:
+            existing = [c for c in media.chapters if not record.written or not is_ours(c)]
+        chapters = laid_out(programme.labelled(), programme.duration_s, existing)
+        bar.update(row, completed=0, total=100, detail="%, writing chapters")
+        write_chapters(film, chapters, lambda share: bar.update(row, completed=round(100 * share)))
+        record = replace(record, written=programme.segments)
+        self._keep(film, record)
+        return record
+
+    def _job_of(self, film: Path) -> str:
+        if self._job is not None and not self._many:
+            return self._job
+        return job_of(str(film), self._job)
+
+    def _tell(self, programme: Programme) -> None:
+        if self._wanted.as_json:
+            print_json(programme.model_dump(mode="json"))
+        elif self._wanted.formats and not self._wanted.is_filed:
+            print(FORMATS[self._wanted.formats[0]].write(programme), end="")
+        else:
+            print("\n".join(_lines(programme)))
+        for warning in programme.warnings:
+            note(f"{programme.file}: {warning}")
+
+
+def tasks_of(names: Sequence[str]) -> Iterator[Task]:
+    """The films that names stand for, each once; folders are walked in order of their names.
+
+    Raises UsageError for a folder without films.
+    """
+    seen: set[Path] = set()
+    for name in names:
+        path = Path(name)
+        films = list(_walk(path)) if path.is_dir() else [path]
+        if not films:
+            raise UsageError(
+                f"{path}: no film in this folder (looked for {' '.join(sorted(SUFFIXES))})"
+            )
+        for film in films:
+            if film.resolve() not in seen:
+                seen.add(film.resolve())
+                yield Task(film, path if path.is_dir() else film.parent)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    for at, folders, files in os.walk(folder):
+        folders[:] = sorted(f for f in folders if not f.startswith("."))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(at) / name
+
+
+def _under(task: Task) -> Path:
+    return task.film.parent.relative_to(task.root)
+
+
+def _lines(programme: Programme) -> Iterator[str]:
+    of_chapters = " (from its chapters)" if programme.source == "chapters" else ""
+    yield f"{programme.file}{of_chapters}"
+    for s in programme.segments:
+        yield f"  {s.label:<6} {_clock(s.start_s)} - {_clock(s.end_s)}  {s.probability:.2f}"
+    if not programme.segments:
+        yield "  nothing is marked"
+
+
+def _clock(seconds: float) -> str:
+    tenths = round(seconds * 10)
+    return f"{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"

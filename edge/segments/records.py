@@ -1,0 +1,116 @@
+"""What was found in files before, kept so that a run goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from edge.bundles.manifest import MANIFEST
+from edge.segments.document import MarkedSegment, Programme
+from edge.segments.manifest import SegmentsBundle
+from edge.whole_file import write_whole
+
+_REVISION = 1
+"""Counts changes of the analysis that make earlier results out of date."""
+_MODE = 0o644
+
+
+class _Kept(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    path: str
+    size: int
+    mtime_ns: int
+    key: str
+    programme: Programme
+    outputs: tuple[str, ...] = ()
+    written: tuple[MarkedSegment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A finished file."""
+
+    programme: Programme
+    outputs: tuple[str, ...] = ()
+    """Files that were written for it."""
+    written: tuple[MarkedSegment, ...] = ()
+    """Segments that the film's chapters were made of, if we wrote them."""
+
+    def with_output(self, path: Path) -> Record:
+        """The same with one more file that was written."""
+        return replace(self, outputs=tuple(dict.fromkeys((*self.outputs, str(path)))))
+
+
+class Records:
+    """One small file for each film, in a folder of this box."""
+
+    def __init__(self, folder: Path, key: str) -> None:
+        """Keep to results of one `key`: bundle, mode and window."""
+        self._folder = folder
+        self._key = key
+
+    def find(self, film: Path) -> Record | None:
+        """What was found; None where nothing was, or file, bundle or mode are others by now."""
+        kept = self._read(film)
+        if kept is None or kept.key != self._key or not _is_of(kept, film):
+            return None
+        programme = kept.programme.model_copy(update={"file": str(film)})
+        return Record(programme, kept.outputs, kept.written)
+
+    def outputs(self, film: Path) -> tuple[str, ...]:
+        """Files that were ever written for a film, whatever its record is worth."""
+        kept = self._read(film)
+        return () if kept is None else kept.outputs
+
+    def written(self, film: Path) -> tuple[MarkedSegment, ...]:
+        """What the film's chapters were made of by us, by whatever bundle; empty: they are not."""
+        kept = self._read(film)
+        return kept.written if kept is not None and _is_of(kept, film) else ()
+
+    def keep(self, film: Path, record: Record) -> None:
+        """Remember a result for the file as it is now; raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        status = film.stat()
+        kept = _Kept(
+            path=str(film.resolve()),
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            key=self._key,
+            programme=record.programme,
+            outputs=record.outputs,
+            written=record.written,
+        )
+        write_whole(self._file(film), kept.model_dump_json().encode(), new_mode=_MODE)
+
+    def _read(self, film: Path) -> _Kept | None:
+        try:
+            return _Kept.model_validate_json(self._file(film).read_bytes())
+        except (OSError, ValidationError):
+            return None
+
+    def _file(self, film: Path) -> Path:
+        name = str(film.resolve()).encode(errors="surrogateescape")
+        return self._folder / f"{hashlib.sha256(name).hexdigest()[:32]}.json"
+
+
+def _is_of(kept: _Kept, film: Path) -> bool:
+    """Whether a record is of the file as it is now."""
+    try:
+        status = film.stat()
+    except OSError:
+        return False
+    now = (str(film.resolve()), status.st_size, status.st_mtime_ns)
+    return (kept.path, kept.size, kept.mtime_ns) == now
+
+
+def key_of(
+    bundle: SegmentsBundle, *, exact: bool, window_s: float | None, use_chapters: bool
+) -> str:
+    """Name everything besides the file that a result depends on."""
+    manifest = hashlib.sha256((bundle.path / MANIFEST).read_bytes()).hexdigest()
+    mode = "exact" if exact else "keyframes"
+    return f"{_REVISION} {manifest[:32]} {mode} {window_s} {use_chapters}"
