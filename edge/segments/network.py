@@ -14,7 +14,7 @@ from edge.segments.features import FEATURES, Floats, Track
 from edge.segments.manifest import SegmentsBundle
 from edge.types import Float
 
-BATCH = 8
+BATCH = 4
 """Pictures or patches at a time: larger ones are no faster and take more memory."""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,7 @@ AT_ONCE_S = 3600
 """Seconds that the head judges at a time; longer programmes are judged in parts."""
 CONTEXT_S = 120
 """Seconds that it is shown before and after a part."""
+_Number = TypeVar("_Number", np.float16, np.float32)
 STRIP = (64, 36)
 """(width, height) of the pictures kept for a person."""
 
@@ -110,8 +113,7 @@ class Rows:
         first = max(0, self._judged_s - self._context_s)
         last = min(seconds, until + self._context_s)
         rows = slice(first - self._heard_from_s, last - self._heard_from_s)
-        heard = np.concatenate(self._heard)
-        measured = np.concatenate(self._measured)
+        heard, measured = _joined(self._heard), _joined(self._measured)
         seen = self._seen.between(first, last)
         track = lay_out(
             seen.features.astype(np.float32),
@@ -125,10 +127,16 @@ class Rows:
         self._made.append(emissions[self._judged_s - first : until - first])
         self._judged_s = until
         keep = max(self._heard_from_s, until - self._context_s)
-        self._heard = [heard[keep - self._heard_from_s :]]
-        self._measured = [measured[keep - self._heard_from_s :]]
+        self._heard = [heard[keep - self._heard_from_s :].copy()]
+        self._measured = [measured[keep - self._heard_from_s :].copy()]
         self._heard_from_s = keep
         self._seen.forget(keep)
+
+
+def _joined(parts: list[NDArray[_Number]]) -> NDArray[_Number]:
+    """Make one array of the parts, and of the list as well: it is not kept twice."""
+    parts[:] = [np.concatenate(parts)]
+    return parts[0]
 
 
 class _Seen:
