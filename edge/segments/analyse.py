@@ -108,7 +108,7 @@ class _Work:
         with self._stage("judge"):
             emissions = rows.finish(whole_seconds(end_s))
         with self._stage("decode"):
-            candidates, probabilities = self._decode(emissions)
+            candidates, probabilities = self._decode(emissions, end_s)
         rules = self._network.bundle.manifest.decode_rules()
         sure = [s for s in candidates if s.probability >= rules[s.label].threshold]
         with self._stage("near"):
@@ -153,12 +153,12 @@ class _Work:
                 if reader.end_s >= told_s + _TELL_S:
                     told_s = reader.end_s
                     self._progress("read", told_s, self._media.duration_s)
-        if reader.pictures <= 1 and self._media.sound is None:
-            what = "a single picture" if reader.pictures else "no picture of it can be decoded"
+        if self._media.sound is None and (reader.packets <= 1 or not reader.pictures):
+            what = "a single picture" if reader.packets == 1 else "no picture of it can be decoded"
             raise SourceError(f"{self._media.path}: {what}; give a video with a programme")
 
     def _is_sparse(self, reader: Reader) -> bool:
-        return self._media.video is not None and reader.pictures < reader.end_s / _SPARSE_S - 1
+        return reader.pictures < min(reader.packets, max(2.0, reader.end_s / _SPARSE_S - 1))
 
     def _again(self, window_s: float | None) -> Analysis:
         """Decode a picture of each second instead."""
@@ -174,13 +174,16 @@ class _Work:
         is_right = told_s is not None and abs(told_s - reader.end_s) < 1.0
         return told_s if told_s is not None and is_right and window_s is None else reader.end_s
 
-    def _decode(self, emissions: Float) -> tuple[tuple[Segment, ...], Float]:
+    def _decode(self, emissions: Float, end_s: float) -> tuple[tuple[Segment, ...], Float]:
         manifest = self._network.bundle.manifest
         crf = manifest.crf.crf
         any_ = {
             label: replace(rule, threshold=0.0) for label, rule in manifest.decode_rules().items()
         }
-        return decode(emissions, crf, any_), marginals(emissions, crf)
+        found = decode(emissions, crf, any_)
+        # the last second is one that has begun
+        ended = [replace(s, end_s=end_s) if s.end_s >= len(emissions) else s for s in found]
+        return tuple(ended), marginals(emissions, crf)
 
     def _cues(
         self, segments: Sequence[Segment], rows: Rows, end_s: float, *, is_straight: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -9,10 +10,12 @@ from typing import Any
 
 import av
 import numpy as np
+from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.stream import VideoStream
 from typing_extensions import Self
 
@@ -155,20 +158,25 @@ def _choose_sound(media: Media) -> None:
 
 
 def _is_heard(media: Media, track: AudioStream) -> bool:
-    """Whether a stretch from a third of the way on is not silent; the file is rewound."""
-    container = media.container
-    try:
+    """Whether a stretch from a third of the way on is not silent; the open file stays where it is.
+
+    A file that cannot be wound is heard from its beginning.
+    """
+    loudest, resampler = 0.0, AudioResampler("flt", "mono")
+    with open_file(media.path) as container:
         if media.duration_s is not None:
-            container.seek(int((media.start_s + media.duration_s / 3) * 1e6))
-        loudest, resampler = 0.0, AudioResampler("flt", "mono")
-        for number, packet in enumerate(container.demux(track)):
-            for frame in packet.decode():
-                for mono in resampler.resample(frame):
+            with suppress(FFmpegError):
+                container.seek(int((media.start_s + media.duration_s / 3) * 1e6))
+        try:
+            for number, packet in enumerate(container.demux(container.streams[track.index])):
+                for mono in _mono(resampler, packet):
                     loudest = max(loudest, float(np.abs(mono.to_ndarray()).max()))
-            if loudest > _FAINT or number > _PROBE_PACKETS:
-                break
-    except FFmpegError:
-        return False
-    finally:
-        container.seek(int(media.start_s * 1e6))
+                if loudest > _FAINT or number > _PROBE_PACKETS:
+                    break
+        except (FFmpegError, ValueError):  # damaged, or its kind of sound changes
+            return loudest > _FAINT
     return loudest > _FAINT
+
+
+def _mono(resampler: AudioResampler, packet: Packet[AudioStream]) -> list[AudioFrame]:
+    return [mono for frame in packet.decode() for mono in resampler.resample(frame)]

@@ -100,6 +100,8 @@ class Reader:
         self._key_s = -float("inf")
         self.pictures = 0
         """Pictures handed on."""
+        self.packets = 0
+        """Pictures that the file holds, decoded or not."""
 
     @property
     def end_s(self) -> float:
@@ -176,6 +178,7 @@ class Reader:
 
     def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
         """Whether a packet is to be decoded; it gets a time if it has none."""
+        self.packets += 1
         base = packet.time_base
         stamp = packet.pts if packet.dts is None else packet.dts
         raw_s = None if stamp is None or base is None else float(stamp * base)
@@ -216,6 +219,10 @@ class Reader:
         warn, told = self._media.warnings.append, self._media.duration_s
         if self._corrupt:
             warn(f"{self._corrupt} damaged pieces were passed over")
+        if self._media.video is not None and not self.pictures:
+            warn("not a single picture can be decoded")
+        if self._media.sound is not None and not self._listener.came:
+            warn("nothing of the sound can be decoded")
         if self.jumps:
             warn("the time stamps leap; times after the first leap may be off")
         wanted = self._until_s if told is None else min(told, self._until_s)
@@ -244,8 +251,8 @@ class _EverySecond:
         self._held = frame
 
     def finish(self, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
-        """Give what is shown until the end."""
-        while self._held is not None and self._next + 0.5 <= end_s:
+        """Give what is shown until the end, of a short programme at least one."""
+        while self._held is not None and (self._next + 0.5 <= end_s or not self._next):
             yield self._next + 0.5, self._held
             self._next += 1
 
@@ -259,6 +266,8 @@ class _Listener:
         self._parts: list[NDArray[np.float32]] = []
         self._held = 0
         self._first_s = 0
+        self.came = False
+        """Whether any sound came."""
 
     @property
     def jumps(self) -> int:
@@ -272,6 +281,7 @@ class _Listener:
 
     def push(self, frame: AudioFrame) -> Iterator[Sound]:
         """Take the next frame; gives the blocks that it completes."""
+        self.came = True
         lasts_s = frame.samples / frame.sample_rate if frame.sample_rate else 0.0
         time_s = self._times.at(frame.time, lasts_s)
         if time_s + lasts_s < self.end_s - _GAP_S:

@@ -242,6 +242,26 @@ def test_a_very_short_programme(network, tmp_path):
     assert analysis.marginals.shape == (1, 3)
 
 
+def test_a_short_film_without_sound_and_with_one_key_frame(network, tmp_path):
+    path = write_programme(tmp_path / "s.mp4", [(GREY, 4.2), (RED, 6.0)], tracks=0, gop=9999)
+    analysis = analyse(path, network)
+    assert analysis.mode == "exact"
+    assert found(analysis) == [(Label.INTRO, 4.2, 10.2)]
+
+
+def test_pictures_that_cannot_be_decoded_leave_the_sound(network, tmp_path):
+    path = write_programme(tmp_path / "p.mkv", [(GREY, 8.0)], gop=9999)
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        for packet in container.demux(video=0):
+            if packet.size:
+                data = data.replace(bytes(packet), bytes(packet.size))
+    path.write_bytes(data)
+    analysis = analyse(path, network)
+    assert "not a single picture can be decoded" in analysis.warnings
+    assert analysis.marginals.shape == (8, 3)
+
+
 def test_sound_is_read_as_it_was_written(tmp_path):
     """Blocks together are the whole sound, shifted by no more than the codec does."""
     levels = [(0.0, 25.5), (0.3, 10.0), (0.0, 5.5)]
