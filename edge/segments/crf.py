@@ -302,9 +302,5 @@ def _checked(emissions: Float, crf: Crf) -> tuple[int, int]:
 
 def _log_sum(a: Float, axis: int) -> Float:
     """Logarithm of the sum of exponentials along an axis; of nothing but -inf it is -inf."""
-    most = a.max(axis=axis, keepdims=True)
-    safe = np.where(np.isfinite(most), most, 0.0)
-    with np.errstate(divide="ignore"):
-        total = np.log(np.exp(a - safe).sum(axis=axis))
-    summed: Float = total + safe.squeeze(axis)
+    summed: Float = np.logaddexp.reduce(a, axis=axis)
     return summed
