@@ -25,6 +25,7 @@ from edge.cli.parser import Subparsers
 from edge.engines import ENGINES, read_cpu
 from edge.errors import TouchlineError, UsageError
 from edge.health.clock import clock_source, kernel_clock
+from edge.segments.manifest import load_segments_bundle
 
 LEAST_PYTHON = (3, 10)
 LEAST_DISK_MB = 500
@@ -190,6 +191,16 @@ def check_bundles() -> Iterator[Finding]:
         yield Finding("bundles", "fail", f"none in {places}", "reinstall touchline")
 
 
+def check_segments() -> Iterator[Finding]:
+    """Look at what finds recaps and intros; the box registers without it."""
+    try:
+        bundle = load_segments_bundle()
+    except TouchlineError as error:
+        yield Finding("bundle segments", "note", str(error), "reinstall touchline")
+        return
+    yield Finding("bundle segments", "ok", f"{bundle.label}, digests right")
+
+
 def check_embedded_broker() -> Iterator[Finding]:
     """Look whether the embedded broker could have its port."""
     with socket.socket() as probe:
@@ -275,6 +286,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_engines,
     check_codecs,
     check_bundles,
+    check_segments,
     check_embedded_broker,
     check_clock,
     check_disk,

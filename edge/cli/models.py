@@ -25,6 +25,7 @@ from edge.cli.model_updates import add_update_parsers
 from edge.cli.output import print_json, stdout
 from edge.cli.parser import Parser, Subparsers
 from edge.errors import BundleError
+from edge.segments.manifest import load_segments_bundle
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -51,8 +52,9 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     rows = [_describe(load_bundle(path, verify=False)) for path in list_bundles().values()]
+    segments = _segments()
     if options.json:
-        print_json({"bundles": rows}, indent=2)
+        print_json({"bundles": rows, "segments": segments}, indent=2)
         return 0
     if not rows:
         print(f"no bundle in {', '.join(str(f) for f in bundle_folders())}")
@@ -64,9 +66,21 @@ def _list(options: argparse.Namespace) -> int:
             row["sport"], row["bundle"], row["field"], row["input"], row["precisions"], megabytes
         )
     stdout().print(table)
+    if segments is not None:
+        print(f"recap and intro: {segments['bundle']}, {segments['bytes'] / 1e6:.1f} MB")
     for sport in installed_sports():
         print(_slots(sport))
     return 0
+
+
+def _segments() -> dict[str, Any] | None:
+    """Describe the segments bundle that ships; None where there is none."""
+    try:
+        bundle = load_segments_bundle()
+    except BundleError:
+        return None
+    size = sum(f.size for f in bundle.manifest.files)
+    return {"bundle": bundle.label, "bytes": size, "path": str(bundle.path)}
 
 
 def _slots(sport: str) -> str:

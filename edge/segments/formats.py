@@ -111,7 +111,7 @@ def as_jellyfin(programme: Programme) -> str:
 
 FORMATS: Mapping[str, Format] = {
     "json": Format(".segments.json", as_json, "programs: all that is known"),
-    "edl": Format(".edl", as_edl, "Kodi, MPlayer, Emby and Jellyfin by plugin"),
+    "edl": Format(".edl", as_edl, "Kodi, MPlayer"),
     "ffmetadata": Format(".ffmeta", as_ffmetadata, "ffmpeg"),
     "matroska": Format(".chapters.xml", as_matroska, "mkvpropedit, mkvmerge"),
     "ogm": Format(".chapters.txt", as_ogm, "mkvmerge, MP4Box"),
