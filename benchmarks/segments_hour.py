@@ -1,6 +1,6 @@
 """What recap and intro of one film cost: processor seconds, times real time, peak memory.
 
-`python -m benchmarks.segments_hour [--minutes 60] [--file FILM] [--bundle DIR] [--runs default exact]`
+`python -m benchmarks.segments_hour [--minutes 60] [--file FILM] [--bundle DIR] [--runs exact]`
 
 Each run is a process of its own, with the command's own start-up. Without FILM a 1280x720 film of
 24 frames a second is made: shots of moving noise with grain, cuts, tones, H.264 as x264 makes it
