@@ -8,7 +8,6 @@ import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -17,6 +16,7 @@ from edge.capture.video import open_file
 from edge.engines.hardware import usable_cores
 from edge.segments.cues import GREY, blacks, cuts
 from edge.segments.media import Media
+from edge.segments.scaling import Scaler
 from edge.types import Float
 
 AROUND_S = 8.0
@@ -65,7 +65,7 @@ def _greys(
     container: InputContainer, video: VideoStream, first_s: float, last_s: float
 ) -> tuple[Float, NDArray[np.uint8]]:
     """Times and grey pictures (n, 36, 64) from `first_s` to `last_s` on the stream's time line."""
-    scaler = VideoReformatter()
+    scaler = Scaler()
     times: list[float] = []
     made = []
     for frame in _frames(container, video, first_s):
@@ -73,9 +73,8 @@ def _greys(
             continue
         if frame.time > last_s:
             break
-        small = scaler.reformat(frame, *GREY, "gray", interpolation=Interpolation.AREA, threads=1)
         times.append(frame.time)
-        made.append(small.to_ndarray().astype(np.uint8, copy=False))
+        made.append(scaler(frame, GREY, "gray"))
     return np.array(times), np.array(made, np.uint8).reshape(-1, GREY[1], GREY[0])
 
 

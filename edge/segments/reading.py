@@ -17,7 +17,6 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
@@ -26,6 +25,7 @@ from edge.engines.hardware import usable_cores
 from edge.errors import SourceError
 from edge.segments.media import Media
 from edge.segments.pictures import HEIGHT, WIDTH
+from edge.segments.scaling import Scaler
 from edge.segments.sound import HOP, RATE_HZ, WINDOW
 from edge.segments.timeline import Timeline
 from edge.types import Image
@@ -70,17 +70,13 @@ class Shrinker:
     """Makes decoded frames the pictures that the network sees."""
 
     def __init__(self) -> None:
-        self._scaler = VideoReformatter()
+        self._scaler = Scaler()
 
     def __call__(self, frame: VideoFrame) -> Image:
         """Squash a frame to (144, 256, 3) uint8 RGB, turned upright."""
         turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
         across = turn in {cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_90_COUNTERCLOCKWISE}
-        width, height = (HEIGHT, WIDTH) if across else (WIDTH, HEIGHT)
-        small = self._scaler.reformat(
-            frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1
-        )
-        image = np.asarray(small.to_ndarray(), np.uint8)
+        image = self._scaler(frame, (HEIGHT, WIDTH) if across else (WIDTH, HEIGHT), "rgb24")
         return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
 
 
