@@ -65,7 +65,9 @@ def add_parser(subparsers: Subparsers) -> None:
     mqtt.add_argument("--broker", metavar="URL", help="publish: mqtt://host or mqtts://host")
     mqtt.add_argument("--site", help="as in the topic's name")
     mqtt.add_argument("--device", help="as in the topic's name")
-    mqtt.add_argument("--config", type=Path, metavar="FILE", help="site, device, broker's user")
+    mqtt.add_argument(
+        "--config", type=Path, metavar="FILE", help="publish as it says: site, device, broker"
+    )
     mqtt.add_argument("--job", metavar="ID", help="topic segments/ID; in front for many files")
     parser.set_defaults(func=run)
 
@@ -87,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
             f"--format {wanted.formats[0]} of {len(tasks)} files: say where to, --out DIR or "
             "--beside"
         )
-    if options.broker is None:
+    if options.broker is None and options.config is None:
         return _work(Run(bundle, wanted), tasks)
     config = config_of(options)
     endpoint = client_endpoint(config.broker)
@@ -117,7 +119,7 @@ def _wanted(options: argparse.Namespace) -> Wanted:
         raise UsageError("--json and --format both print: give --out DIR for the forms")
     if len(formats) > 1 and not is_filed:
         raise UsageError("several forms: say where to, --out DIR or --beside")
-    if options.job is not None and options.broker is None:
+    if options.job is not None and options.broker is None and options.config is None:
         raise UsageError("--job names a topic: give --broker too")
     return Wanted(
         formats=formats,

@@ -15,7 +15,7 @@ from edge.paths import state_folder
 from edge.publish.segments_publisher import SegmentsPublisher, job_of
 from edge.segments.analyse import analyse
 from edge.segments.analysis import Analysis
-from edge.segments.document import Programme, programme_of
+from edge.segments.document import Programme, programme_of, readable
 from edge.segments.formats import FORMATS
 from edge.segments.layout import is_ours, laid_out
 from edge.segments.manifest import SegmentsBundle
@@ -31,6 +31,8 @@ SUFFIXES = (
 )  # fmt: skip
 """What is taken from folders; a file that is named is tried whatever it is called."""
 _MODE = 0o644
+_PATIENCE_S, _IMPATIENT_S = 30.0, 1.0
+"""How long a broker may be away; and once it was away for so long, for the films that follow."""
 _STAGES = {"read": "reading", "near": "finding cuts"}
 
 
@@ -90,6 +92,7 @@ class Run:
         self._names: dict[Path, Path] = {}
         """Output file -> film, so that two films do not write one file."""
         self._many = False
+        self._patience_s = _PATIENCE_S
 
     def close(self) -> None:
         """Let the network go."""
@@ -133,7 +136,7 @@ class Run:
     def _tell_failure(self, task: Task, line: str) -> bool:
         line = " ".join(line.split())
         if self._wanted.as_json:
-            print_json({"file": str(task.film), "error": line})
+            print_json({"file": readable(str(task.film)), "error": line})
         note(line)
         return False
 
@@ -156,7 +159,7 @@ class Run:
         if self._wanted.write_chapters:
             record = self._write_chapters(film, record, bar, row)
         if self._publisher is not None:
-            self._publisher.publish(self._job_of(film), record.programme)
+            self._publish(self._publisher, film, record.programme)
         self._tell(record.programme)
 
     def _analyse(self, film: Path, bar: Progress, row: TaskID, *, use_chapters: bool) -> Analysis:
@@ -202,7 +205,7 @@ class Run:
         return record
 
     def _check_ours(self, target: Path, record: Record) -> None:
-        is_known = str(target.resolve()) in record.outputs
+        is_known = readable(str(target.resolve())) in record.outputs
         if self._wanted.beside and not self._wanted.overwrite and target.exists() and not is_known:
             raise SourceError(
                 f"{target}: is there and was not written by this command; --overwrite replaces it"
@@ -235,6 +238,11 @@ class Run:
         record = replace(record, written=programme.segments)
         self._keep(film, record)
         return record
+
+    def _publish(self, publisher: SegmentsPublisher, film: Path, programme: Programme) -> None:
+        patience_s, self._patience_s = self._patience_s, _IMPATIENT_S
+        publisher.publish(self._job_of(film), programme, patience_s)
+        self._patience_s = _PATIENCE_S
 
     def _job_of(self, film: Path) -> str:
         if self._job is not None and not self._many:

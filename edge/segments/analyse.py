@@ -123,6 +123,7 @@ class _Work:
             bundle=self._network.bundle.label,
             marginals=probabilities,
             cues=cues,
+            levels_db=rows.levels,
             seconds=self._seconds,
             candidates=candidates,
             strip_s=strip_s,

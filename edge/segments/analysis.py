@@ -34,6 +34,8 @@ class Analysis:
     marginals: Float | None = None
     """(s, 3) probability of each label in each second; None where no model looked."""
     cues: Cues = field(default_factory=Cues)
+    levels_db: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
+    """(n,) loudness below full scale, `edge.segments.cues.LEVELS_HZ` a second."""
     warnings: tuple[str, ...] = ()
     """One line each: what was odd about the file."""
     seconds: dict[str, float] = field(default_factory=dict)

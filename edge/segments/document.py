@@ -72,11 +72,16 @@ class ProgrammeFile(Programme):
     schema_: Literal["touchline.programme/1"] = Field("touchline.programme/1", alias="schema")
 
 
+def readable(path: str) -> str:
+    """Return a file's name as text, whatever bytes are in it."""
+    return path.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def programme_of(analysis: Analysis) -> Programme:
     """Round an analysis to milliseconds and leave out what is for drawing."""
     used = analysis.chapters if analysis.source == "chapters" else ()
     return Programme(
-        file=analysis.path,
+        file=readable(analysis.path),
         duration_s=round(analysis.duration_s, 3),
         source=analysis.source,
         mode=analysis.mode,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.segments.analysis import Analysis
+from edge.segments.cues import LEVELS_HZ
 from edge.segments.types import Label, Segment
 from edge.whole_file import write_whole
 
@@ -23,6 +24,8 @@ _COLOURS = {Label.INTRO: (200, 110, 20), Label.RECAP: (40, 90, 215)}
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _THUMB = (128, 72)
 _PLOT, _ROW, _GAP = 150, 20, 8
+_LOUD = 44
+_QUIETEST_DB = -66
 _MOST_CLOSE_UPS = 4
 _AROUND_S = 20.0
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
@@ -51,7 +54,7 @@ def picture_of(analysis: Analysis) -> Picture:
 
 
 def _head(analysis: Analysis) -> Picture:
-    marked = ", ".join(_said(s) for s in analysis.segments) or "nothing is marked"
+    marked = ", ".join(_said(s) for s in analysis.segments) or "nothing"
     looked = "" if analysis.window_s is None else f", first {_clock(analysis.window_s)}"
     how = (
         "named by the file's own chapters"
@@ -76,7 +79,8 @@ def _panel(analysis: Analysis, start_s: float, end_s: float, name: str) -> Pictu
     has_strip = len(analysis.strip) > 0
     top = _GAP + (_THUMB[1] + _GAP if has_strip else 0)
     rows = 4 if analysis.chapters else 3
-    image = _blank(top + _PLOT + rows * _ROW + 46)
+    below = top + _PLOT + 4 + rows * _ROW
+    image = _blank(below + _LOUD + 42)
     axis = _Axis(start_s, end_s)
     _write(image, name, (10, top + 18), 0.5)
     if has_strip:
@@ -85,7 +89,8 @@ def _panel(analysis: Analysis, start_s: float, end_s: float, name: str) -> Pictu
     _draw_cues(image, analysis, axis, top + _PLOT + 4)
     if analysis.chapters:
         _draw_chapters(image, analysis, axis, top + _PLOT + 4 + 3 * _ROW)
-    _draw_time(image, axis, top, top + _PLOT + 4 + rows * _ROW)
+    _draw_loudness(image, analysis, axis, below)
+    _draw_time(image, axis, top, below + _LOUD)
     return image
 
 
@@ -188,6 +193,20 @@ def _draw_chapters(image: Picture, analysis: Analysis, axis: _Axis, top: int) ->
         cv2.rectangle(image, (x0, top + 2), (x1, top + _ROW - 2), _FAINT, 1)
         if _width(chapter.title, 0.4) < x1 - x0 - 6:
             _write(image, chapter.title, (x0 + 4, top + 14), 0.4)
+
+
+def _draw_loudness(image: Picture, analysis: Analysis, axis: _Axis, top: int) -> None:
+    """The loudest of each column, from -66 dB up to full scale."""
+    _write(image, "loudness", (10, top + _LOUD // 2 + 5), 0.45)
+    levels = analysis.levels_db
+    columns = np.arange(_LEFT, WIDTH - _RIGHT + 1)
+    edges = axis.start_s + (columns - _LEFT) / axis.scale
+    places = np.clip((edges * LEVELS_HZ).astype(int), 0, len(levels))
+    for x, a, b in zip(columns.tolist(), places[:-1].tolist(), places[1:].tolist(), strict=False):
+        if a < len(levels):
+            loudest = int(levels[a : max(b, a + 1)].max())
+            height = round((_LOUD - 6) * max(0.0, 1 - loudest / _QUIETEST_DB))
+            image[top + _LOUD - height : top + _LOUD, x] = (170, 150, 90)
 
 
 def _draw_time(image: Picture, axis: _Axis, top: int, bottom: int) -> None:

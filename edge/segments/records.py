@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.bundles.manifest import MANIFEST
-from edge.segments.document import MarkedSegment, Programme
+from edge.segments.document import MarkedSegment, Programme, readable
 from edge.segments.manifest import SegmentsBundle
 from edge.whole_file import write_whole
 
@@ -42,7 +42,7 @@ class Record:
 
     def with_output(self, path: Path) -> Record:
         """The same with one more file that was written."""
-        return replace(self, outputs=tuple(dict.fromkeys((*self.outputs, str(path)))))
+        return replace(self, outputs=tuple(dict.fromkeys((*self.outputs, readable(str(path))))))
 
 
 class Records:
@@ -58,7 +58,7 @@ class Records:
         kept = self._read(film)
         if kept is None or kept.key != self._key or not _is_of(kept, film):
             return None
-        programme = kept.programme.model_copy(update={"file": str(film)})
+        programme = kept.programme.model_copy(update={"file": readable(str(film))})
         return Record(programme, kept.outputs, kept.written)
 
     def outputs(self, film: Path) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ class Records:
         self._folder.mkdir(parents=True, exist_ok=True)
         status = film.stat()
         kept = _Kept(
-            path=str(film.resolve()),
+            path=readable(str(film.resolve())),
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
             key=self._key,
@@ -103,7 +103,7 @@ def _is_of(kept: _Kept, film: Path) -> bool:
         status = film.stat()
     except OSError:
         return False
-    now = (str(film.resolve()), status.st_size, status.st_mtime_ns)
+    now = (readable(str(film.resolve())), status.st_size, status.st_mtime_ns)
     return (kept.path, kept.size, kept.mtime_ns) == now
 
 

@@ -184,6 +184,18 @@ def test_two_films_of_one_name_do_not_write_one_file(
     assert (tmp_path / "out" / "e1.m4v.edl").read_text() == ""
 
 
+def test_a_name_that_is_no_text_is_a_name_as_well(
+    made: Path, season: Path, analysed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = season / "caf\udce9.mkv"
+    shutil.copy(made / "e1.mkv", film)
+    for _ in range(2):
+        assert command(made, film, "--json", "--out", season / "out") == 0
+        assert json.loads(capsys.readouterr().out)["file"].endswith("caf\ufffd.mkv")
+    assert len(analysed) == 1
+    assert (season / "out" / "caf\udce9.segments.json").exists()
+
+
 def test_chapters_are_written_once_and_never_taken_for_the_films_own(
     made: Path, season: Path, analysed: list[str], tmp_path: Path
 ) -> None:

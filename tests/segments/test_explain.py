@@ -9,6 +9,7 @@ import numpy as np
 
 from edge.segments.analysis import Analysis
 from edge.segments.chapters import Chapter
+from edge.segments.cues import LEVELS_HZ
 from edge.segments.decode import Cues
 from edge.segments.explain import WIDTH, picture_of, save_picture
 from edge.segments.types import Label, Segment
@@ -25,6 +26,7 @@ def analysis(duration_s: float = 600.0) -> Analysis:
         bundle="segments 1",
         marginals=marginals,
         cues=Cues(np.array([120.4, 160.2]), np.array([[119.9, 120.4]]), np.array([[119.0, 120.6]])),
+        levels_db=np.full(int(duration_s) * LEVELS_HZ, -20, np.int8),
         warnings=("no sound: judged by the pictures alone",),
         candidates=(Segment(Label.RECAP, 0, 20, 0.2), Segment(Label.INTRO, 120, 160, 0.93)),
         chapters=(Chapter(0, 300, "Chapter 01"), Chapter(300, 600, "Chapter 02")),
