@@ -146,7 +146,7 @@ def _added(made: Any, stream: Any, kind: str) -> Any:
         return made.add_attachment(named, mime, stream.data)
     copy = made.add_stream_from_template(stream, opaque=True)
     copy.metadata.update(stream.metadata)
-    copy.disposition = stream.disposition
+    copy.disposition = stream.disposition.value  # PyAV 16 takes no flags
     if kind in _MOV and getattr(copy, "codec_context", None) is not None:
         tag = stream.codec_context.codec_tag
         if "\x00" not in tag:
@@ -168,7 +168,7 @@ def _kept(metadata: dict[str, str], kind: str) -> dict[str, str]:
 def _raw(number: int, chapter: Chapter, start_s: float) -> dict[str, Any]:
     return {
         "id": number,
-        "start": round((start_s + chapter.start_s) * 1000),
+        "start": max(0, round((start_s + chapter.start_s) * 1000)),
         "end": round((start_s + chapter.end_s) * 1000),
         "time_base": Fraction(1, 1000),
         "metadata": {"title": chapter.title},
@@ -210,7 +210,7 @@ def _likeness(stream: Any) -> tuple[Any, ...]:
     elif stream.type == "attachment":
         extradata = stream.data
     language = stream.metadata.get("language", "und")
-    return (stream.type, stream.name, extradata, language, int(stream.disposition))
+    return (stream.type, stream.name, extradata, language, stream.disposition.value)
 
 
 def _to_disk(file: Path) -> None:

@@ -91,6 +91,13 @@ def run_tool(name: str, *arguments: str) -> str:
 
 
 def chapters_of(film: Path) -> list[Chapter]:
-    """Read a film's chapters."""
+    """Read a film's chapters, on its streams' own time line.
+
+    A film may begin some hundredths of a second before 0, with sound that is not heard.
+    """
     with open_media(film) as media:
-        return list(media.chapters)
+        at_s = media.start_s
+        return [
+            Chapter(round(c.start_s + at_s, 6), round(c.end_s + at_s, 6), c.title)
+            for c in media.chapters
+        ]
