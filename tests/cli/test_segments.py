@@ -15,6 +15,7 @@ from edge.config import EmbeddedBrokerConfig
 from edge.publish import EmbeddedBroker
 from edge.segments import analyse as analysing
 from tests.publish.listener import Listener
+from tests.publish.parts import eventually
 from tests.segments.films import chapters_of
 from tests.segments.parts import write_bundle
 from tests.segments.programmes import BLACK, BLUE, GREY, RED, write_programme
@@ -245,6 +246,7 @@ def test_results_are_published_and_kept(made: Path, season: Path, broker: Embedd
     with Listener(port) as listener:
         assert command(made, season / "e1.mkv", *to, "--job", "tonight") == 0
         assert command(made, season / "e1.mkv", season / "extras" / "e1.mkv", *to) == 0
+        eventually(lambda: len(listener.heard) == 3, "three results")
         heard = list(listener.heard)
     topics = [h.topic.split("/", 2)[2] for h in heard]
     assert topics[0].endswith("/segments/tonight")
