@@ -1,0 +1,133 @@
+"""What training does to cached features: key frames, speed, crops, loudness, dropped features.
+
+Pure functions of arrays and a generator. The cache has a picture for each second; a box in its
+default mode sees key frames only, each held until the next. `key_frames` draws where an encoder
+would have put them, and the low-level features of pictures are computed anew from what is held, by
+the box's own code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.segments.network import LOW_PICTURE
+
+Floats = NDArray[np.float32]
+SOUND_LEVELS = (*range(LOW_PICTURE, LOW_PICTURE + 16), -2, -1)
+"""Columns of the low-level features that shift with loudness: band means, frame energy."""
+SCALE = 8.0
+"""Natural logarithms of power are divided by it in those columns (`edge.segments.features`)."""
+QUIET = 1 - 9.0 / SCALE
+"""Level under which a band is near the floor and does not shift."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One programme as the head sees it, s seconds."""
+
+    visual: Floats
+    """(s, narrow)."""
+    sound: Floats
+    """(s, narrow), or (s, 64, 100) log-mel for a CNN of its own."""
+    low: Floats
+    """(s, 41)."""
+    labels: NDArray[np.int8]
+    """(s,)."""
+
+
+def key_frames(
+    rng: np.random.Generator, cuts_s: NDArray[np.float64], seconds: int
+) -> NDArray[np.float64]:
+    """Draw the times of key frames, in seconds from 0, ascending and below `seconds`.
+
+    One in five programmes has a picture for each second (as `--exact` has), two in five fixed
+    intervals (streaming), the others a longest interval and most of the scene cuts (x264, x265).
+    """
+    kind = rng.random()
+    if kind < 0.2:
+        return np.asarray(np.arange(seconds) + 0.5, np.float64)
+    if kind < 0.6:
+        gop = float(rng.choice([1, 2, 2, 3, 4, 4, 5, 6, 8, 10]))
+        return np.arange(0.0, seconds, gop)
+    longest = float(rng.uniform(2.0, 12.0))
+    kept = cuts_s[rng.random(len(cuts_s)) < rng.uniform(0.6, 1.0)]
+    anchors = np.unique(np.concatenate([[0.0], kept[(kept > 0) & (kept < seconds)]]))
+    ends = np.append(anchors[1:], seconds)
+    runs = [np.arange(a, b, longest) for a, b in zip(anchors, ends, strict=True)]
+    return np.concatenate(runs)
+
+
+def shown_at(times_s: NDArray[np.float64], seconds: int) -> NDArray[np.intp]:
+    """Index of the cached picture that stands for the one at each time: the next one taken."""
+    rows: NDArray[np.intp] = np.ceil(np.asarray(times_s) - 0.5).astype(np.intp)
+    return rows.clip(0, seconds - 1)
+
+
+def held(times_s: NDArray[np.float64], seconds: int) -> NDArray[np.intp]:
+    """Index of the key frame that each second holds: the last at or before its middle."""
+    rows: NDArray[np.intp] = np.searchsorted(times_s, np.arange(seconds) + 0.5, "right") - 1
+    return rows.clip(0, len(times_s) - 1)
+
+
+def warped(rng: np.random.Generator, sample: Sample, shortest: int, longest: int) -> Sample:
+    """Play a random part of a programme at a random speed, 0.9 to 1.1.
+
+    The part has `shortest` seconds at least (where the programme has them), `longest` at most.
+    """
+    count = len(sample.labels)
+    speed = rng.uniform(0.9, 1.1)
+    most = max(1, min(longest, int(count / speed)))
+    whole = rng.random() < 0.5
+    length = most if whole else int(rng.integers(min(shortest, most), most + 1))
+    start = rng.uniform(0, max(count - length * speed, 0.0))
+    rows = (start + np.arange(length) * speed).astype(np.intp).clip(0, count - 1)
+    return Sample(sample.visual[rows], sample.sound[rows], sample.low[rows], sample.labels[rows])
+
+
+def louder(rng: np.random.Generator, sample: Sample) -> Sample:
+    """Shift the levels of sound by up to 8 dB down or 6 dB up, where there is any."""
+    low = sample.low.copy()
+    shift = np.float32(rng.uniform(-8, 6) * np.log(10) / 10 / SCALE)
+    levels = list(SOUND_LEVELS)
+    low[:, levels] += np.where(low[:, levels] > QUIET, shift, np.float32(0))
+    return replace(sample, low=low)
+
+
+def look_and_tone(rng: np.random.Generator, sample: Sample, much: float = 0.25) -> Sample:
+    """Add one random vector to a programme's picture features, one to its sound features.
+
+    Another grade, another mix: what a head would else know a series by.
+    """
+    visual = sample.visual + _vector(rng, sample.visual.shape[1], much)
+    if sample.sound.ndim > 2:
+        return replace(sample, visual=visual)
+    sound = sample.sound + _vector(rng, sample.sound.shape[1], much)
+    return replace(sample, visual=visual, sound=sound)
+
+
+def without(
+    rng: np.random.Generator, sample: Sample, nothing: tuple[Floats, Floats], silence: Floats
+) -> Sample:
+    """Take the pictures of one programme in 25, the sound of another.
+
+    `nothing`: what zeros of picture and sound features are, reduced; `silence`: the 34 low-level
+    features of no sound.
+    """
+    draw = rng.random()
+    if draw < 0.04:
+        low = sample.low.copy()
+        low[:, :LOW_PICTURE] = 0
+        return replace(sample, visual=np.broadcast_to(nothing[0], sample.visual.shape), low=low)
+    if draw < 0.08:
+        low = sample.low.copy()
+        low[:, LOW_PICTURE:] = silence
+        sound = np.broadcast_to(nothing[1], sample.sound.shape)
+        return replace(sample, sound=sound, low=low)
+    return sample
+
+
+def _vector(rng: np.random.Generator, size: int, much: float) -> Floats:
+    return (rng.standard_normal(size) * rng.uniform(0, 2 * much)).astype(np.float32)

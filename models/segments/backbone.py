@@ -1,0 +1,162 @@
+"""The CNN's INT8 form: calibrated on pictures and on sound, compared with FP32, timed.
+
+    python -m models.segments.backbone FOLDER --library LIBRARY
+
+writes `cnn.fp32.onnx`, `cnn.onnx` (INT8, QDQ) and `cnn.json` (what was measured) to FOLDER.
+Calibration takes seconds of training programmes only; the cosines are of validation programmes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.engines import Engine, EngineOptions, load_named
+from edge.segments.pictures import as_input
+from edge.segments.sound import as_picture, log_mel
+from models.registration.commands import one_line_errors
+from models.segments.episodes import episode
+from models.segments.library import Library
+from models.segments.trunk import Trunk, export
+from quantize.int8 import Feed, Int8Options, prepare, quantize
+
+FP32, INT8, RECORD = "cnn.fp32.onnx", "cnn.onnx", "cnn.json"
+BATCH = 8
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the CNN sees: pictures and sound patches, both as it takes them."""
+
+    pictures: Floats
+    """(k, 3, 144, 256) in [-1, 1]."""
+    patches: Floats
+    """(k, 3, 64, 100) in about [-1, 1]."""
+
+
+def feeds(material: Material, batch: int = BATCH) -> Iterator[Feed]:
+    """Batches of pictures, then of patches: one set of ranges has to hold for both."""
+    for part in (material.pictures, material.patches):
+        for at in range(0, len(part), batch):
+            yield {"image": part[at : at + batch]}
+
+
+def write_int8(fp32: Path, target: Path, material: Material) -> None:
+    """Write the INT8 form of the trunk; the average over its last map stays in float."""
+    options = Int8Options()
+    prepared = prepare(fp32, lambda: feeds(material), options, fold=False)
+    quantize(prepared, target, options)
+
+
+def cosines(fp32: Engine, int8: Engine, part: Floats) -> Floats:
+    """Cosine between the two graphs' features, one for each picture or patch."""
+    out = []
+    for at in range(0, len(part), BATCH):
+        a, b = (e.run({"image": part[at : at + BATCH]})["features"].copy() for e in (fp32, int8))
+        lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+        out.append((a * b).sum(1) / np.maximum(lengths, 1e-9))
+    return np.concatenate(out)
+
+
+def milliseconds(engine: Engine, part: Floats, batch: int, seconds: float = 1.0) -> float:
+    """Median time of one picture or patch in batches of `batch`."""
+    feed = {"image": np.ascontiguousarray(part[:batch])}
+    engine.run(feed)
+    taken: list[float] = []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until or len(taken) < 5:
+        start = time.perf_counter()
+        engine.run(feed)
+        taken.append(time.perf_counter() - start)
+    return float(np.median(taken)) * 1e3 / batch
+
+
+def measure(
+    folder: Path, material: Material, *, batches: Sequence[int] = (8, 16)
+) -> dict[str, Any]:
+    """Cosines FP32/INT8 and milliseconds on one thread, of both graphs and both engines."""
+    parts = {"picture": material.pictures, "patch": material.patches}
+    options = EngineOptions(threads=1)
+    record: dict[str, Any] = {"bytes": {n: (folder / n).stat().st_size for n in (FP32, INT8)}}
+    for engine in ("onnxruntime", "openvino"):
+        pair = [load_named(folder / name, engine, options) for name in (FP32, INT8)]
+        for what, part in parts.items():
+            near = cosines(pair[0], pair[1], part)
+            record[f"{engine} {what} cosine"] = {
+                "mean": float(near.mean()),
+                "p5": float(np.quantile(near, 0.05)),
+                "min": float(near.min()),
+            }
+            record[f"{engine} {what} ms"] = {
+                f"{precision} batch {batch}": milliseconds(graph, part, batch)
+                for precision, graph in zip(("fp32", "int8"), pair, strict=True)
+                for batch in batches
+            }
+        for graph in pair:
+            graph.close()
+    return record
+
+
+def build(
+    folder: Path,
+    calibration: Material,
+    held_out: Material,
+    *,
+    trunk: Callable[[], Trunk] = Trunk,
+    batches: Sequence[int] = (8, 16),
+) -> dict[str, Any]:
+    """Export, quantize and measure the CNN; returns the record that is also written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    export(trunk(), folder / FP32)
+    write_int8(folder / FP32, folder / INT8, calibration)
+    record = measure(folder, held_out, batches=batches)
+    record["calibration"] = {
+        "pictures": len(calibration.pictures),
+        "patches": len(calibration.patches),
+    }
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n")
+    return record
+
+
+def material(
+    library: Library, split: str, programmes: int, each: int, *, seed: int = 50_000
+) -> Material:
+    """Take `each` pictures and as many patches from each of a split's programmes.
+
+    `seed` is the first programme's, far from those of the cache.
+    """
+    pictures, patches = [], []
+    rng = np.random.default_rng(seed)
+    for at in range(programmes):
+        made = episode(seed + 4 * at, split, library)
+        rows = np.sort(rng.permutation(len(made.frames))[:each])
+        pictures.append(as_input(made.frames[rows]))
+        patches.append(as_picture(log_mel(made.sound)[rows]))
+    return Material(np.concatenate(pictures), np.concatenate(patches))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m models.segments.backbone", description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the graphs go")
+    parser.add_argument("--library", type=Path, required=True, help="folder of clips and sounds")
+    parser.add_argument("--programmes", type=int, default=12, help="to calibrate with (12)")
+    args = parser.parse_args(arguments)
+    with one_line_errors(parser):
+        library = Library(args.library)
+        calibration = material(library, "train", args.programmes, 16)
+        held_out = material(library, "validation", max(1, args.programmes // 3), 24)
+        print(json.dumps(build(args.folder, calibration, held_out), indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,298 @@
+"""The comparison table, the shortcut probes and the calibration of trained heads.
+
+    python -m models.segments.evaluate CACHE RUN --out runs/segments/figures
+
+Everything is measured on cached synthetic programmes that no training saw, and every table says
+so. Writes `figures.md` and `figures.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from edge.errors import UsageError
+from edge.segments.crf import viterbi
+from edge.segments.types import Segment
+from models.registration.commands import one_line_errors
+from models.segments.dataset import Item, Reductions, load, paths
+from models.segments.judge import Judge, abstain_curve, calibrate, reliability
+from models.segments.network import Head
+from models.segments.scoring import Tally, figures, intervals, runs, tally
+from models.segments.train import ROWS, counted, crf_of, decode, emissions_of, fixed_keys, restore
+
+LADDER = ("frame", "lstm", "lstm2", "bilstm", "bilstm+viterbi", "bilstm-crf", "video", "audio")
+SHIPPED = "bilstm-crf"
+COLUMNS = (
+    "intro P",
+    "intro R",
+    "intro F1",
+    "recap P",
+    "recap R",
+    "recap F1",
+    "intro F1@1",
+    "intro F1@3",
+    "intro F1@5",
+    "recap F1@1",
+    "recap F1@3",
+    "recap F1@5",
+    "skipped s/h",
+    "false alarms",
+)
+Found = Sequence[Sequence[Segment]]
+
+
+@dataclass(slots=True)
+class Held:
+    """Programmes that no training saw, reduced as one head's features are."""
+
+    items: list[Item]
+    keys: list[NDArray[np.float64] | None]
+
+    @classmethod
+    def of(cls, cache: Path, split: str, by: Reductions, *, exact: bool, mel: bool = False) -> Held:
+        """A split's programmes, with their key frames or with a picture a second."""
+        items = [load(p, by, mel=mel) for p in paths(cache, split)]
+        return cls(items, [None if exact else fixed_keys(i) for i in items])
+
+    def tallies(self, found: Found) -> list[Tally]:
+        """Each programme's tally."""
+        pairs = zip(self.items, found, strict=True)
+        return [tally(i.spans, f, len(i.labels)) for i, f in pairs]
+
+    def emissions(self, head: Head) -> list[NDArray[np.float32]]:
+        """Each programme's emissions."""
+        return emissions_of(head, self.items, self.keys)
+
+
+def found_by(
+    name: str, head: Head, emissions: Sequence[NDArray[np.float32]], train: Sequence[Item]
+) -> list[list[Segment]]:
+    """Segments of a row of the ladder: the best path or label, and nothing held back."""
+    if name == "bilstm+viterbi":
+        crf = counted(train)
+        return [runs(viterbi(_log_softmax(e), crf)[0]) for e in emissions]
+    return [runs(decode(head, e)) for e in emissions]
+
+
+def ladder(
+    cache: Path, run: Path, seeds: Sequence[int], say: Callable[[str], None]
+) -> dict[str, list[dict[str, float]]]:
+    """Figures of each row, one dictionary a seed, from key frames."""
+    out: dict[str, list[dict[str, float]]] = {}
+    labelled: list[Item] | None = None
+    for name in (*LADDER, "own-sound"):
+        file = name.split("+")[0]
+        for seed in seeds:
+            path = run / f"{file}-{seed}.pt"
+            if not path.exists():
+                continue
+            head, by, _ = restore(path)
+            held = Held.of(cache, "test", by, exact=False, mel=head.shape.own_sound)
+            if name == "bilstm+viterbi" and labelled is None:
+                labelled = [load(p, by) for p in paths(cache, "train")]
+            found = found_by(name, head, held.emissions(head), labelled or [])
+            out.setdefault(name, []).append(figures(held.tallies(found)))
+        if name in out:
+            say(f"{name}: {len(out[name])} seeds")
+    return out
+
+
+def shipped(cache: Path, run: Path, seed: int) -> dict[str, Any]:
+    """All that is told of the head that ships: figures, intervals, probes, calibration."""
+    head, by, _ = restore(run / f"{SHIPPED}-{seed}.pt")
+    crf = crf_of(head)
+    if crf is None:
+        raise UsageError(f"{SHIPPED}-{seed} has no CRF")
+    validation = Held.of(cache, "validation", by, exact=False)
+    judge = calibrate(crf, validation.items, validation.emissions(head))
+    out: dict[str, Any] = {
+        "seed": seed,
+        "temperature": judge.temperature,
+        "thresholds": {k.text: r.threshold for k, r in judge.rules.items()},
+        "rows": {},
+    }
+    for split, exact in (("test", False), ("test", True), ("far", False)):
+        held = Held.of(cache, split, by, exact=exact)
+        name = f"{split}, {'a picture a second' if exact else 'key frames'}"
+        out["rows"][name] = row(held, [judge.segments(e) for e in held.emissions(head)])
+    test = Held.of(cache, "test", by, exact=False)
+    emissions = test.emissions(head)
+    out["reliability"] = reliability(judge, test.items, emissions)
+    out["abstain"] = abstain_curve(judge, test.items, emissions)
+    out["probes"] = probes(head, judge, test)
+    out["cnn"] = in_float(cache, head, judge, by)
+    return out
+
+
+def row(held: Held, found: Found) -> dict[str, Any]:
+    """Figures and their intervals over series."""
+    tallies = held.tallies(found)
+    series = [i.series for i in held.items]
+    return {
+        "figures": figures(tallies),
+        "intervals": intervals(tallies, series),
+        "programmes": len(tallies),
+        "series": len(set(series)),
+    }
+
+
+def probes(head: Head, judge: Judge, test: Held) -> dict[str, dict[str, float]]:
+    """The same head on programmes without what it should need."""
+    rng = np.random.default_rng(0)
+    out = {}
+    for name in ("seconds shuffled", "sound of another programme"):
+        items = [_spoilt(name, rng, i, test.items) for i in test.items]
+        scores = emissions_of(head, items, [None] * len(items))
+        held = Held(items, test.keys)
+        out[name] = figures(held.tallies([judge.segments(e) for e in scores]))
+    return out
+
+
+def _spoilt(name: str, rng: np.random.Generator, item: Item, others: Sequence[Item]) -> Item:
+    if name == "seconds shuffled":
+        rows = rng.permutation(len(item.labels))
+        return replace(item, visual=item.visual[rows], sound=item.sound[rows], low=item.low[rows])
+    other = others[int(rng.integers(len(others)))]
+    rows = np.arange(len(item.labels)) % len(other.labels)
+    low = item.low.copy()
+    low[:, 7:] = other.low[rows, 7:]
+    return replace(item, sound=other.sound[rows], low=low)
+
+
+def in_float(cache: Path, head: Head, judge: Judge, by: Reductions) -> dict[str, Any]:
+    """The head on features of the INT8 and of the FP32 CNN, where the cache has both."""
+    both = []
+    for path in paths(cache, "test"):
+        with np.load(path) as kept:
+            if "visual_fp32" in kept.files:
+                both.append(path)
+    out: dict[str, Any] = {"programmes": len(both)}
+    for name, floats in (("int8", False), ("fp32", True)):
+        items = [load(p, by, in_float=floats) for p in both]
+        scores = emissions_of(head, items, [None] * len(items))
+        held = Held(items, [None] * len(items))
+        if items:
+            out[name] = figures(held.tallies([judge.segments(e) for e in scores]))
+    return out
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """The tables."""
+    counts = found["counts"]
+    parts = [
+        f"## Ladder: synthetic test programmes ({counts['test']}), key frames, nothing held back\n",
+        "Mean of the seeds, and the least and largest.\n",
+        _table(
+            ("row", "seeds", *COLUMNS),
+            [
+                (name, str(len(rows)), *(_spread([r[c] for r in rows]) for c in COLUMNS))
+                for name, rows in found["ladder"].items()
+            ],
+        ),
+    ]
+    for one in (found["shipped"],):
+        parts += [
+            f"\n## What ships: synthetic programmes, seed {one['seed']}, with its thresholds\n",
+            (
+                f"Temperature {one['temperature']}, thresholds {one['thresholds']}; "
+                "in brackets the 95 % interval over series.\n"
+            ),
+            _table(
+                ("figure", *one["rows"]),
+                [
+                    (key, *(_interval(r, key) for r in one["rows"].values()))
+                    for key in next(iter(one["rows"].values()))["figures"]
+                ],
+            ),
+            "\n## Probes: synthetic test programmes, a picture a second\n",
+            _table(
+                ("probe", *COLUMNS),
+                [(n, *(_number(f[c]) for c in COLUMNS)) for n, f in one["probes"].items()],
+            ),
+            "\n## Thresholds: synthetic test programmes, one for both labels\n",
+            _table(
+                tuple(one["abstain"][0]),
+                [tuple(_number(v) for v in r.values()) for r in one["abstain"]],
+            ),
+            "\n## Calibration of a second's probability: synthetic test programmes\n",
+            _table(
+                ("label", "ECE", "told -> true (seconds)"),
+                [
+                    (name, _number(error), ", ".join(f"{p:.2f}->{s:.2f} ({n})" for p, s, n in t))
+                    for name, (error, t) in one["reliability"].items()
+                ],
+            ),
+            f"\n## INT8 CNN against FP32: {one['cnn']['programmes']} synthetic test programmes\n",
+            _table(
+                ("CNN", *COLUMNS),
+                [
+                    (n, *(_number(one["cnn"][n][c]) for c in COLUMNS))
+                    for n in ("int8", "fp32")
+                    if n in one["cnn"]
+                ],
+            ),
+        ]
+    return "\n".join(parts) + "\n"
+
+
+def _log_softmax(e: NDArray[np.float32]) -> NDArray[np.float64]:
+    scores = e.astype(np.float64)
+    logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+    return np.asarray(logs, np.float64)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _number(x: float) -> str:
+    return "-" if not np.isfinite(x) else f"{x:.1f}" if abs(x) >= 10 else f"{x:.2f}"
+
+
+def _spread(values: Sequence[float]) -> str:
+    if len(values) == 1:
+        return _number(values[0])
+    return f"{_number(float(np.mean(values)))} ({_number(min(values))}-{_number(max(values))})"
+
+
+def _interval(row: dict[str, Any], key: str) -> str:
+    low, high = row["intervals"][key]
+    return f"{_number(row['figures'][key])} ({_number(low)}, {_number(high)})"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m models.segments.evaluate", description=__doc__)
+    parser.add_argument("cache", type=Path, help="folder of features")
+    parser.add_argument("run", type=Path, help="folder of heads")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the figures")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--ship", type=int, default=0, help="seed of the head that ships (0)")
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    with one_line_errors(parser):
+        made = {
+            "title": "synthetic programmes",
+            "counts": {s: len(paths(args.cache, s)) for s in ("train", "validation", "test")},
+            "shipped": shipped(args.cache, args.run, args.ship),
+            "ladder": ladder(args.cache, args.run, args.seeds, print),
+        }
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "figures.json").write_text(json.dumps(made, indent=1) + "\n")
+    (args.out / "figures.md").write_text(markdown(made))
+
+
+assert set(LADDER) - {"bilstm+viterbi"} <= set(ROWS)
+
+if __name__ == "__main__":
+    main()

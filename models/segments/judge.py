@@ -1,0 +1,115 @@
+"""From a head's emissions to segments: calibrated, and marked only when sure enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.segments.crf import Crf, marginals
+from edge.segments.decode import USUAL, Rules
+from edge.segments.decode import decode as product_decode
+from edge.segments.types import Label, Segment
+from models.segments.dataset import Item
+from models.segments.scoring import MARKED, calibration_error, figures, tally
+
+TEMPERATURES = tuple(np.round(np.geomspace(0.5, 4.0, 16), 3).tolist())
+THRESHOLDS = tuple(np.round(np.arange(0.0, 1.0, 0.05), 2).tolist())
+SKIPPED_S_PER_HOUR = 10.0
+"""Content that may be skipped wrongly, in an hour of validation programmes."""
+Emissions = Sequence[NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A CRF with what calibrates it and what its segments must be."""
+
+    crf: Crf
+    temperature: float = 1.0
+    rules: Mapping[Label, Rules] = field(default_factory=lambda: USUAL)
+
+    @property
+    def calibrated(self) -> Crf:
+        """The chain's scores over the temperature."""
+        t = self.temperature
+        return Crf(self.crf.transitions / t, self.crf.start / t, self.crf.end / t)
+
+    def segments(self, emissions: NDArray[np.float32]) -> tuple[Segment, ...]:
+        """(s, 3) emissions -> what the box would mark."""
+        scaled = emissions.astype(np.float64) / self.temperature
+        return product_decode(scaled, self.calibrated, self.rules)
+
+    def marginals(self, emissions: NDArray[np.float32]) -> NDArray[np.float64]:
+        """(s, 3) emissions -> (s, 3) probabilities."""
+        scaled = emissions.astype(np.float64) / self.temperature
+        return np.asarray(marginals(scaled, self.calibrated), np.float64)
+
+
+def without_threshold(judge: Judge) -> Judge:
+    """The same, marking whatever it decodes."""
+    return replace(judge, rules={k: replace(r, threshold=0.0) for k, r in judge.rules.items()})
+
+
+def calibrate(crf: Crf, items: Sequence[Item], emissions: Emissions) -> Judge:
+    """Temperature of least log loss a second, then a threshold for each label.
+
+    The thresholds are the pair with the best segment F1 at 3 s among those that skip at most 10 s
+    of content an hour on these programmes, or that skip least where no pair does.
+    """
+    judge = Judge(crf, min(TEMPERATURES, key=lambda t: _log_loss(Judge(crf, t), items, emissions)))
+    found = [without_threshold(judge).segments(e) for e in emissions]
+    best: tuple[tuple[bool, float], tuple[float, float]] | None = None
+    for intro in THRESHOLDS:
+        for recap in THRESHOLDS:
+            f = figures(_tallies(items, [_sure(s, (intro, recap)) for s in found]))
+            fits = f["skipped s/h"] <= SKIPPED_S_PER_HOUR
+            gain = float(np.nan_to_num([f["intro F1@3"], f["recap F1@3"]]).mean())
+            key = (fits, gain if fits else -f["skipped s/h"])
+            if best is None or key > best[0]:
+                best = key, (intro, recap)
+    assert best is not None
+    rules = {
+        label: replace(USUAL[label], threshold=t) for label, t in zip(MARKED, best[1], strict=True)
+    }
+    return replace(judge, rules=rules)
+
+
+def abstain_curve(
+    judge: Judge, items: Sequence[Item], emissions: Emissions
+) -> list[dict[str, float]]:
+    """Figures of one threshold for both labels, from marking all to marking nearly nothing."""
+    found = [without_threshold(judge).segments(e) for e in emissions]
+    rows = []
+    for t in THRESHOLDS[::2]:
+        f = figures(_tallies(items, [_sure(s, (t, t)) for s in found]))
+        keys = ("skipped s/h", "false alarms", "intro F1@3", "recap F1@3", "intro R", "recap R")
+        rows.append({"threshold": t} | {key: f[key] for key in keys})
+    return rows
+
+
+def reliability(
+    judge: Judge, items: Sequence[Item], emissions: Emissions
+) -> dict[str, tuple[float, list[tuple[float, float, int]]]]:
+    """Calibration error and its table for each label's probability of a second."""
+    p = np.concatenate([judge.marginals(e) for e in emissions])
+    truth = np.concatenate([i.labels for i in items])
+    return {label.text: calibration_error(p[:, label], truth == label) for label in MARKED}
+
+
+def _log_loss(judge: Judge, items: Sequence[Item], emissions: Emissions) -> float:
+    logs = [
+        np.log(judge.marginals(e)[np.arange(len(e)), i.labels] + 1e-9).sum()
+        for i, e in zip(items, emissions, strict=True)
+    ]
+    return -float(sum(logs))
+
+
+def _sure(found: Sequence[Segment], thresholds: tuple[float, float]) -> list[Segment]:
+    least = dict(zip(MARKED, thresholds, strict=True))
+    return [s for s in found if s.probability >= least[s.label]]
+
+
+def _tallies(items: Sequence[Item], found: Sequence[Sequence[Segment]]) -> list[dict[str, float]]:
+    return [tally(i.spans, f, len(i.labels)) for i, f in zip(items, found, strict=True)]

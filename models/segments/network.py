@@ -1,0 +1,215 @@
+"""The head: features of each second -> scores of each second's label.
+
+After Hao et al. (WACV 2021): features of pictures and sound are fused by a bidirectional LSTM,
+whose scores a CRF reads. The simpler members of the ladder are the same network with a part left
+out, so that a comparison compares that part.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from edge.segments.features import BANDS, LOW
+from edge.segments.types import Label
+from models.segments.crf_loss import CrfLikelihood, set_cross_entropy
+
+Memory = Literal["none", "lstm", "bilstm"]
+Views = Literal["both", "video", "audio"]
+
+LOW_PICTURE = LOW - 2 * BANDS - 2
+"""The first columns of the low-level features tell of pictures, the others of sound."""
+LABELS = len(Label)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a head is made of."""
+
+    memory: Memory = "bilstm"
+    layers: int = 1
+    hidden: int = 64
+    crf: bool = True
+    views: Views = "both"
+    visual: int = 96
+    """Values that a second's picture features become before fusion."""
+    sound: int = 64
+    dropout: float = 0.3
+    own_sound: bool = False
+    """A small CNN on log-mel patches, trained with the head, in place of the shared CNN."""
+
+
+class Reduction(nn.Module):
+    """(…, wide) -> (…, narrow): fixed principal components, scaled to about unit variance.
+
+    Fitted once on training features: the head then learns from a fifth of the numbers. Folded into
+    the layer behind it for export.
+    """
+
+    def __init__(self, wide: int, narrow: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(wide))
+        self.register_buffer("basis", torch.zeros(narrow, wide))
+        self.mean: Tensor
+        self.basis: Tensor
+
+    def fit(self, rows: Tensor) -> None:
+        """Take mean and components of (n, wide) rows; small components are not blown up."""
+        self.mean = rows.mean(0)
+        centred = rows - self.mean
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
+        values, vectors = values.flip(0), vectors.flip(1)
+        kept = len(self.basis)
+        floor = 0.05 * values[: max(1, kept // 8)].mean()
+        self.basis = (
+            vectors[:, :kept] / (values[:kept].clamp_min(0) + floor).sqrt()
+        ).T.contiguous()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Project centred rows."""
+        return functional.linear(x - self.mean, self.basis)
+
+
+class SoundCnn(nn.Module):
+    """(n, 64, 100) log-mel -> (n, out): four strided convolutions, 0.1 M weights."""
+
+    def __init__(self, out: int) -> None:
+        super().__init__()
+        channels = (1, 16, 32, 48, 64)
+        steps: list[nn.Module] = [nn.AvgPool2d((1, 2))]
+        for cin, cout in itertools.pairwise(channels):
+            steps += [
+                nn.Conv2d(cin, cout, 3, 2, 1, bias=False),
+                nn.BatchNorm2d(cout),
+                nn.ReLU(inplace=True),
+            ]
+        self.body = nn.Sequential(*steps)
+        self.out = nn.Linear(2 * channels[-1], out)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """Natural logarithms in; mean and maximum over what the last convolution sees."""
+        maps = self.body((mel[:, None] + 5) / 5).flatten(2)
+        return self.out(torch.cat([maps.mean(-1), maps.amax(-1)], -1))
+
+
+class Head(nn.Module):
+    """Reduced picture and sound features and standardized low-level features -> emissions."""
+
+    def __init__(self, shape: Shape, narrow: tuple[int, int]) -> None:
+        """`narrow`: how many components picture and sound features arrive as."""
+        super().__init__()
+        self.shape = shape
+        s = shape
+        self.register_buffer("low_mean", torch.zeros(LOW))
+        self.register_buffer("low_scale", torch.ones(LOW))
+        self.low_mean: Tensor
+        self.low_scale: Tensor
+        self.from_visual = nn.Linear(narrow[0], s.visual)
+        self.from_sound = nn.Linear(narrow[1], s.sound)
+        self.sound_cnn = SoundCnn(s.sound) if s.own_sound else None
+        self.fuse = nn.Linear(s.visual + s.sound + LOW, 2 * s.hidden)
+        self.memory = _memory(s)
+        width = 2 * s.hidden if s.memory != "lstm" else s.hidden
+        self.out = nn.Linear(width, LABELS)
+        self.crf = CrfLikelihood(LABELS) if s.crf else None
+        self.register_buffer("low_seen", _low_seen(s.views))
+        self.low_seen: Tensor
+
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
+        """(b, t, narrow) twice and (b, t, 41) -> (b, t, 3).
+
+        With a CNN of its own, `sound` is (b, t, 64, 100) log-mel.
+        """
+        p = self.shape.dropout if self.training else 0.0
+        parts = [
+            functional.relu(self.from_visual(_dropped(visual, p / 2))),
+            functional.relu(self._sound(sound, p / 2)),
+            ((low - self.low_mean) * self.low_scale).clamp(-6, 6) * self.low_seen,
+        ]
+        if self.shape.views == "audio":
+            parts[0] = parts[0] * 0
+        if self.shape.views == "video":
+            parts[1] = parts[1] * 0
+        x = _dropped(functional.relu(self.fuse(_dropped(torch.cat(parts, -1), p))), p)
+        if self.memory is not None:
+            x = _dropped(self.memory(x)[0], p)
+        return self.out(x)
+
+    def loss(self, emissions: Tensor, permitted: Tensor, mask: Tensor) -> Tensor:
+        """Mean over all seconds of -log likelihood, by the CRF or second by second."""
+        alone = set_cross_entropy(emissions, permitted, mask)
+        if self.crf is None:
+            return alone.sum() / mask.sum()
+        # a little of the second-by-second loss keeps the scores from leaving all to transitions
+        return (self.crf(emissions, permitted, mask) + 0.1 * alone).sum() / mask.sum()
+
+    def _sound(self, sound: Tensor, p: float) -> Tensor:
+        if self.sound_cnn is None:
+            return self.from_sound(_dropped(sound, p))
+        b, t = sound.shape[:2]
+        return self.sound_cnn(sound.flatten(0, 1)).view(b, t, -1)
+
+
+class HeadGraph(nn.Module):
+    """What is exported: the CNN's own features in, emissions out."""
+
+    def __init__(self, head: Head, visual: Reduction, sound: Reduction) -> None:
+        super().__init__()
+        self.head = head
+        self.from_visual = _folded(visual, head.from_visual)
+        self.from_sound = _folded(sound, head.from_sound)
+
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
+        """(1, t, 1280), (1, t, 1280), (1, t, 41) -> (1, t, 3)."""
+        h = self.head
+        seen = ((low - h.low_mean) * h.low_scale).clamp(-6, 6) * h.low_seen
+        v = functional.relu(self.from_visual(visual))
+        a = functional.relu(self.from_sound(sound))
+        x = functional.relu(h.fuse(torch.cat([v, a, seen], -1)))
+        return h.out(x if h.memory is None else h.memory(x)[0])
+
+
+def _dropped(x: Tensor, p: float) -> Tensor:
+    """Drop features of (b, t, d) for a whole programme each (Gal & Ghahramani, NIPS 2016)."""
+    if not p:
+        return x
+    kept = (torch.rand(len(x), 1, x.shape[2]) >= p).float() / (1 - p)
+    return x * kept
+
+
+def _memory(s: Shape) -> nn.LSTM | None:
+    if s.memory == "none":
+        return None
+    return nn.LSTM(
+        2 * s.hidden,
+        s.hidden,
+        num_layers=s.layers,
+        batch_first=True,
+        bidirectional=s.memory == "bilstm",
+        dropout=s.dropout if s.layers > 1 else 0.0,
+    )
+
+
+def _low_seen(views: Views) -> Tensor:
+    """Which low-level features a head of these views may see."""
+    seen = torch.ones(LOW)
+    if views == "audio":
+        seen[:LOW_PICTURE] = 0
+    if views == "video":
+        seen[LOW_PICTURE:] = 0
+    return seen
+
+
+def _folded(reduction: Reduction, layer: nn.Linear) -> nn.Linear:
+    """One linear layer that does what a reduction and a layer behind it do."""
+    out = nn.Linear(reduction.basis.shape[1], layer.out_features)
+    with torch.no_grad():
+        weight = layer.weight @ reduction.basis
+        out.weight.copy_(weight)
+        out.bias.copy_(layer.bias - weight @ reduction.mean)
+    return out

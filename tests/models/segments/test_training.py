@@ -1,0 +1,278 @@
+"""From cached programmes to a bundle, with a network too small and trained too short to be good."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from edge.engines import EngineOptions, load_named
+from edge.errors import UsageError
+from edge.segments.crf import log_partition
+from edge.segments.features import assemble
+from edge.segments.manifest import load_segments_bundle
+from edge.segments.types import Label, Segment
+from models.segments import backbone, cache, export, scoring
+from models.segments import train as training
+from models.segments.augment import held, key_frames, louder, shown_at
+from models.segments.crf_loss import CrfLikelihood
+from models.segments.dataset import collate, fit, load, paths, silent_low
+from models.segments.network import Head, HeadGraph, Shape
+from models.segments.trunk import Trunk
+
+SHAPE = Shape(hidden=6, visual=5, sound=4)
+
+
+def programme(seed: int) -> dict[str, object]:
+    """Arrays of one programme as the cache has them."""
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(40, 60))
+    start = int(rng.integers(5, 15))
+    spans = np.array([[Label.INTRO, start, start + 12]], float)
+    inside = np.zeros(count, bool)
+    inside[start : start + 12] = True
+    features = rng.standard_normal((2, count, 1280)).astype(np.float32)
+    features[:, inside, :20] += 3
+    looks = rng.random((count, 3)).astype(np.float32)
+    small = rng.integers(0, 255, (count, 18, 32), dtype=np.uint8)
+    mel = rng.uniform(-12, 0, (count, 64, 100)).astype(np.float32)
+    track = assemble(features[0], looks, small, np.arange(count) + 0.5, features[1], mel)
+    return {
+        "visual": features[0].astype(np.float16),
+        "sound": features[1].astype(np.float16),
+        "low": track.low,
+        "measures": looks,
+        "thumbs": small,
+        "mel": cache.to_bytes(mel),
+        "spans": spans,
+        "cuts_s": np.sort(rng.uniform(0, count, 9)),
+        "series": f"series-{seed // 4}",
+        "recipe": json.dumps({"seed": seed}),
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("cache")
+    for job in cache.jobs({"train": 6, "validation": 3, "test": 3}):
+        cache.write(path / job.name, programme(job.seed + 100 * len(job.split)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def reductions(folder: Path):
+    return fit(paths(folder, "train"), (12, 8))
+
+
+@pytest.fixture(scope="module")
+def head(reductions) -> Head:
+    torch.manual_seed(0)
+    made = Head(SHAPE, (12, 8)).eval()
+    made.low_mean, made.low_scale = reductions.low_mean, reductions.low_scale
+    return made
+
+
+def test_jobs_mix_the_splits() -> None:
+    made = cache.jobs({"train": 4, "test": 2})
+    assert [job.split for job in made] == ["train", "train", "test", "train", "train", "test"] or {
+        job.split for job in made[:3]
+    } == {"train", "test"}
+    assert len({job.name for job in made}) == 6
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_key_frames_ascend_and_begin_at_the_beginning(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    times = key_frames(rng, np.array([0.4, 7.3, 7.9, 31.2]), 40)
+    assert times[0] <= 0.5
+    assert np.all(np.diff(times) > 0)
+    assert times[-1] < 40
+    assert np.all(np.diff(times) <= 12)
+
+
+def test_a_held_picture_is_the_last_taken() -> None:
+    times = np.array([0.0, 3.2, 3.9, 8.0])
+    assert shown_at(times, 10).tolist() == [0, 3, 4, 8]
+    assert held(times, 10).tolist() == [0, 0, 0, 1, 2, 2, 2, 2, 3, 3]
+
+
+def test_key_frames_give_the_rows_that_the_box_computes(folder: Path, reductions) -> None:
+    path = paths(folder, "train")[0]
+    item = load(path, reductions)
+    times = np.array([0.0, 2.0, 6.7, 20.1])
+    rows, low = item.with_keys(times)
+    kept = np.load(path)
+    taken = shown_at(times, len(item.labels))
+    mel = cache.from_bytes(kept["mel"])
+    track = assemble(
+        kept["visual"][taken].astype(np.float32),
+        item.measures[taken],
+        item.thumbs[taken],
+        times,
+        kept["sound"].astype(np.float32),
+        mel,
+    )
+    np.testing.assert_array_equal(track.visual, kept["visual"][rows].astype(np.float32))
+    np.testing.assert_allclose(low, track.low, atol=0.02)
+
+
+def test_mel_in_bytes_is_half_a_step_off_at_most() -> None:
+    mel = np.random.default_rng(0).uniform(-13.9, 8, (3, 64, 100)).astype(np.float32)
+    assert np.abs(cache.from_bytes(cache.to_bytes(mel)) - mel).max() <= 0.0501
+
+
+def test_loudness_moves_what_is_heard_and_leaves_silence(folder: Path, reductions) -> None:
+    sample = load(paths(folder, "train")[0], reductions).sample()
+    moved = louder(np.random.default_rng(1), sample)
+    assert np.abs(moved.low[:, 7:23] - sample.low[:, 7:23]).max() > 0.01
+    np.testing.assert_array_equal(moved.low[:, :7], sample.low[:, :7])
+    quiet = sample.low.copy()
+    quiet[:, 7:] = silent_low()
+    silent = type(sample)(sample.visual, sample.sound, quiet, sample.labels)
+    np.testing.assert_array_equal(louder(np.random.default_rng(1), silent).low, quiet)
+
+
+def test_the_loss_has_the_box_s_partition() -> None:
+    torch.manual_seed(2)
+    crf = CrfLikelihood(3).double().requires_grad_(False)
+    crf.transitions += torch.randn(3, 3)
+    emissions = torch.randn(1, 33, 3, dtype=torch.float64)
+    head = Head(SHAPE, (12, 8))
+    head.crf = crf
+    ours = crf.log_partition(emissions, torch.ones(1, 33, dtype=torch.bool))
+    theirs = log_partition(emissions[0].numpy(), training.crf_of(head))
+    assert float(ours) == pytest.approx(theirs, abs=1e-9)
+
+
+def test_a_short_training_lowers_the_loss_and_is_restored(folder: Path, tmp_path: Path) -> None:
+    data = training.read(folder)
+    settings = training.Settings(SHAPE, epochs=6, batch=3, rate=1e-2, shortest=20)
+    told: list[str] = []
+    made = training.train(data, settings, told.append)
+    losses = [h["loss"] for h in made["history"]]
+    assert losses[-1] < losses[0]
+    training.save(tmp_path, "bilstm-crf-0", made, data.by)
+    head, by, record = training.restore(tmp_path / "bilstm-crf-0.pt")
+    assert record["data"] == {"train": 6, "validation": 3}
+    torch.testing.assert_close(by.visual.basis, data.by.visual.basis)
+    again = training.emissions_of(head, data.validation, [None] * 3)
+    assert all(np.isfinite(e).all() for e in again)
+
+
+def test_no_head_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.pt").write_bytes(b"nothing")
+    with pytest.raises(UsageError, match=r"x\.pt: no head"):
+        training.restore(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("memory", ["none", "lstm", "bilstm"])
+def test_exported_head_is_the_trained_one(
+    folder: Path, reductions, tmp_path: Path, engine: str, memory
+) -> None:
+    torch.manual_seed(4)
+    head = Head(Shape(memory=memory, hidden=6, visual=5, sound=4), (12, 8)).eval()
+    head.low_mean, head.low_scale = reductions.low_mean, reductions.low_scale
+    export.export_head(head, reductions, tmp_path / "head.onnx")
+    graph = load_named(tmp_path / "head.onnx", engine, EngineOptions(threads=1))
+    for path in paths(folder, "test"):
+        kept = np.load(path)
+        feed = {k: kept[k].astype(np.float32)[None] for k in ("visual", "sound", "low")}
+        given = graph.run(feed)["emissions"][0].copy()
+        item = load(path, reductions)
+        batch = collate([item.sample()], 1)
+        with torch.no_grad():
+            wanted = head(batch.visual, batch.sound, batch.low)[0].numpy()
+        np.testing.assert_allclose(given, wanted, atol=1e-4)
+    graph.close()
+
+
+def test_the_bundle_loads_where_the_box_looks(
+    folder: Path, head: Head, reductions, tmp_path: Path
+) -> None:
+    cnn = tmp_path / "cnn"
+    rng = np.random.default_rng(0)
+    seen = backbone.Material(
+        rng.uniform(-1, 1, (2, 3, 144, 256)).astype(np.float32),
+        rng.uniform(-1, 1, (2, 3, 64, 100)).astype(np.float32),
+    )
+    torch.manual_seed(5)
+    cnn.mkdir()
+    backbone.export(Trunk(pretrained=False), cnn / backbone.FP32)
+    backbone.write_int8(cnn / backbone.FP32, cnn / backbone.INT8, seen)
+    judge = export.judged(head, reductions, folder)
+    out = tmp_path / "bundle"
+    export.write_bundle(
+        out, head, reductions, judge, cnn, version="0.0.1", training={}, measured={}
+    )
+    bundle = load_segments_bundle(out)
+    np.testing.assert_allclose(bundle.manifest.crf.crf.transitions, judge.calibrated.transitions)
+    assert sum(f.size for f in bundle.manifest.files) < 15e6
+    graph = load_named(bundle.file("cnn"), "onnxruntime", EngineOptions(threads=1))
+    for part in (seen.pictures, seen.patches[:1]):
+        assert graph.run({"image": part})["features"].shape == (len(part), 1280)
+    graph.close()
+
+
+def test_folding_changes_nothing(head: Head, reductions) -> None:
+    graph = HeadGraph(head, reductions.visual, reductions.sound).eval()
+    visual, sound, low = torch.randn(1, 9, 1280), torch.randn(1, 9, 1280), torch.randn(1, 9, 41)
+    with torch.no_grad():
+        wanted = head(reductions.visual(visual), reductions.sound(sound), low)
+        torch.testing.assert_close(graph(visual, sound, low), wanted, atol=1e-4, rtol=0)
+
+
+TRUE = (Segment(Label.RECAP, 2.0, 12.0), Segment(Label.INTRO, 20.0, 30.0))
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted"),
+    [
+        (TRUE, {"intro F1": 1, "recap F1": 1, "intro F1@1": 1, "skipped s/h": 0}),
+        ((), {"intro R": 0, "recap F1@5": 0, "skipped s/h": 0}),
+        (
+            (Segment(Label.INTRO, 18.0, 32.0),),
+            {"intro P": 10 / 14, "intro F1@1": 0, "intro F1@3": 1, "skipped s/h": 360.0},
+        ),
+        ((Segment(Label.INTRO, 22.0, 29.0),), {"intro start bias s": 2, "intro end bias s": -1}),
+        (
+            (Segment(Label.RECAP, 32.0, 38.0),),
+            {"recap P": 0, "skipped s/h": 540.0, "skipped by strangers s/h": 540.0},
+        ),
+    ],
+)
+def test_figures(found, wanted) -> None:
+    given = scoring.figures([scoring.tally(TRUE, found, 40)])
+    assert {key: given[key] for key in wanted} == pytest.approx(wanted)
+
+
+def test_false_alarms_are_of_programmes_with_neither() -> None:
+    alarm = (Segment(Label.INTRO, 1.0, 5.0),)
+    given = scoring.figures([scoring.tally((), alarm, 40), scoring.tally((), (), 40)])
+    assert given["false alarms"] == 0.5
+
+
+def test_intervals_hold_the_figure_and_widen_with_fewer_series() -> None:
+    rng = np.random.default_rng(0)
+    tallies = [
+        scoring.tally(TRUE, (Segment(Label.INTRO, 20.0, 30.0 + rng.integers(0, 9)),), 60)
+        for _ in range(24)
+    ]
+    value = scoring.figures(tallies)["intro F1"]
+    many = scoring.intervals(tallies, [str(i) for i in range(24)])["intro F1"]
+    few = scoring.intervals(tallies, [str(i // 8) for i in range(24)])["intro F1"]
+    assert many[0] <= value <= many[1]
+    assert many[0] < many[1]
+    assert few[0] <= value <= few[1]
+
+
+def test_calibration_error_of_what_is_told_right_and_wrong() -> None:
+    truth = np.arange(1000) % 10 == 0
+    right, _ = scoring.calibration_error(np.full(1000, 0.1), truth)
+    wrong, table = scoring.calibration_error(np.full(1000, 0.9), truth)
+    assert right == pytest.approx(0, abs=1e-9)
+    assert wrong == pytest.approx(0.8)
+    assert table == [(pytest.approx(0.9), 0.1, 1000)]
