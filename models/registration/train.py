@@ -83,6 +83,10 @@ class Settings:
     )
 
 
+ON = (Stage(0.55, 256, 160, 16, 5), Stage(1.00, 320, 192, 12, 6))
+"""The schedule that trains bundles on: nothing to warm up, half of it at the larger size."""
+
+
 def stage_at(settings: Settings, progress: float) -> int:
     """Index of the stage in force at a share of the time."""
     return next(
@@ -413,6 +417,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--start", nargs="+", default=(), help="bundles to begin with, another sport's too"
     )
+    parser.add_argument(
+        "--on", action="store_true", help="train bundles on: no warm-up, larger pictures sooner"
+    )
     parser.add_argument("--rate", type=float, default=Settings.rate, help="largest learning rate")
     parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else 2)
     args = parser.parse_args(arguments)
@@ -420,6 +427,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--shares takes a number for each of --sports")
     given = {"sports": tuple(args.sports), "shares": tuple(args.shares)}
     given |= {"start": tuple(args.start)}
+    if vars(args).pop("on"):
+        given |= {"stages": list(ON)}
     settings = Settings(**vars(args) | given)
     folder = Path(args.run)
     folder.mkdir(parents=True, exist_ok=True)
