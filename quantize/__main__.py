@@ -72,7 +72,7 @@ def run_int8(args: argparse.Namespace) -> int:
         if not args.no_gate:
             result = _gate(args, fresh)
             if not result.passed:
-                _blame(bundle, frames)
+                _blame(bundle, frames, options)
                 return 1
             manifest = manifest.model_copy(update={"measured": result.measurements})
         written = write_bundle(target, manifest, existing_files(fresh))
@@ -85,7 +85,7 @@ def run_gate_command(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.bundle)
     result = _gate(args, bundle)
     if not result.passed:
-        _blame(bundle, _frames(args, bundle, SENSITIVITY_FRAMES))
+        _blame(bundle, _frames(args, bundle, SENSITIVITY_FRAMES), Int8Options())
         return 1
     if not args.dry_run:
         changes = {"measured": result.measurements, "signature": None}
@@ -192,11 +192,11 @@ def _verdict(row: Row) -> str:
     return "pass" if row.failure is None else "FAIL"
 
 
-def _blame(bundle: Bundle, frames: Sequence[Any]) -> None:
+def _blame(bundle: Bundle, frames: Sequence[Any], options: Int8Options) -> None:
     """Name the layers that a failed gate is likely due to."""
     few = frames[:SENSITIVITY_FRAMES]
     for graph in GRAPHS:
-        ranked = rank_layers(bundle.file(graph), feeds_for(bundle, graph, few))
+        ranked = rank_layers(bundle.file(graph), feeds_for(bundle, graph, few), options)
         _show(_layers(ranked[:5]), f"{graph}: keep these in float (--float-node)", as_json=False)
 
 

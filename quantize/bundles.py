@@ -17,6 +17,7 @@ from edge.bundles.write import existing_files
 from edge.engines import EngineOptions, load_named
 from edge.errors import UsageError
 from quantize.int8 import Feed, Int8Options, prepare, quantize
+from quantize.prepare import simplify
 from quantize.tflite import convert
 
 GRAPHS = {"encoder": "model", "dense": "dense"}
@@ -39,19 +40,22 @@ def quantize_bundle(
 
     `frames` are (height, width, 3) uint8 pictures in the bundle's colour order, resized when they
     are of another size; `seed` is only recorded. `tensorrt` adds symmetric graphs for TensorRT,
-    `tflite` the INT8 graphs as `.tflite`. The gate has not run yet: see `quantize.gate`. Raises
-    UsageError without frames, BundleError without FP32 graphs.
+    `tflite` the INT8 graphs as `.tflite`. A float node may be any graph's, or say whose it is, as
+    the manifest does: `encoder:/blocks.0/Conv`. The gate has not run yet: see `quantize.gate`.
+    Raises UsageError without frames and for a node that no graph has, BundleError without FP32
+    graphs.
     """
     if not frames:
         raise UsageError("calibration needs at least one frame, but was given none")
+    own = _own_options(bundle, options)
     kept: list[str] = []
     with TemporaryDirectory(prefix="quantize-") as folder:
         fresh = [f for f in existing_files(bundle) if f.precision != "int8"]
         for graph, stem in GRAPHS.items():
             source = bundle.file(graph)
-            prepared = prepare(source, feeds_for(bundle, graph, frames), options)
+            prepared = prepare(source, feeds_for(bundle, graph, frames), own[graph])
             out = Path(folder) / f"{stem}.int8.onnx"
-            kept += [f"{graph}:{name}" for name in quantize(prepared, out, options)]
+            kept += [f"{graph}:{name}" for name in quantize(prepared, out, own[graph])]
             fresh.append(NewFile(out, out.name, graph, "int8"))
             if tflite:
                 lite = out.with_suffix(".tflite")
@@ -59,7 +63,7 @@ def quantize_bundle(
                 fresh.append(NewFile(lite, lite.name, graph, "int8"))
             if tensorrt:
                 out = Path(folder) / f"{stem}.tensorrt.int8.onnx"
-                quantize(prepared, out, replace(options, symmetric=True))
+                quantize(prepared, out, replace(own[graph], symmetric=True))
                 fresh.append(NewFile(out, out.name, graph, "int8", ("tensorrt",)))
         record = Quantization(
             calibration_frames=len(frames),
@@ -72,6 +76,25 @@ def quantize_bundle(
         measured = tuple(m for m in bundle.manifest.measured if m.precision != "int8")
         changes = {"quantization": record, "measured": measured}
         return write_bundle(target, bundle.manifest.model_copy(update=changes), fresh)
+
+
+def _own_options(bundle: Bundle, options: Int8Options) -> dict[str, Int8Options]:
+    """The options of each graph: of the float nodes those that are its own."""
+    nodes = {
+        graph: {node.name for node in simplify(bundle.file(graph)).graph.node} for graph in GRAPHS
+    }
+    own: dict[str, list[str]] = {graph: [] for graph in GRAPHS}
+    for wanted in options.float_nodes:
+        graph, _, name = wanted.partition(":")
+        places = [(graph, name)] if graph in nodes else [(graph, wanted) for graph in nodes]
+        found = [(place, node) for place, node in places if node in nodes[place]]
+        if not found:
+            raise UsageError(
+                f"no node is called {wanted!r}; `python -m quantize sensitivity` lists them"
+            )
+        for place, node in found:
+            own[place].append(node)
+    return {graph: replace(options, float_nodes=tuple(names)) for graph, names in own.items()}
 
 
 def feeds_for(bundle: Bundle, graph: str, frames: Sequence[Image]) -> Callable[[], Iterable[Feed]]:

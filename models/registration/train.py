@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import cv2
 import torch
@@ -425,7 +426,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if args.shares and len(args.shares) != len(args.sports):
         parser.error("--shares takes a number for each of --sports")
-    given = {"sports": tuple(args.sports), "shares": tuple(args.shares)}
+    given: dict[str, Any] = {"sports": tuple(args.sports), "shares": tuple(args.shares)}
     given |= {"start": tuple(args.start)}
     if vars(args).pop("on"):
         given |= {"stages": list(ON)}

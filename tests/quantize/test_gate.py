@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from edge.bundles import Bundle, load_bundle, open_graphs
-from edge.errors import BundleError
+from edge.errors import BundleError, UsageError
 from quantize.__main__ import main
 from quantize.bundles import quantize_bundle
 from quantize.gate import GateResult, Limits, run_gate
 from quantize.int8 import Int8Options
+from quantize.prepare import simplify
 from tests.bundles.parts import bundle
 from tests.engines.graphs import picture
 
@@ -215,3 +216,23 @@ def test_command_says_what_is_wrong_in_one_line(
     error = capsys.readouterr().err
     assert told in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("spelt", ["{name}", "{graph}:{name}"])
+@pytest.mark.parametrize("graph", ["encoder", "dense"])
+def test_a_float_node_is_one_graphs_or_the_others(plain, tmp_path, graph, spelt):
+    inner = next(
+        node.name
+        for node in simplify(plain.file(graph)).graph.node
+        if node.op_type == "Conv" and node.name != "Conv_grid"
+    )
+    options = Int8Options(float_nodes=(spelt.format(graph=graph, name=inner),))
+    made = quantize_bundle(plain, FRAMES, options, seed=0, target=tmp_path / "soccer")
+    assert f"{graph}:{inner}" in made.manifest.quantization.float_nodes
+
+
+@pytest.mark.parametrize("name", ["nonesuch", "encoder:nonesuch"])
+def test_a_float_node_that_no_graph_has_is_named(plain, tmp_path, name):
+    options = Int8Options(float_nodes=(name,))
+    with pytest.raises(UsageError, match="nonesuch"):
+        quantize_bundle(plain, FRAMES, options, seed=0, target=tmp_path / "soccer")
