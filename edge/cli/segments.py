@@ -9,12 +9,12 @@ from edge.box.files import check_folder
 from edge.cli.arguments import config_of
 from edge.cli.parser import Subparsers
 from edge.cli.segments_run import Run, Task, Wanted, tasks_of
-from edge.errors import UsageError
+from edge.errors import BundleError, UsageError
 from edge.publish.client import client_endpoint
 from edge.publish.segments_publisher import SegmentsPublisher
 from edge.publish.topics import Topics
 from edge.segments.formats import FORMATS
-from edge.segments.manifest import load_segments_bundle
+from edge.segments.manifest import SegmentsBundle, load_segments_bundle
 
 _EXTRA = """\
 forms: {forms}
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 
         return evaluate(options)
     wanted = _wanted(options)
-    bundle = load_segments_bundle(options.bundle)
+    bundle = _bundle(options)
     for folder in (options.out, options.explain):
         if folder is not None:
             check_folder(folder)
@@ -99,6 +99,16 @@ def run(options: argparse.Namespace) -> int:
     with SegmentsPublisher(endpoint, topics) as publisher:
         publisher.wait_connected()
         return _work(Run(bundle, wanted, publisher, options.job), tasks)
+
+
+def _bundle(options: argparse.Namespace) -> SegmentsBundle | BundleError:
+    """The bundle, or why there is none: films whose chapters tell need none."""
+    try:
+        return load_segments_bundle(options.bundle)
+    except BundleError as error:
+        if options.ignore_chapters:
+            raise
+        return error
 
 
 def _work(work: Run, tasks: list[Task]) -> int:

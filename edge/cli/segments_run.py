@@ -67,22 +67,26 @@ class Wanted:
 
 
 class Run:
-    """One run of the command. Close it: it holds a network."""
+    """One run of the command. Close it: it holds a network.
+
+    In the place of a bundle stands why there is none: then only chapters tell.
+    """
 
     def __init__(
         self,
-        bundle: SegmentsBundle,
+        bundle: SegmentsBundle | BundleError,
         wanted: Wanted,
         publisher: SegmentsPublisher | None = None,
         job: str | None = None,
     ) -> None:
-        self._bundle = bundle
+        self._bundle: SegmentsBundle | BundleError | EngineError = bundle
+        """Or why it cannot be asked."""
         self._wanted = wanted
         self._publisher = publisher
         self._job = job
         self._network: SegmentsNetwork | None = None
         key = key_of(
-            bundle,
+            bundle if isinstance(bundle, SegmentsBundle) else None,
             exact=wanted.exact,
             window_s=wanted.window_s,
             use_chapters=wanted.use_chapters,
@@ -122,8 +126,11 @@ class Run:
         row = bar.add_task(task.film.name, total=None, detail="")
         try:
             self._do(task, bar, row)
-        except (BundleError, EngineError, UsageError):
+        except UsageError:
             raise  # not the film's fault, and the next would fail as well
+        except (BundleError, EngineError) as error:
+            why = f"{task.film}: needs the model, which cannot be asked: {error}"
+            return self._tell_failure(task, why)
         except TouchlineError as error:
             return self._tell_failure(task, str(error))
         except OSError as error:
@@ -163,9 +170,6 @@ class Run:
         self._tell(record.programme)
 
     def _analyse(self, film: Path, bar: Progress, row: TaskID, *, use_chapters: bool) -> Analysis:
-        if self._network is None:
-            self._network = SegmentsNetwork(self._bundle, threads=1)
-
         def tell(stage: str, done_s: float, all_s: float | None) -> None:
             total = None if all_s is None else round(all_s)
             detail = f"s, {_STAGES.get(stage, stage)}"
@@ -173,12 +177,24 @@ class Run:
 
         return analyse(
             film,
-            self._network,
+            self._loaded,
             exact=self._wanted.exact,
             window_s=self._wanted.window_s,
             use_chapters=use_chapters,
             progress=tell,
         )
+
+    def _loaded(self) -> SegmentsNetwork:
+        """The network, loaded when the first film needs it; why there is none, each time."""
+        if self._network is None:
+            if not isinstance(self._bundle, SegmentsBundle):
+                raise self._bundle.with_traceback(None)
+            try:
+                self._network = SegmentsNetwork(self._bundle, threads=1)
+            except (BundleError, EngineError) as error:
+                self._bundle = error
+                raise
+        return self._network
 
     def _keep(self, film: Path, record: Record) -> None:
         try:

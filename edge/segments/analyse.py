@@ -30,6 +30,8 @@ from edge.types import Float
 
 Progress = Callable[[str, float, float | None], None]
 """Called with the stage (`read`, `near`), the seconds done, and all there are if that is known."""
+Loader = Callable[[], SegmentsNetwork]
+"""Gives a network, and keeps it."""
 _STRIP = 96
 """Pictures of a strip, about."""
 _STRIP_EVERY_S = 20.0
@@ -42,7 +44,7 @@ _SPARSE_S = 30.0
 
 def analyse(
     path: Path | str,
-    bundle: SegmentsBundle | SegmentsNetwork,
+    bundle: SegmentsBundle | SegmentsNetwork | Loader,
     *,
     exact: bool = False,
     window_s: float | None = None,
@@ -52,23 +54,24 @@ def analyse(
     """Find the recap and the intro of a file.
 
     `exact` decodes a picture of each second instead of key frames; `window_s` looks at so much of
-    the beginning. A network that was loaded already saves loading it for each file. Raises
-    SourceError for what is no programme, BundleError or EngineError for a bundle that does not
-    load.
+    the beginning. A network that was loaded already saves loading it for each file; a callable
+    gives one when it is needed, which chapters may spare. Raises SourceError for what is no
+    programme, BundleError or EngineError for a bundle that does not load.
     """
     started, cpu = time.perf_counter(), time.process_time()
     with open_media(path) as media:
         named = labelled(media.chapters) if use_chapters else ()
         if named:
             found = _of_chapters(media, named)
-        elif isinstance(bundle, SegmentsNetwork):
-            found = _Work(media, bundle, progress).run(exact=exact, window_s=window_s)
-        else:
+        elif isinstance(bundle, SegmentsBundle):
             network = SegmentsNetwork(bundle, threads=1)
             try:
                 found = _Work(media, network, progress).run(exact=exact, window_s=window_s)
             finally:
                 network.close()
+        else:
+            network = bundle if isinstance(bundle, SegmentsNetwork) else bundle()
+            found = _Work(media, network, progress).run(exact=exact, window_s=window_s)
         total = {"total": time.perf_counter() - started, "cpu": time.process_time() - cpu}
         return replace(
             found,

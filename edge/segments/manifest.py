@@ -147,7 +147,10 @@ def load_segments_bundle(path: Path | str | None = None) -> SegmentsBundle:
     try:
         manifest = SegmentsManifest.model_validate_json(where.read_bytes())
     except FileNotFoundError as error:
-        raise BundleError(f"{folder}: no segments bundle here (there is no {MANIFEST})") from error
+        raise BundleError(
+            f"{folder}: no segments bundle here (there is no {MANIFEST}); reinstall it, or name "
+            "another"
+        ) from error
     except OSError as error:
         raise BundleError(f"{where}: cannot be read: {error.strerror}") from error
     except ValidationError as error:

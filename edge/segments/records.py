@@ -108,9 +108,11 @@ def _is_of(kept: _Kept, film: Path) -> bool:
 
 
 def key_of(
-    bundle: SegmentsBundle, *, exact: bool, window_s: float | None, use_chapters: bool
+    bundle: SegmentsBundle | None, *, exact: bool, window_s: float | None, use_chapters: bool
 ) -> str:
-    """Name everything besides the file that a result depends on."""
-    manifest = hashlib.sha256((bundle.path / MANIFEST).read_bytes()).hexdigest()
+    """Name everything besides the file that a result depends on; without a bundle, chapters."""
+    manifest = "none"
+    if bundle is not None:
+        manifest = hashlib.sha256((bundle.path / MANIFEST).read_bytes()).hexdigest()
     mode = "exact" if exact else "keyframes"
     return f"{_REVISION} {manifest[:32]} {mode} {window_s} {use_chapters}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -226,6 +227,64 @@ def test_chapters_that_name_them_are_the_answer(
     assert spans(json.loads(capsys.readouterr().out)) == SPANS
 
 
+@pytest.mark.parametrize("broken", ["missing", "no manifest", "changed file", "no graph"])
+def test_without_a_bundle_chapters_are_answered_and_the_others_have_a_line(
+    made: Path, season: Path, tmp_path: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_programme(season / "a.mkv", SHOTS, chapters=[(0, 30, "Opening"), (30, 70, "Part A")])
+    shutil.copy(season / "a.mkv", season / "z.mkv")
+    (season / "bad.mkv").unlink()
+    (season / "empty.mp4").unlink()
+    bundle = break_bundle(made / "tiny", tmp_path / "bundle", broken)
+    words = ["segments", str(season), "--json", "--bundle", str(bundle)]
+    for _ in range(2):  # the second time from what was kept
+        assert main(words) == 1
+        text = capsys.readouterr()
+        items = {
+            Path(i["file"]).relative_to(season): i for i in map(json.loads, text.out.splitlines())
+        }
+        assert [spans(items[Path(n)]) for n in ("a.mkv", "z.mkv")] == [[("intro", 0.0, 30.0)]] * 2
+        assert "needs the model" in items[Path("e1.mkv")]["error"]
+        assert len(text.err.splitlines()) == 3, text.err
+        assert text.err.splitlines()[-1].endswith("2 of 4 files failed")
+    # with the bundle back they are done
+    assert command(made, season, "--json") == 0
+    items_now = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [len(i["segments"]) for i in items_now] == [1, 2, 1, 2]
+
+
+def break_bundle(good: Path, folder: Path, how: str) -> Path:
+    """Copy a bundle and break it, or make none."""
+    if how == "missing":
+        return folder
+    shutil.copytree(good, folder)
+    if how == "no manifest":
+        (folder / "manifest.json").unlink()
+    elif how == "changed file":
+        (folder / "head.onnx").write_bytes(b"\0" * (folder / "head.onnx").stat().st_size)
+    else:  # a manifest that is right about a file that is no graph
+        data = b"no graph"
+        (folder / "cnn.onnx").write_bytes(data)
+        manifest = json.loads((folder / "manifest.json").read_text())
+        of_cnn = next(f for f in manifest["files"] if f["graph"] == "cnn")
+        of_cnn |= {"sha256": hashlib.sha256(data).hexdigest(), "size": len(data)}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_a_film_that_chapters_answer_needs_no_network(
+    made: Path, season: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = season / "named.mkv"
+    write_programme(film, SHOTS, chapters=[(0, 30, "Opening"), (30, 70, "Part A")])
+
+    def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("the network was loaded")
+
+    monkeypatch.setattr("edge.cli.segments_run.SegmentsNetwork", never)
+    assert command(made, film) == 0
+
+
 def test_a_picture_is_drawn_even_of_a_finished_film(
     made: Path, season: Path, tmp_path: Path
 ) -> None:
@@ -294,8 +353,10 @@ def test_a_folder_without_films_and_a_bundle_that_is_none(
 ) -> None:
     (tmp_path / "none").mkdir()
     assert command(made, tmp_path / "none") == 2
-    assert main(["segments", str(made / "e1.mkv"), "--bundle", str(tmp_path)]) == 1
-    assert len(capsys.readouterr().err.splitlines()) == 2
+    alone = ["segments", str(made / "e1.mkv"), "--bundle", str(tmp_path)]
+    assert main(alone) == 1
+    assert main([*alone, "--ignore-chapters"]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 3
 
 
 def test_evaluation_on_labelled_films(
