@@ -11,7 +11,7 @@ from rich.progress import Progress, TaskID
 
 from edge.cli.output import note, print_json, progress
 from edge.errors import BundleError, EngineError, SourceError, TouchlineError, UsageError
-from edge.paths import state_folder
+from edge.paths import real_path, state_folder
 from edge.publish.segments_publisher import SegmentsPublisher, job_of
 from edge.segments.analyse import analyse
 from edge.segments.analysis import Analysis
@@ -214,14 +214,14 @@ class Run:
             self._check_ours(target, record)
             target.parent.mkdir(parents=True, exist_ok=True)
             write_whole(target, form.write(record.programme).encode(), new_mode=_MODE)
-            more = record.with_output(target.resolve())
+            more = record.with_output(real_path(target))
             if more != record:
                 record = more
                 self._keep(task.film, record)
         return record
 
     def _check_ours(self, target: Path, record: Record) -> None:
-        is_known = readable(str(target.resolve())) in record.outputs
+        is_known = readable(str(real_path(target))) in record.outputs
         if self._wanted.beside and not self._wanted.overwrite and target.exists() and not is_known:
             raise SourceError(
                 f"{target}: is there and was not written by this command; --overwrite replaces it"
@@ -290,8 +290,8 @@ def tasks_of(names: Sequence[str]) -> Iterator[Task]:
                 f"{path}: no film in this folder (looked for {' '.join(sorted(SUFFIXES))})"
             )
         for film in films:
-            if film.resolve() not in seen:
-                seen.add(film.resolve())
+            if (real := real_path(film)) not in seen:
+                seen.add(real)
                 yield Task(film, path if path.is_dir() else film.parent)
 
 

@@ -10,6 +10,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from edge.errors import BrokerError
+from edge.paths import real_path
 from edge.publish import complaints
 from edge.publish.connection import Backoff, Connection, Hooks, Session
 from edge.publish.endpoint import Endpoint
@@ -108,7 +109,11 @@ class SegmentsPublisher:
 
 
 def job_of(path: str, prefix: str | None = None) -> str:
-    """Return a job's id for a file: its name as far as ids allow, and a digest of its path."""
+    """Return a job's id for a file: its name as far as ids allow, and a digest of its path.
+
+    The same however the file is named: relative, by a link, with a slash too many.
+    """
+    path = str(real_path(path))
     name = path.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
     slug = re.sub(r"[^a-z0-9]+", "-", f"{prefix}-{name}".lower() if prefix else name.lower())
     slug = slug.strip("-")[:50].strip("-") or "programme"

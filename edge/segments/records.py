@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from edge.bundles.manifest import MANIFEST
+from edge.paths import real_path
 from edge.segments.document import MarkedSegment, Programme, readable
 from edge.segments.manifest import SegmentsBundle
 from edge.whole_file import write_whole
@@ -76,7 +77,7 @@ class Records:
         self._folder.mkdir(parents=True, exist_ok=True)
         status = film.stat()
         kept = _Kept(
-            path=readable(str(film.resolve())),
+            path=readable(str(real_path(film))),
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
             key=self._key,
@@ -93,7 +94,7 @@ class Records:
             return None
 
     def _file(self, film: Path) -> Path:
-        name = str(film.resolve()).encode(errors="surrogateescape")
+        name = str(real_path(film)).encode(errors="surrogateescape")
         return self._folder / f"{hashlib.sha256(name).hexdigest()[:32]}.json"
 
 
@@ -103,7 +104,7 @@ def _is_of(kept: _Kept, film: Path) -> bool:
         status = film.stat()
     except OSError:
         return False
-    now = (readable(str(film.resolve())), status.st_size, status.st_mtime_ns)
+    now = (readable(str(real_path(film))), status.st_size, status.st_mtime_ns)
     return (kept.path, kept.size, kept.mtime_ns) == now
 
 

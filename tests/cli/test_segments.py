@@ -133,6 +133,30 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
     assert asked == [str(films[0]), str(films[1]), str(films[1])]
 
 
+def test_a_folder_goes_on_however_it_is_named(
+    made: Path, season: Path, analysed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (season / "bad.mkv").unlink()
+    (season / "empty.mp4").unlink()
+    (season.parent / "link").symlink_to(season)
+    monkeypatch.chdir(season.parent)
+    for name in (str(season), "season", "season/", "./season", "season/extras/..", "link"):
+        assert command(made, name) == 0
+        assert analysed == ["e1.mkv", "e1.mkv"], name
+    assert command(made, season, "season", "link/e1.mkv") == 0
+    assert analysed == ["e1.mkv", "e1.mkv"]
+
+
+def test_a_link_to_itself_is_a_file_that_fails(
+    made: Path, season: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (season / "round.mkv").symlink_to("round.mkv")
+    assert command(made, season) == 1
+    said = capsys.readouterr().err
+    assert "round.mkv: " in said
+    assert "3 of 5 files failed" in said
+
+
 @pytest.mark.parametrize("text", ["", "{", '{"path": 3}'])
 def test_a_record_that_is_damaged_is_no_record(
     made: Path, season: Path, analysed: list[str], tmp_path: Path, text: str

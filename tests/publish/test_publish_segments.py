@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -75,6 +76,22 @@ def test_every_file_has_a_job_of_its_own(path: str, prefix: str | None) -> None:
     made = job_of(path, prefix)
     assert re.fullmatch(ID_PATTERN, made)
     assert made != job_of("b/" + path, prefix)
+
+
+def test_a_file_has_one_job_however_it_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "season" / "e1.mkv"
+    film.parent.mkdir()
+    film.touch()
+    (tmp_path / "link").symlink_to("season")
+    (tmp_path / "e1 by a link.mkv").symlink_to(film)
+    monkeypatch.chdir(tmp_path)
+    names = ["season/e1.mkv", "./season//e1.mkv", "season/../season/e1.mkv", "link/e1.mkv",
+             "e1 by a link.mkv", str(film)]  # fmt: skip
+    assert len({job_of(name) for name in names}) == 1
+    (tmp_path / "round.mkv").symlink_to("round.mkv")
+    assert job_of("round.mkv") != job_of("season/e1.mkv")
 
 
 def test_topics_of_segments_come_apart() -> None:
