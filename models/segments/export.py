@@ -74,8 +74,8 @@ def judged(head: Head, by: Reductions, cache: Path) -> Judge:
 
 
 def data_digest(cache: Path) -> str:
-    """SHA-256 over names and sizes of all cached programmes."""
-    names = [f"{p.name} {p.stat().st_size}" for p in sorted(cache.glob("*.npz"))]
+    """SHA-256 over names and contents of all cached programmes."""
+    names = [f"{p.name} {digest(p)}" for p in sorted(cache.glob("*.npz"))]
     return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 

@@ -217,6 +217,16 @@ def test_the_bundle_loads_where_the_box_looks(
     graph.close()
 
 
+def test_the_digest_of_the_data_is_of_what_is_in_it(tmp_path: Path) -> None:
+    for name, data in (("a.npz", b"one"), ("b.npz", b"two"), ("notes.txt", b"no data")):
+        (tmp_path / name).write_bytes(data)
+    first = export.data_digest(tmp_path)
+    (tmp_path / "notes.txt").write_bytes(b"else")
+    assert export.data_digest(tmp_path) == first
+    (tmp_path / "b.npz").write_bytes(b"owt")  # of the same size
+    assert export.data_digest(tmp_path) != first
+
+
 def test_folding_changes_nothing(head: Head, reductions) -> None:
     graph = HeadGraph(head, reductions.visual, reductions.sound).eval()
     visual, sound, low = torch.randn(1, 9, 1280), torch.randn(1, 9, 1280), torch.randn(1, 9, 41)
