@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from edge.box.camera import open_camera
+from edge.box.frame_order import FrameOrder, Overlapped, Overlapping
 from edge.box.health import Monitor, Watched
 from edge.box.interfaces import Stop
 from edge.box.ledger import Balance
@@ -22,7 +23,6 @@ from edge.box.sources import open_or_wait, plan_source
 from edge.box.stopping import hidden_from_children
 from edge.box.summary import Accounts, Summary
 from edge.box.switching import SwitchingRegistrar
-from edge.box.turns import Overlapped, Overlapping, Turns
 from edge.box.updates import MakeNetwork, begin_models, model_updates
 from edge.capture import SourceInfo
 from edge.config import Config
@@ -153,7 +153,7 @@ def run_box(
                     on_frame=monitor.watching(observer.frame),
                     on_wait=monitor.waiting,
                     prior_of=camera.prior,
-                    turns=_turns(network, live=info.live),
+                    order=_frame_order(network, live=info.live),
                 )
             course.ended_s = time.monotonic()
     except BaseException:
@@ -178,7 +178,7 @@ class _Course:
     why: str = "failure"
 
 
-def _turns(network: Network, *, live: bool) -> Turns | None:
+def _frame_order(network: Network, *, live: bool) -> FrameOrder | None:
     """Let a film's frames overlap; a live source wants each answer as soon as it can be."""
     registrar = network.registrar
     return Overlapped(registrar) if not live and isinstance(registrar, Overlapping) else None

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 
+from edge.box.frame_order import Answer, FrameOrder, OneByOne, ms_since
 from edge.box.interfaces import FrameReader, Outlet, Registrar, Stop
 from edge.box.ledger import FrameLedger
 from edge.box.sink_thread import SinkThread
 from edge.box.timing import StageTimes
-from edge.box.turns import Answer, OneByOne, Turns, ms_since
 from edge.types import CameraPrior, Frame, Registration
 
 _POLL_S = 0.2
@@ -43,32 +43,32 @@ def run_loop(
     on_frame: OnFrame | None = None,
     on_wait: OnWait | None = None,
     prior_of: PriorOf | None = None,
-    turns: Turns | None = None,
+    order: FrameOrder | None = None,
 ) -> str:
     """Process frames until the source ends; returns why it stopped: `end`, `signal`, `max_frames`.
 
     Stage `queue` is the time from the decoded picture (`Frame.monotonic_ns`) to the start of its
     registration, `total` to its end, when it is handed over for publication. `on_frame` is called
-    after each frame, `on_wait` whenever none came for a moment. `turns` says how frames overlap
+    after each frame, `on_wait` whenever none came for a moment. `order` says how frames overlap
     (None: not at all); frames that it holds at the end are still answered.
     """
-    turns = turns or OneByOne(registrar)
+    order = order or OneByOne(registrar)
 
     hand_over = partial(_hand_over, tally, outlet, sinks, on_frame)
     why = "signal"
     while not stop.is_set():
-        if max_frames is not None and tally.ledger.processed + turns.held >= max_frames:
+        if max_frames is not None and tally.ledger.processed + order.held >= max_frames:
             why = "max_frames"
             break
         frame = reader.get(_POLL_S)
         if frame is not None:
-            hand_over(turns.take(frame, None if prior_of is None else prior_of(frame)))
+            hand_over(order.take(frame, None if prior_of is None else prior_of(frame)))
         elif reader.ended:
             why = "end"
             break
         elif on_wait is not None:
             on_wait()
-    hand_over(turns.rest())
+    hand_over(order.rest())
     return why
 
 

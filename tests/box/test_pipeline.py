@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from edge.box.frame_order import Overlapped
 from edge.box.pipeline import Tally, run_loop
 from edge.box.readers import reader_for
 from edge.box.stopping import stop_on_signals
-from edge.box.turns import Overlapped
 from edge.capture import open_source
 from edge.errors import SourceError
 from edge.types import CameraPrior, Frame, Image, Registration
@@ -173,7 +173,7 @@ def test_overlapped_frames_are_all_answered_in_order(
         outlet=outlet,
         max_frames=most,
         on_frame=on_frame,
-        turns=Overlapped(registrar),
+        order=Overlapped(registrar),
     )
     reader.close()
     assert ended == why

@@ -27,7 +27,7 @@ class Overlapping(Protocol):
         """Answer for a picture that was begun, in the order of beginning."""
 
 
-class Turns(Protocol):
+class FrameOrder(Protocol):
     """Takes frames in their order and gives their answers in the same order."""
 
     @property
