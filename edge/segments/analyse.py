@@ -18,10 +18,10 @@ from edge.segments.analysis import Analysis
 from edge.segments.chapters import labelled
 from edge.segments.crf import marginals
 from edge.segments.cues import silences
-from edge.segments.decode import Cues, decode, snapped
+from edge.segments.decode import Cues, decode, movable, snapped
 from edge.segments.manifest import SegmentsBundle
 from edge.segments.media import Media, open_media
-from edge.segments.near import AROUND_S, cues_near, stretches
+from edge.segments.near import around_s, cues_near, stretches
 from edge.segments.network import SegmentsNetwork
 from edge.segments.reading import Picture, Reader, Sound, whole_seconds
 from edge.segments.rows import Rows
@@ -195,8 +195,8 @@ class _Work:
         silent = silences(rows.levels)
         if not is_straight:  # the file cannot be wound to times that are not its own
             return Cues(silence_s=silent)
-        ends = {time_s for s in segments for time_s in (s.start_s, s.end_s)}
-        spans = stretches(ends, end_s, AROUND_S)
+        around = around_s(self._media.frame_s)
+        spans = stretches(movable(segments, end_s), end_s, around)
         self._progress("near", 0.0, sum(b - a for a, b in spans))
         cuts_s, black_s = cues_near(self._media, spans)
         return Cues(cuts_s, black_s, silent)

@@ -19,7 +19,7 @@ _STANDS_OUT = 2.0
 
 Not the usual one: drawn films change every second or third picture only.
 """
-_AROUND = 6
+AROUND = 6
 """Pictures before and after a cut that it is compared with."""
 _BLACK_MEAN, _BLACK_MOST = 10.0, 40.0
 """Of 0..255, full range: a picture that is darker everywhere is black."""
@@ -36,9 +36,9 @@ def cuts(times_s: Float, greys: NDArray[np.uint8]) -> Float:
     if len(greys) < 2:
         return np.empty(0)
     change = np.abs(np.diff(greys.astype(np.int16), axis=0)).mean(axis=(1, 2)) / 255
-    padded = np.pad(change, _AROUND, mode="reflect" if len(change) > _AROUND else "constant")
-    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * _AROUND + 1)
-    others = np.sort(np.delete(around, _AROUND, axis=1), axis=1)
+    padded = np.pad(change, AROUND, mode="reflect" if len(change) > AROUND else "constant")
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * AROUND + 1)
+    others = np.sort(np.delete(around, AROUND, axis=1), axis=1)
     found = (change > _CUT) & (change > _STANDS_OUT * others[:, -2]) & (change >= others[:, -1])
     return np.asarray(times_s[1:][found], np.float64)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,11 @@ from edge.segments.crf import Crf, Limits, constrained, segment_posterior
 from edge.segments.types import Label, Segment
 from edge.types import Float
 
+REACH_S = 2.0
+"""How far a segment's end may move to a cue."""
 MARGIN_S = 3
 """How far off a segment's ends may be when its probability is told."""
+_TOUCH_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def runs(path: NDArray[np.intp]) -> list[tuple[Label, int, int]]:
 
 
 def snapped(
-    segments: Sequence[Segment], cues: Cues, *, reach_s: float = 2.0, end_s: float | None = None
+    segments: Sequence[Segment], cues: Cues, *, reach_s: float = REACH_S, end_s: float | None = None
 ) -> tuple[Segment, ...]:
     """Move the segments' ends to the best cue within `reach_s`; those without one stay.
 
@@ -100,23 +103,32 @@ def snapped(
     """
     made: list[Segment] = []
     before_s = -1.0
-    for segment in sorted(segments, key=lambda s: s.start_s):
-        touches = abs(before_s - segment.start_s) < 1e-6
+    ordered = sorted(segments, key=lambda s: s.start_s)
+    for segment, following in zip_longest(ordered, ordered[1:]):
+        touches = abs(before_s - segment.start_s) < _TOUCH_S
         before_s = segment.end_s
         start = _best(segment.start_s, cues, reach_s, opening=True)
         if segment.start_s <= 0:
             start = 0.0
         end = _best(segment.end_s, cues, reach_s, opening=False)
-        if end_s is not None and segment.end_s >= end_s - 1e-6:
+        if following is not None:
+            end = min(end, max(segment.end_s, following.start_s))
+        if end_s is not None and segment.end_s >= end_s - _TOUCH_S:
             end = end_s
-        if touches:
-            made[-1] = replace(made[-1], end_s=start)
-        elif made:
+        if made and not touches:
             start = max(start, made[-1].end_s)
         if end - start < 0.5 * segment.length_s:  # two cues at odds: as it was
             start, end = segment.start_s, segment.end_s
+        if touches:
+            made[-1] = replace(made[-1], end_s=start)
         made.append(replace(segment, start_s=start, end_s=end))
     return tuple(made)
+
+
+def movable(segments: Sequence[Segment], end_s: float) -> list[float]:
+    """The ends that `snapped` puts on a cue if there is one, ascending: not the programme's own."""
+    starts = {s.start_s for s in segments if s.start_s > 0}
+    return sorted(starts | {s.end_s for s in segments if s.end_s < end_s - _TOUCH_S})
 
 
 def _best(at_s: float, cues: Cues, reach_s: float, *, opening: bool) -> float:

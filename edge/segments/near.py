@@ -14,12 +14,21 @@ from numpy.typing import NDArray
 from edge.capture.decode import video_stream
 from edge.capture.video import open_file
 from edge.engines.hardware import usable_cores
-from edge.segments.cues import GREY, blacks, cuts
+from edge.segments.cues import AROUND, GREY, blacks, cuts
+from edge.segments.decode import REACH_S
 from edge.segments.media import Media
 from edge.segments.scaling import Scaler
 from edge.types import Float
 
-AROUND_S = 8.0
+_LEAST_S = 0.5
+
+
+def around_s(frame_s: float) -> float:
+    """How far around an end pictures are looked at: as far as it may move, and a cut's neighbours.
+
+    What lies beyond decides nothing: a cut there is out of reach, and so is where black begins.
+    """
+    return REACH_S + max(_LEAST_S, (AROUND + 2) * frame_s)
 
 
 def stretches(times_s: Iterable[float], end_s: float, around_s: float) -> list[tuple[float, float]]:
@@ -79,9 +88,12 @@ def _greys(
 
 
 def _frames(container: InputContainer, video: VideoStream, from_s: float) -> Iterator[VideoFrame]:
+    """Pictures from a key frame before `from_s` on, up to there only those others refer to."""
     container.seek(int(from_s * 1e6))
     for packet in container.demux(video):
+        early = packet.pts is not None and float(packet.pts * packet.time_base) < from_s
+        video.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
         try:
             yield from packet.decode()
-        except InvalidDataError:  # noqa: PERF203 - a damaged packet is passed over
+        except InvalidDataError:  # a damaged packet is passed over
             continue

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from edge.segments import cues
-from edge.segments.near import stretches
+from edge.segments import cues, near
+from edge.segments.decode import REACH_S
+from edge.segments.media import open_media
+from edge.segments.near import around_s, cues_near, stretches
+from tests.segments.programmes import BLACK, BLUE, GREY, RED, write_programme
 
 
 def textured(seed, shift=0, level=1.0):
@@ -73,3 +76,37 @@ def test_silence_is_found_to_a_hundredth():
 )
 def test_stretches_around_boundaries(at, expected):
     assert stretches(at, 100.0, 8.0) == expected
+
+
+def test_no_more_pictures_are_looked_at_than_an_end_can_reach(tmp_path, monkeypatch):
+    shots = [(BLUE, 12.4), (BLACK, 0.6), (GREY, 9.7), (RED, 9.6), (GREY, 8.0)]
+    film = write_programme(tmp_path / "film.mkv", shots, fps=25, gop=100, bframes=3)
+    ends_s = [12.0, 24.0, 31.0]
+    scaled, decoded = [], []
+    real, frames = near.Scaler.__call__, near._frames
+    monkeypatch.setattr(near.Scaler, "__call__", lambda *a: (scaled.append(1), real(*a))[1])
+
+    def counted(*a):
+        for frame in frames(*a):
+            decoded.append(1)
+            yield frame
+
+    monkeypatch.setattr(near, "_frames", counted)
+
+    def look(around):
+        scaled.clear()
+        decoded.clear()
+        with open_media(film) as media:
+            return cues_near(media, stretches(ends_s, 40.3, around))
+
+    wide_cuts, wide_black = look(8.0)
+    with open_media(film) as media:
+        around = around_s(media.frame_s)
+    assert REACH_S + cues.AROUND / 25 < around < REACH_S + 1
+    cuts_s, black_s = look(around)
+    assert len(scaled) <= 3 * (2 * around * 25 + 1)
+    lead_in = len(decoded) - len(scaled)
+    assert lead_in < 3 * 100 / 2, "of the pictures before them only those that others refer to"
+    reached = (abs(wide_cuts - np.array(ends_s)[:, None]) <= REACH_S).any(0)
+    assert cuts_s.tolist() == wide_cuts[reached].tolist() != []
+    assert black_s.tolist() == wide_black.tolist() != []

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.segments.crf import Crf
-from edge.segments.decode import USUAL, Cues, Rules, decode, runs, snapped
+from edge.segments.decode import REACH_S, USUAL, Cues, Rules, decode, movable, runs, snapped
 from edge.segments.types import Label, Segment
 
 STICKY = Crf.of([[0, -4, -4], [-4, 0, -4], [-4, -4, 0]], [0, -1, -1], [0, -1, -1])
@@ -99,6 +99,24 @@ def test_a_segment_goes_on_to_the_programmes_end():
     assert found.end_s == 56.0
 
 
+@pytest.mark.parametrize(
+    ("ends", "cuts"),
+    [
+        ([(1.0, 2.0), (3.0, 4.0)], [4.0]),  # one cut for two ends
+        ([(0.0, 10.0), (10.0, 14.0)], [11.9, 12.2]),  # they touch, and the second stays as it was
+    ],
+)
+def test_ends_that_want_one_cut_do_not_cross(ends, cuts):
+    made = snapped([Segment(I, *e) for e in ends], Cues(cuts_s=np.array(cuts)))
+    assert made[0].start_s < made[0].end_s <= made[1].start_s < made[1].end_s
+
+
+def test_only_ends_that_move_need_cues():
+    segments = [Segment(R, 0.0, 30.0), Segment(I, 30.0, 55.0), Segment(I, 70.0, 80.0)]
+    assert movable(segments, 80.0) == [30.0, 55.0, 70.0]
+    assert movable([], 80.0) == []
+
+
 times = st.lists(st.floats(0, 100), max_size=12).map(sorted)
 
 
@@ -118,3 +136,20 @@ def test_snapped_segments_stay_in_order(cuts, ends, lengths):
         assert abs(new.end_s - old.end_s) <= 2.0
         assert new.end_s > new.start_s
     assert all(a.end_s <= b.start_s for a, b in pairwise(made))
+
+
+@settings(max_examples=100, deadline=None)
+@given(times, times, st.lists(st.floats(1, 30), min_size=2, max_size=6))
+def test_cues_out_of_reach_decide_nothing(cuts, blacks, lengths):
+    ends = np.cumsum([0.0, *lengths])
+    segments = [Segment(I, a, b) for a, b in zip(ends[::2], ends[1::2], strict=False)]
+    end_s = segments[-1].end_s
+    spans = np.array(blacks[: len(blacks) // 2 * 2]).reshape(-1, 2)
+    cues = Cues(cuts_s=np.array(cuts), black_s=spans)
+    reached = np.array(movable(segments, end_s))[:, None]
+    near = Cues(
+        cuts_s=cues.cuts_s[(abs(cues.cuts_s - reached) <= REACH_S).any(0)],
+        black_s=spans[(abs(spans[:, :1] - reached.T) <= REACH_S).any(1)
+                      | (abs(spans[:, 1:] - reached.T) <= REACH_S).any(1)],
+    )  # fmt: skip
+    assert snapped(segments, near, end_s=end_s) == snapped(segments, cues, end_s=end_s)
