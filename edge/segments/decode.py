@@ -83,7 +83,7 @@ def decode(
     return tuple(found)
 
 
-def runs(path: NDArray[np.intp]) -> list[tuple[Label, int, int]]:
+def runs(path: NDArray[np.integer]) -> list[tuple[Label, int, int]]:
     """(t,) labels -> label, begin and end of each stretch of one label."""
     if not len(path):
         return []

@@ -1,64 +1,51 @@
 """How near found segments are to the true ones: sums over programmes, and figures from the sums.
 
-Each programme gives a tally of plain numbers that add up; every figure is a ratio of sums. So an
-interval over series is a matter of drawing series and adding (Efron, 1979).
+Each programme gives a tally of plain numbers that add up, counted as the box counts them; every
+figure is a ratio of sums. So an interval over series is a matter of drawing series and adding
+(Efron, 1979).
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.segments import decode, scores
+from edge.segments.scores import TOLERANCES_S
 from edge.segments.types import Label, Segment
 
 Tally = dict[str, float]
 MARKED = (Label.INTRO, Label.RECAP)
-TOLERANCES_S = (1, 3, 5)
 
 
 def runs(labels: NDArray[np.integer]) -> list[Segment]:
     """(s,) labels of seconds -> the maximal runs that are no content, of probability 1."""
-    edges = np.flatnonzero(np.diff(labels)) + 1
-    bounds = [0, *edges.tolist(), len(labels)]
-    return [
-        Segment(Label(int(labels[a])), float(a), float(b), 1.0)
-        for a, b in itertools.pairwise(bounds)
-        if a < b and labels[a] != Label.CONTENT
-    ]
+    stretches = decode.runs(labels)
+    return [Segment(label, float(a), float(b)) for label, a, b in stretches if label in MARKED]
 
 
 def seconds_of(spans: Sequence[Segment], seconds: int) -> NDArray[np.int8]:
     """The label of each second: the one at its middle."""
-    labels = np.zeros(seconds, np.int8)
-    middles = np.arange(seconds) + 0.5
-    for span in spans:
-        if span.label != Label.CONTENT:
-            labels[(middles >= span.start_s) & (middles < span.end_s)] = span.label
-    return labels
+    return scores.seconds(spans, seconds)
 
 
 def tally(truth: Sequence[Segment], found: Sequence[Segment], seconds: int) -> Tally:
     """Count what one programme of `seconds` seconds adds to each figure."""
-    truth = [t for t in truth if t.label != Label.CONTENT]
-    out: Tally = {"programmes": 1.0, "hours": seconds / 3600}
-    wanted, given = seconds_of(truth, seconds), seconds_of(found, seconds)
-    for label in MARKED:
-        ours = [f for f in found if f.label == label]
-        theirs = [t for t in truth if t.label == label]
-        out |= _second_counts(label.text, wanted == label, given == label)
-        out |= _segment_counts(label.text, theirs, ours)
-        out |= _boundary_sums(label.text, theirs, ours)
-    out |= {"right seconds": float((wanted == given).sum()), "seconds": float(seconds)}
-    out["skipped"] = sum(_outside(f, truth) for f in found)
-    out["skipped by strangers"] = sum(
-        f.end_s - f.start_s for f in found if not any(_overlap(f, t) for t in truth)
-    )
-    out["clean"] = float(not truth)
-    out["false alarms"] = float(not truth and bool(found))
-    return out
+    one = scores.Scores()
+    one.add(truth, found, seconds)
+    out: Tally = {
+        "programmes": float(one.programmes),
+        "hours": one.total_s / 3600,
+        "right seconds": float(one.right_s),
+        "seconds": float(one.judged_s),
+        "skipped": one.skipped_s,
+        "skipped by strangers": one.strangers_s,
+        "clean": float(one.clean),
+        "false alarms": float(one.alarms),
+    }
+    return out | _of_label("intro", one.intro) | _of_label("recap", one.recap)
 
 
 def figures(tallies: Sequence[Tally]) -> dict[str, float]:
@@ -78,7 +65,7 @@ def figures(tallies: Sequence[Tally]) -> dict[str, float]:
         out[f"{name} F1"] = _ratio(2 * tp, 2 * tp + fp + fn)
         count = total[f"{name} true"] + total[f"{name} found"]
         for tolerance in TOLERANCES_S:
-            out[f"{name} F1@{tolerance}"] = _ratio(2 * total[f"{name} hit@{tolerance}"], count)
+            out[f"{name} F1@{tolerance:g}"] = _ratio(2 * total[f"{name} hit@{tolerance:g}"], count)
         for end in ("start", "end"):
             paired = total[f"{name} paired"]
             out[f"{name} {end} MAE s"] = _ratio(total[f"{name} {end} error"], paired)
@@ -124,63 +111,22 @@ def calibration_error(
     return float(error), table
 
 
-def _second_counts(name: str, wanted: NDArray[np.bool_], given: NDArray[np.bool_]) -> Tally:
-    return {
-        f"{name} tp": float((wanted & given).sum()),
-        f"{name} fp": float((~wanted & given).sum()),
-        f"{name} fn": float((wanted & ~given).sum()),
+def _of_label(name: str, of: scores.LabelScore) -> Tally:
+    """What a label's counts add to each sum."""
+    out = {
+        "tp": of.right_s,
+        "fp": of.found_s - of.right_s,
+        "fn": of.true_s - of.right_s,
+        "true": of.segments,
+        "found": of.marked,
+        "paired": len(of.start_errors_s),
+        "start error": np.abs(of.start_errors_s).sum(),
+        "start bias": np.sum(of.start_errors_s),
+        "end error": np.abs(of.end_errors_s).sum(),
+        "end bias": np.sum(of.end_errors_s),
     }
-
-
-def _segment_counts(name: str, theirs: Sequence[Segment], ours: Sequence[Segment]) -> Tally:
-    out = {f"{name} true": float(len(theirs)), f"{name} found": float(len(ours))}
-    for tolerance in TOLERANCES_S:
-        out[f"{name} hit@{tolerance}"] = float(_hits(theirs, ours, tolerance))
-    return out
-
-
-def _hits(theirs: Sequence[Segment], ours: Sequence[Segment], tolerance_s: float) -> int:
-    """Pairs, one to one, nearest first, of which both boundaries are within the tolerance."""
-    near = sorted(
-        (max(abs(t.start_s - o.start_s), abs(t.end_s - o.end_s)), i, j)
-        for i, t in enumerate(theirs)
-        for j, o in enumerate(ours)
-    )
-    return len(_one_to_one([(i, j) for gap, i, j in near if gap <= tolerance_s]))
-
-
-def _boundary_sums(name: str, theirs: Sequence[Segment], ours: Sequence[Segment]) -> Tally:
-    """Errors of the boundaries of pairs that overlap, the longest overlaps first."""
-    shared = sorted(
-        ((-_overlap(t, o), i, j) for i, t in enumerate(theirs) for j, o in enumerate(ours))
-    )
-    pairs = _one_to_one([(i, j) for overlap, i, j in shared if overlap < 0])
-    starts = [ours[j].start_s - theirs[i].start_s for i, j in pairs]
-    ends = [ours[j].end_s - theirs[i].end_s for i, j in pairs]
-    return {
-        f"{name} paired": float(len(pairs)),
-        f"{name} start error": float(np.abs(starts).sum()),
-        f"{name} start bias": float(np.sum(starts)),
-        f"{name} end error": float(np.abs(ends).sum()),
-        f"{name} end bias": float(np.sum(ends)),
-    }
-
-
-def _one_to_one(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    out: list[tuple[int, int]] = []
-    for i, j in pairs:
-        if all(i != a and j != b for a, b in out):
-            out.append((i, j))
-    return out
-
-
-def _overlap(a: Segment, b: Segment) -> float:
-    return max(0.0, min(a.end_s, b.end_s) - max(a.start_s, b.start_s))
-
-
-def _outside(found: Segment, truth: Sequence[Segment]) -> float:
-    """Seconds of a found segment that are content; true segments do not overlap."""
-    return found.end_s - found.start_s - sum(_overlap(found, t) for t in truth)
+    out |= {f"hit@{tolerance:g}": of.hits[tolerance] for tolerance in TOLERANCES_S}
+    return {f"{name} {key}": float(value) for key, value in out.items()}
 
 
 def _summed(tallies: Sequence[Mapping[str, float]]) -> Tally:

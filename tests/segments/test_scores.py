@@ -58,3 +58,27 @@ def test_a_true_segment_is_hit_once() -> None:
     scores.add(spans((INTRO, 10, 20)), spans((INTRO, 10, 20), (INTRO, 11, 20)), 100)
     assert scores.intro.hits[1.0] == 1
     assert scores.intro.segment_f1(1.0) == pytest.approx(2 / 3)
+
+
+def test_what_is_skipped_is_counted_to_the_picture() -> None:
+    scores = Scores()
+    scores.add(
+        spans((INTRO, 10, 20.25)),
+        spans((INTRO, 9.7, 20.5), (RECAP, 40.25, 45.0)),
+        100,
+    )
+    assert scores.skipped_s == pytest.approx(0.3 + 0.25 + 4.75)
+    assert scores.strangers_s == 4.75
+    assert (scores.right_s, scores.judged_s) == (95, 100)
+
+
+def test_true_segments_that_overlap_count_once() -> None:
+    scores = Scores()
+    scores.add(spans((INTRO, 10, 20), (RECAP, 15, 30)), spans((INTRO, 5, 32)), 100)
+    assert scores.skipped_s == 7
+
+
+def test_a_true_segment_is_a_boundary_s_measure_once() -> None:
+    scores = Scores()
+    scores.add(spans((INTRO, 10, 30)), spans((INTRO, 9, 12), (INTRO, 13, 31)), 100)
+    assert (scores.intro.start_errors_s, scores.intro.end_errors_s) == ([3], [1])
