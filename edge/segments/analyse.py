@@ -19,6 +19,7 @@ from edge.segments.chapters import labelled
 from edge.segments.crf import marginals
 from edge.segments.cues import silences
 from edge.segments.decode import Cues, decode, movable, snapped
+from edge.segments.heap import give_back
 from edge.segments.manifest import SegmentsBundle
 from edge.segments.media import Media, open_media
 from edge.segments.near import around_s, cues_near, stretches
@@ -58,6 +59,24 @@ def analyse(
     gives one when it is needed, which chapters may spare. Raises SourceError for what is no
     programme, BundleError or EngineError for a bundle that does not load.
     """
+    try:
+        return _analysed(
+            path, bundle, exact=exact, window_s=window_s, use_chapters=use_chapters,
+            progress=progress,
+        )  # fmt: skip
+    finally:
+        give_back()
+
+
+def _analysed(
+    path: Path | str,
+    bundle: SegmentsBundle | SegmentsNetwork | Loader,
+    *,
+    exact: bool,
+    window_s: float | None,
+    use_chapters: bool,
+    progress: Progress | None,
+) -> Analysis:
     started, cpu = time.perf_counter(), time.process_time()
     with open_media(path) as media:
         named = labelled(media.chapters) if use_chapters else ()
@@ -197,6 +216,8 @@ class _Work:
             return Cues(silence_s=silent)
         around = around_s(self._media.frame_s)
         spans = stretches(movable(segments, end_s), end_s, around)
+        if spans:
+            give_back()  # what the reading needed is not needed beside a second decoder
         self._progress("near", 0.0, sum(b - a for a, b in spans))
         cuts_s, black_s = cues_near(self._media, spans)
         return Cues(cuts_s, black_s, silent)
