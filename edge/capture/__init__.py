@@ -4,8 +4,7 @@
 `LiveReader` keeps the newest frame of a camera and reconnects.
 """
 
-from edge.capture.freeze import FreezeDetector
-from edge.capture.link import Backoff, Link, LinkState, Outage
+from edge.capture.link import Backoff, FreezeDetector, Link, LinkState, Outage
 from edge.capture.opening import open_source
 from edge.capture.pictures import list_pictures, read_picture
 from edge.capture.reader import LiveReader, ReadAhead

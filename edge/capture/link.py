@@ -5,12 +5,16 @@ Times are seconds of any monotonic clock and come in as arguments.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edge.errors import SourceCause
+from edge.types import Image
 
 
 class LinkState(str, Enum):
@@ -134,3 +138,57 @@ class Link:
     def retry_in_s(self, now_s: float) -> float:
         """Seconds left of the pause; 0 when it is over or there is none."""
         return max(0.0, self._retry_at - now_s) if self.state is LinkState.WAITING else 0.0
+
+
+_REQUANTIZED = 12
+"""Levels by which an encoder may change a held picture from one key frame to the next."""
+_MOVED = 0.01
+"""Share of the pixels that may change by more."""
+_REPEATS = 0.7
+"""Share of exact repetitions that no live picture has (24 pictures a second as 60: 0.6)."""
+
+
+_REPEATS_LEFT = 0.4
+"""Share below which a frozen picture is live again."""
+_WINDOW = 50
+"""Frames of which the share is taken."""
+
+
+class FreezeDetector:
+    """Notices a camera that goes on sending one and the same picture.
+
+    Even a still scene has sensor noise, so pixels that stay equal mean a hung sensor or encoder.
+    Between two key frames a held picture repeats exactly; over a key frame the encoder changes it
+    by a few levels. So a picture is held while hardly a pixel departs by more than that, and frozen
+    when most of its frames are exact repetitions too. A sparse sample of the picture is compared,
+    not all of it.
+    """
+
+    def __init__(self, frozen_after_s: float) -> None:
+        self._frozen_after_s = frozen_after_s
+        self._held: NDArray[np.int16] | None = None
+        self._last = np.zeros(0, np.int16)
+        self._since_s = 0.0
+        self._is_frozen = False
+        self._repeats: deque[bool] = deque(maxlen=_WINDOW)
+
+    def frozen(self, image: Image, now_s: float) -> bool:
+        """Whether `image` (h, w, 3) and all before it for `frozen_after_s` seconds were equal."""
+        sample = image[::16, ::16].astype(np.int16)
+        if not self._holds(sample):
+            self._held, self._last, self._since_s = sample, sample, now_s
+            self._repeats.clear()
+            self._is_frozen = False
+            return False
+        self._repeats.append(np.array_equal(sample, self._last))
+        self._last = sample
+        for_long = now_s - self._since_s >= self._frozen_after_s
+        share = sum(self._repeats) / len(self._repeats)
+        self._is_frozen = for_long and share >= (_REPEATS_LEFT if self._is_frozen else _REPEATS)
+        return self._is_frozen
+
+    def _holds(self, sample: NDArray[np.int16]) -> bool:
+        held = self._held
+        if held is None or held.shape != sample.shape:
+            return False
+        return float(np.mean(np.abs(sample - held) > _REQUANTIZED)) <= _MOVED

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from edge.capture.freeze import FreezeDetector
-from edge.capture.link import Backoff, Link, LinkState, Outage
+from edge.capture.link import Backoff, FreezeDetector, Link, LinkState, Outage
 from edge.capture.slot import Counts, LatestSlot
 from edge.capture.source import Source, SourceInfo
 from edge.errors import SourceCause, SourceError

@@ -58,12 +58,12 @@ server.close()
 """
 
 
-def encode(pictures: list[np.ndarray], **changes: str) -> list[bytes]:
+def encode(pictures: list[np.ndarray]) -> list[bytes]:
     """Encode BGR pictures as H.264 access units with start codes, parameter sets in key frames."""
     height, width = pictures[0].shape[:2]
     codec = av.CodecContext.create("libx264", "w")
     codec.width, codec.height, codec.pix_fmt = width, height, "yuv420p"
-    codec.time_base, codec.options = Fraction(1, FPS), _X264 | changes
+    codec.time_base, codec.options = Fraction(1, FPS), _X264
     units = []
     for number, picture in enumerate(pictures):
         frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
