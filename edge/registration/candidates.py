@@ -110,18 +110,21 @@ class Workbench:
         return None if best is None else self.improved(seen, best, theta)
 
     def refined(
-        self, seen: Observation, start: Matrix, distances: NDArray[np.float32]
+        self, seen: Observation, start: Matrix, distances: NDArray[np.float32], *, known: bool
     ) -> Candidate | None:
         """Align with the predicted distance maps, then with the picture's lines; the likeliest.
 
-        Tied to the keypoints closely and loosely, for they may be a little off or a lot, and once
-        more from the better of both.
+        Tied to the start closely and loosely, for it may be a little off or a lot, and once more
+        from the better of both. One that is `known`, from the frame before, is tied closely only.
         """
-        found = [self._aligned(seen, start, distances, px) for px in ANCHORS_PX]
-        best = _likeliest(found)
+        near, far = ANCHORS_PX
+        best = self._aligned(seen, start, distances, near)
+        if known:
+            return best
+        best = _likeliest([best, self._aligned(seen, start, distances, far)])
         if best is None:
             return None
-        again = self._aligned(seen, best.image_from_field, distances, ANCHORS_PX[0])
+        again = self._aligned(seen, best.image_from_field, distances, near)
         return _likeliest([best, again])
 
     def _aligned(

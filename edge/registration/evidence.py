@@ -26,7 +26,7 @@ STEP_PX = 1.0
 """Spacing of a profile's samples."""
 WIDTHS_PX, SIDES = (2.5, 6.0, 11.0), (3, 5, 8, 13)
 """Samples from a line's middle to what lies beside it: for lines up to each width, and wider."""
-SMOOTH = np.array([[0.25, 0.5, 0.25]], np.float32)
+SMOOTH = np.array([[0.25], [0.5], [0.25]], np.float32)
 """Along a profile; a box would make a plateau of a thin line's peak."""
 
 
@@ -174,33 +174,34 @@ def check(
         slice(half - 3 * window - 2, half - window - 1),
         slice(half + window + 2, half + 3 * window + 3),
     ]
-    change = np.abs(p[:, 2::2] - p[:, :-2:2]).ravel()
+    change = np.abs(p[2::2] - p[:-2:2]).ravel()
     noise = 1.4826 * float(np.partition(change, len(change) // 2)[len(change) // 2]) + 1e-3
     level = max(contrast, 2.5 * noise)
     ridge = _standing_out(p, sides, paint)
-    best = ridge[:, middle]
-    k = best.argmax(1)
-    rows = np.arange(m)
-    peak = best[rows, k]
+    best = ridge[middle]
+    k = best.argmax(0)
+    columns = np.arange(m)
+    peak = best[k, columns]
     found = peak > level
-    a = best[rows, np.maximum(k - 1, 0)]
-    b = best[rows, np.minimum(k + 1, 2 * window)]
+    a = best[np.maximum(k - 1, 0), columns]
+    b = best[np.minimum(k + 1, 2 * window), columns]
     bend = a - 2 * peak + b
     curved = (k > 0) & (k < 2 * window) & (bend < -1e-3)
     shift = np.where(curved, 0.5 * (a - b) / np.where(curved, bend, -1.0), 0.0)
-    offset = np.where(found, (k - window + np.clip(shift, -0.5, 0.5)) * STEP_PX, 0.0)
-    chance = sum(float((ridge[:, s].max(1) > level).mean()) for s in beside) / len(beside)
-    return _summary(projected, found, offset, chance, width, height)
+    shift = np.minimum(np.maximum(shift, -0.5), 0.5)
+    offset = np.where(found, (k - window + shift) * STEP_PX, 0.0)
+    by_chance = sum(np.count_nonzero(ridge[s].max(0) > level) for s in beside)
+    return _summary(projected, found, offset, by_chance / (len(beside) * m), width, height)
 
 
 def _profiles(grey: NDArray[np.uint8], projected: Projected, half: int) -> NDArray[np.float32]:
-    """Smoothed grey levels across m projected points, (m, 2 half + 1), `STEP_PX` apart."""
-    offsets = np.arange(-half, half + 1, dtype=np.float32) * np.float32(STEP_PX)
-    at, normal = projected.image_px.astype(np.float32), projected.normal.astype(np.float32)
+    """Smoothed grey levels across m projected points, (2 half + 1, m), `STEP_PX` apart."""
+    offsets = np.arange(-half, half + 1, dtype=np.float32)[:, None] * np.float32(STEP_PX)
+    at, normal = projected.image_px.T.astype(np.float32), projected.normal.T.astype(np.float32)
     profile = cv2.remap(
         grey,
-        at[:, :1] + offsets * normal[:, :1],
-        at[:, 1:] + offsets * normal[:, 1:],
+        at[0] + offsets * normal[0],
+        at[1] + offsets * normal[1],
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
@@ -217,7 +218,7 @@ def _sides(width_px: Float) -> NDArray[np.intp]:
 def _standing_out(
     p: NDArray[np.float32], sides: NDArray[np.intp], paint: Paint
 ) -> NDArray[np.float32]:
-    """By how much each sample of (m, n) profiles differs from both its sides, as paint would."""
+    """By how much each sample of (n, m) profiles differs from both its sides, as paint would."""
     if paint == "bright":
         return _ridges(p, sides)
     dark = _ridges(-p, sides)
@@ -225,16 +226,16 @@ def _standing_out(
 
 
 def _ridges(p: NDArray[np.float32], sides: NDArray[np.intp]) -> NDArray[np.float32]:
-    """By how much each sample of (m, n) profiles stands above both its sides.
+    """By how much each sample of (n, m) profiles stands above both its sides.
 
     These lie `sides` samples away, (m,).
     """
     ridge = np.full_like(p, -255.0)
-    for side in np.unique(sides).tolist():
-        rows = sides == side
-        q = p if rows.all() else p[rows]
-        above = q[:, side:-side] - np.maximum(q[:, : -2 * side], q[:, 2 * side :])
-        ridge[rows, side:-side] = above
+    for side in SIDES:
+        has = sides == side
+        if has.any():
+            above = p[side:-side] - np.maximum(p[: -2 * side], p[2 * side :])
+            np.copyto(ridge[side:-side], above, where=has)
     return ridge
 
 
@@ -246,13 +247,16 @@ def _summary(
     width: int,
     height: int,
 ) -> Evidence:
-    m, count = len(found), int(found.sum())
+    on = np.flatnonzero(found)
+    m, count = len(found), len(on)
     residual, spread = math.inf, 0.0
     if count:
-        residual = float(np.median(np.abs(offset[found])))
+        middle = (count - 1) // 2, count // 2  # a median in a third of NumPy's time
+        ordered = np.partition(np.abs(offset[on]), middle)
+        residual = float(ordered[middle[0]] + ordered[middle[1]]) / 2
     if count >= 2:
-        at = projected.image_px[found]
-        across, down = at.max(0) - at.min(0)
+        at = projected.image_px.T[:, on]
+        across, down = at.max(1) - at.min(1)
         spread = float(across * down / (width * height))
     return Evidence(m, count / m, chance, residual, 0, spread, projected, found, offset)
 

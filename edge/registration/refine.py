@@ -23,6 +23,8 @@ from edge.types import Float
 
 LINE_REACH = 1 / 32
 """The distance maps are 1 at this share of the picture's width from a line; set by training."""
+ENOUGH = 1e-3
+"""Share of its cost that a step must gain for another to follow."""
 ANCHOR = 0.05
 """Weight of the anchor's mean squared deviation beside the mean squared distance of the lines.
 
@@ -61,8 +63,8 @@ def on_distances(
         trial = updated(h, np.clip(step, -0.08, 0.08), problem.scale)
         there = problem.linearize(trial)
         if there is not None and there.cost < state.cost:
-            h, state, damping = trial, there, damping / 5
-            if np.abs(step).max() < 1e-4:
+            gain, h, state, damping = state.cost - there.cost, trial, there, damping / 5
+            if gain < ENOUGH * there.cost or np.abs(step).max() < 1e-4:
                 break
         else:
             damping *= 10
@@ -97,9 +99,9 @@ class _Alignment:
         self.size, self.stride, self.lines, self.anchor = size, stride, lines, anchor
         self.scale = unit_picture(*size)
         self.reach = LINE_REACH * size[0]
-        self.line = line
-        self.dx = cv2.Sobel(line, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-        self.dy = cv2.Sobel(line, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+        dx = cv2.Sobel(line, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+        dy = cv2.Sobel(line, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+        self.maps = cv2.merge([line, dx, dy])
 
     def linearize(self, h: Matrix) -> _Linearized | None:
         """Cost and Gauss-Newton system at a homography.
@@ -110,19 +112,17 @@ class _Alignment:
         n = len(points.index)
         if n < 12:
             return None
-        at = ((points.image_px - (self.stride - 1) / 2) / self.stride).astype(np.float32)
-        residual = _sample(self.line, at) * self.reach
-        gradient = np.stack([_sample(self.dx, at), _sample(self.dy, at)], 1) * (
-            self.reach / self.stride
-        )
-        softness = 0.5 * self.reach
-        weight = (
-            1 / (1 + (residual / softness) ** 2) ** 2
-        )  # Geman-McClure: what is far from any line does not pull
-        cost = float((residual**2 / (1 + (residual / softness) ** 2)).mean())
-        unit = points.image_px @ self.scale[:2, :2].T + self.scale[:2, 2]
-        j = along(gradient.T / self.scale[0, 0], *unit.T)
-        jw = j * (weight / n)
+        px = points.image_px.T
+        at = ((px - (self.stride - 1) / 2) / self.stride).astype(np.float32)
+        distance, dx, dy = _sample(self.maps, at)
+        residual = distance * self.reach
+        square = residual * residual
+        soft = 1 / (1 + square / (0.5 * self.reach) ** 2)
+        cost = float(square @ soft) / n
+        x, y = px * self.scale[0, 0] + self.scale[:2, 2:]
+        gradient = np.stack([dx, dy]) * (self.reach / self.stride / self.scale[0, 0])
+        j = along(gradient, x, y)
+        jw = j * (soft * soft / n)  # Geman-McClure: what is far from any line does not pull
         normal, slope = jw @ j.T, -jw @ residual
         tie, pull = self.anchor.system(h)
         cost += ANCHOR * self.anchor.cost(h)
@@ -165,14 +165,10 @@ class _Anchor:
         return j.T @ j / n, -(j.T @ r) / n
 
 
-def _sample(array: NDArray[np.float32], at: NDArray[np.float32]) -> Float:
-    """Bilinear values of a (h, w) map at (n, 2) positions, its border repeated."""
-    x, y = np.ascontiguousarray(at[:, 0]), np.ascontiguousarray(at[:, 1])
-    values: Float = (
-        cv2.remap(array, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        .ravel()
-        .astype(float)
-    )
+def _sample(maps: NDArray[np.float32], at: NDArray[np.float32]) -> Float:
+    """Bilinear values of (h, w, 3) maps at (2, n) positions, borders repeated -> (3, n)."""
+    read = cv2.remap(maps, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    values: Float = read.reshape(-1, 3).T.astype(float)
     return values
 
 

@@ -318,7 +318,7 @@ class Registrar:
             distances = self.distances(seen)
             watch.lap("dense")
             start = seen.start if best is None else best.image_from_field
-            second = self.workbench.refined(seen, start, distances)
+            second = self.workbench.refined(seen, start, distances, known=carried)
             watch.lap("refine")
             if second is not None and (best is None or second.verdict.score > best.verdict.score):
                 best, state, carried = second, State.REFINED, False
