@@ -70,7 +70,7 @@ def candidates(
     bench = registrar.workbench
     first = bench.first(seen)
     start = seen.start if first is None else first.image_from_field
-    second = bench.refined(seen, start, registrar.distances(seen))
+    second = bench.refined(seen, start, registrar.distances(seen), known=False)
     found = [c for c in (bench.try_out(seen, seen.start), first, second) if c is not None]
     scale = unit_picture(*registrar.size)
     for base in found[-1:]:
