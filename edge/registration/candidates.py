@@ -284,8 +284,11 @@ def _likeliest(candidates: Sequence[Candidate | None]) -> Candidate | None:
 
 
 def facing(image_from_field: Matrix, image_px: Float) -> Matrix:
-    """Give a homography the sign that puts what the (n, 2) pixels show in front of the camera."""
-    u, v = np.median(image_px, axis=0)
+    """Give a homography the sign that puts what the (n, 2) pixels show in front of the camera.
+
+    Their mean lies on the same side of the horizon as they.
+    """
+    u, v = image_px.mean(0)
     p = inverse(image_from_field) @ (u, v, 1.0)
     return image_from_field if image_from_field[2] @ (p / p[2]) > 0 else -image_from_field
 

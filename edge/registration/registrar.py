@@ -19,7 +19,7 @@ from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
 from edge.registration.flight import Flight, Maps, Runway
 from edge.registration.guidance import Guide, is_blank
-from edge.registration.homography import direct, estimate, inverse, polish
+from edge.registration.homography import estimate, inverse, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
 from edge.registration.stopwatch import Stopwatch
@@ -281,8 +281,7 @@ class Registrar:
         if on.sum() < 16:
             return Reason.FEW_KEYPOINTS
         weight = 1 / (0.05 + sigma[on].mean(1)) ** 2
-        whole = direct(m[on], px[on], weight)
-        agreement = agreement_px(m[on], px[on], weight, h if whole is None else whole)
+        agreement = agreement_px(m[on], px[on], weight, h)
         watch.lap("verify")
         return Observation(picture, cells, keypoints, h, agreement, maps["features"])
 

@@ -73,22 +73,23 @@ class Verdict:
         return self.features["support"]
 
 
-def agreement_px(cells_m: Float, cells_px: Float, weight: Float, whole: Matrix) -> float:
+def agreement_px(cells_m: Float, cells_px: Float, weight: Float, otherwise: Matrix) -> float:
     """How far the answer moves when a quarter of the picture is left out, RMS pixels.
 
     Cells are split into four sectors around their centre; each three of them give a homography,
-    compared with the `whole` one at the cells themselves.
+    compared at the cells with that of all of them, or with `otherwise` where these fix none.
     """
     n = len(cells_px)
     if n < 16:
         return 50.0
     d = cells_px - cells_px.mean(0)
     sector = ((np.arctan2(d[:, 1], d[:, 0]) + np.pi) * (2 / np.pi)).astype(int) % 4
-    kept = weight * (sector != np.arange(4)[:, None])
+    weights = np.vstack([weight, weight * (sector != np.arange(4)[:, None])])
+    whole, *parts = Linear(cells_m, cells_px).solve(weights)
     probe = cells_m[:: max(1, n // 40)]
-    reference = apply_homography(whole, probe)
+    reference = apply_homography(otherwise if whole is None else whole, probe)
     moved = []
-    for h in Linear(cells_m, cells_px).solve(kept):
+    for h in parts:
         if h is None:
             return 50.0
         e = np.minimum(distances(h, probe, reference), 50.0)
