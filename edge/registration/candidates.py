@@ -115,16 +115,13 @@ class Workbench:
         """Align with the predicted distance maps, then with the picture's lines; the likeliest.
 
         Tied to the start closely and loosely, for it may be a little off or a lot, and once more
-        from the better of both. One that is `known`, from the frame before, is tied closely only.
+        from the better of both, unless it is `known`, from the frame before: what that has
+        drifted a loose tie finds.
         """
-        near, far = ANCHORS_PX
-        best = self._aligned(seen, start, distances, near)
-        if known:
+        best = _likeliest([self._aligned(seen, start, distances, px) for px in ANCHORS_PX])
+        if best is None or known:
             return best
-        best = _likeliest([best, self._aligned(seen, start, distances, far)])
-        if best is None:
-            return None
-        again = self._aligned(seen, best.image_from_field, distances, near)
+        again = self._aligned(seen, best.image_from_field, distances, ANCHORS_PX[0])
         return _likeliest([best, again])
 
     def _aligned(
