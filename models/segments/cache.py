@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from edge.engines import Engine, EngineOptions, load_named
 from edge.errors import UsageError
-from edge.segments.features import assemble
+from edge.segments.features import FEATURES, assemble
 from edge.segments.pictures import as_input, measures, thumbs
 from edge.segments.sound import SILENCE, as_picture, log_mel
 from edge.segments.types import Label, Segment
@@ -70,10 +70,10 @@ def features(cnn: Engine, part: Iterator[Floats] | Sequence[Floats]) -> Floats:
     return np.concatenate([cnn.run({"image": batch})["features"].copy() for batch in part])
 
 
-def pictures_of(programme: Episode) -> Iterator[Floats]:
-    """The programme's pictures in batches, as the CNN takes them."""
-    for at in range(0, len(programme.frames), BATCH):
-        yield as_input(programme.frames[at : at + BATCH])
+def pictures_of(frames: NDArray[np.uint8]) -> Iterator[Floats]:
+    """(n, 144, 256, 3) pictures in batches, as the CNN takes them."""
+    for at in range(0, len(frames), BATCH):
+        yield as_input(frames[at : at + BATCH])
 
 
 def patches_of(mel: Floats) -> Iterator[Floats]:
@@ -86,7 +86,7 @@ def analyse(programme: Episode, cnn: Engine, in_float: Engine | None = None) -> 
     """Everything that is kept of a programme, as arrays."""
     count = len(programme.frames)
     mel = padded(log_mel(programme.sound), count)
-    visual = features(cnn, pictures_of(programme))
+    visual = features(cnn, pictures_of(programme.frames))
     sound = features(cnn, patches_of(mel))
     times_s = np.asarray(np.arange(count) + 0.5, np.float64)
     looks, small = measures(programme.frames), thumbs(programme.frames)
@@ -97,6 +97,9 @@ def analyse(programme: Episode, cnn: Engine, in_float: Engine | None = None) -> 
         "low": track.low,
         "measures": looks,
         "thumbs": small,
+        "cut_visual": _at_cuts(programme, cnn).astype(np.float16),
+        "cut_measures": measures(programme.cut_frames),
+        "cut_thumbs": thumbs(programme.cut_frames),
         "mel": to_bytes(mel),
         "spans": np.array([(s.label, s.start_s, s.end_s) for s in programme.spans]).reshape(-1, 3),
         "cuts_s": np.asarray(programme.cuts_s, np.float64),
@@ -104,9 +107,17 @@ def analyse(programme: Episode, cnn: Engine, in_float: Engine | None = None) -> 
         "recipe": json.dumps(programme.recipe, default=str),
     }
     if in_float is not None:
-        out["visual_fp32"] = features(in_float, pictures_of(programme)).astype(np.float16)
+        out["cut_visual_fp32"] = _at_cuts(programme, in_float).astype(np.float16)
+        out["visual_fp32"] = features(in_float, pictures_of(programme.frames)).astype(np.float16)
         out["sound_fp32"] = features(in_float, patches_of(mel)).astype(np.float16)
     return out
+
+
+def _at_cuts(programme: Episode, cnn: Engine) -> Floats:
+    """(c, 1280) of the shots' first pictures."""
+    if not len(programme.cut_frames):
+        return np.empty((0, FEATURES), np.float32)
+    return features(cnn, pictures_of(programme.cut_frames))
 
 
 def padded(mel: Floats, seconds: int) -> Floats:

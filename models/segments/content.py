@@ -36,6 +36,8 @@ def content(desk: Desk, length_s: float, *, opening: bool = False) -> None:
             _names(desk, at, length)
         if desk.chance(0.12):
             _caption(desk, at, length)
+        if desk.series.narrations and desk.chance(0.25):
+            _narrated(desk, at, length)
         if desk.chance(0.15):
             desk.notes.append("black")
             desk.black(
@@ -91,6 +93,15 @@ def _next_time(desk: Desk, length: float) -> None:
     desk.music(start, length, int(desk.rng.choice(desk.series.beds)), desk.between(-8, 0))
 
 
+def _narrated(desk: Desk, start: float, length: float) -> None:
+    """A voice like the one that opens a recap, anywhere in the scene or at its beginning."""
+    desk.notes.append("narration")
+    source = int(desk.rng.choice(desk.series.narrations))
+    said = min(length, desk.library.sources[source].count / 16_000)
+    at = desk.between(0, 1) if desk.chance(0.5) else desk.between(0, max(0.1, length - said))
+    desk.timeline.sounds.append(Piece(start + at, said, source, gain_db=desk.between(-4, 2)))
+
+
 def _kind(desk: Desk) -> str:
     draw, total = desk.rng.random(), 0.0
     for kind, p in KINDS.items():
@@ -98,6 +109,10 @@ def _kind(desk: Desk) -> str:
         if draw < total:
             return kind
     return "talk"
+
+
+def _flash(desk: Desk) -> bool:
+    return desk.series.flashes and desk.chance(0.06)
 
 
 def _setups(desk: Desk, count: int) -> list[Setup]:
@@ -117,7 +132,8 @@ def _cut(desk: Desk, end: float, setups: list[Setup], low: float, high: float,
             length = end - now
         source, in_s, first, last, mirror = setups[seen]
         desk.now = now
-        desk.shot(length, (source, in_s + now - start, first, last, mirror), **how)
+        setup = (source, in_s + now - start, first, last, mirror)
+        desk.shot(length, setup, flash=_flash(desk), **how)
         now += length
         seen = (
             (seen + 1) % len(setups) if desk.chance(0.85) else int(desk.rng.integers(len(setups)))
@@ -159,11 +175,13 @@ def _ambience(desk: Desk, start: float, length: float) -> None:
 def _montage(desk: Desk, length: float) -> None:
     """Short shots from everywhere with music at full level: neither words nor voices."""
     start, end = desk.now, desk.now + length
+    dissolves = desk.chance(0.3)
     while desk.now < end - 1e-6:
         step = desk.between(1.0, 3.2)
         if end - desk.now - step < 0.8:
             step = end - desk.now
-        desk.shot(step, dissolve_s=0.5 if desk.chance(0.2) else 0.0)
+        dissolve = desk.between(0.3, 0.8) if dissolves and desk.chance(0.7) else 0.0
+        desk.shot(step, dissolve_s=dissolve, flash=_flash(desk))
         desk.now += step
     desk.music(start, length, int(desk.rng.choice(desk.series.beds)), desk.between(-4, 2),
                desk.between(0, 40))  # fmt: skip
@@ -187,7 +205,7 @@ def _action(desk: Desk, length: float) -> None:
         if end - desk.now - step < 0.6:
             step = end - desk.now
         source, in_s, *rest = setups[seen % 5]
-        desk.shot(step, (source, in_s + desk.now - start, *rest))  # type: ignore[arg-type]
+        desk.shot(step, (source, in_s + desk.now - start, *rest), flash=_flash(desk))  # type: ignore[arg-type]
         seen += int(desk.rng.integers(1, 4))
         desk.now += step
     desk.timeline.sounds.append(Piece(start, length, -1, 0, desk.between(-6, 4), 0.3, 0.3))

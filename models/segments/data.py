@@ -22,7 +22,7 @@ from models.segments.library import Library, Writer
 
 SCENES = 20
 """3-D shots of each family."""
-TRACKS = 12
+TRACKS = 16
 """Synthetic pieces of each timbre."""
 
 

@@ -30,11 +30,15 @@ from models.segments.series import EPISODES, Series, choice, series
 from models.segments.sources import SPLITS
 from models.segments.timeline import Encoding, Timeline
 
-LAYOUTS = {"RIC": 0.25, "CIC": 0.18, "RCIC": 0.10, "IC": 0.11, "RC": 0.09, "CRIC": 0.05, "C": 0.22}
+LAYOUTS = {"RIC": 0.20, "CIC": 0.25, "RCIC": 0.10, "IC": 0.10, "RC": 0.09, "CRIC": 0.05, "C": 0.21}
 """R: recap, I: intro, C: content, in order; and how often."""
 FAR_LAYOUTS = {"IRC": 0.5, "CIRC": 0.2, "IC": 0.1, "C": 0.2}
 SHORTEST_S, LONGEST_S = 150.0, 360.0
-GENERATOR = 3
+LONG_S, LONG = 600.0, 0.1
+"""One programme in ten is longer, up to `LONG_S`, and what comes before its intro may be."""
+FIRST_S = 0.02
+"""So long after a cut the first picture of a shot is drawn."""
+GENERATOR = 4
 """Raised when the same seed gives another programme."""
 
 
@@ -44,6 +48,8 @@ class Episode:
 
     frames: NDArray[np.uint8]
     """(S, 144, 256, 3) RGB, shown at s + 0.5."""
+    cut_frames: NDArray[np.uint8]
+    """(C, 144, 256, 3) RGB, the first picture of each shot, at `cuts_s`."""
     sound: NDArray[np.float32]
     """(S * 16000,) mono in -1..1."""
     spans: tuple[Segment, ...]
@@ -62,11 +68,16 @@ def episode(seed: int, split: str, library: Library) -> Episode:
     frames = np.empty((seconds, HEIGHT, WIDTH, 3), np.uint8)
     for s in range(seconds):
         frames[s] = painter.picture(s + 0.5)
+    cuts_s = timeline.cuts_s()
+    first = np.empty((len(cuts_s), HEIGHT, WIDTH, 3), np.uint8)
+    for i, cut_s in enumerate(cuts_s):
+        first[i] = painter.picture(cut_s + FIRST_S)
     return Episode(
         frames=frames,
+        cut_frames=first,
         sound=mixed(library, timeline)[: seconds * 16_000],
         spans=timeline.labelled(),
-        cuts_s=np.array(timeline.cuts_s()),
+        cuts_s=np.array(cuts_s),
         series=str(recipe["series"]),
         split=split,
         recipe=recipe,
@@ -92,6 +103,8 @@ def plan(seed: int, split: str, library: Library) -> tuple[Timeline, dict[str, A
     desk = Desk(rng, of, library, timeline)
     layout = choice(rng, FAR_LAYOUTS if split == "far" else LAYOUTS)
     target = desk.between(SHORTEST_S, LONGEST_S)
+    if desk.chance(LONG):
+        target = desk.between(LONGEST_S, LONG_S)
     _lay(desk, layout, target)
     timeline.shots.sort(key=lambda s: s.start_s)
     recipe = {
@@ -138,7 +151,7 @@ def _lay(desk: Desk, layout: str, target: float) -> None:
 
 
 def _cold_open(desk: Desk, target: float) -> float:
-    return float(min(20 * np.exp(desk.rng.exponential(0.9)), 0.5 * target))
+    return float(min(20 * np.exp(desk.rng.exponential(0.9)), 0.65 * target))
 
 
 def _encoding(rng: np.random.Generator) -> Encoding:

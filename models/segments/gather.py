@@ -20,7 +20,7 @@ from edge.segments.sound import RATE_HZ
 from edge.types import Image
 from models.segments.library import Writer
 from models.segments.sources import listed, media_split, split_of
-from models.segments.wording import RECAP_SAID, titles
+from models.segments.wording import NARRATED, RECAP_SAID, titles
 
 CLIP_HZ = 5.0
 """Pictures a second kept of a clip."""
@@ -200,11 +200,18 @@ def _stills(writer: Writer, root: Path, package: dict[str, str]) -> None:
             largest[title] = path
     for title, path in sorted(largest.items()):
         image = cv2.imread(str(path), cv2.IMREAD_REDUCED_COLOR_2)
-        if image is None or image.shape[1] < 480:
+        if image is None or image.shape[1] < 480 or _is_flat(np.asarray(image, np.uint8)):
             continue
         group = f"still:{title.lower()}"
         writer.pictures("still", group, split_of(group), f"{package['name']}/{path.name}",
                         package["licence"], [np.asarray(image[:, :, ::-1])], 1.0)  # fmt: skip
+
+
+def _is_flat(image: Image) -> bool:
+    """That a picture is a gradient or one colour: no place where a scene could play."""
+    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+    grey = cv2.resize(grey, (320, 180), interpolation=cv2.INTER_AREA)
+    return float((np.abs(cv2.Laplacian(grey, cv2.CV_32F)) > 4).mean()) < 0.02
 
 
 def fonts(writer: Writer, folder: Path, say: Say) -> None:
@@ -216,14 +223,15 @@ def fonts(writer: Writer, folder: Path, say: Say) -> None:
                                              "Dingbats", "Icon", "Variable", "It"))
         ]  # fmt: skip
         found.sort(key=lambda p: (p.stem.split("-")[-1] not in _WEIGHTS, p.suffix, p.name))
+        family = listed()["same_family"].get(name, name)
         for path in found[:3]:
-            writer.font(name, split_of(name), f"{name}/{path.name}", "as its package", path)
+            writer.font(family, split_of(family), f"{name}/{path.name}", "as its package", path)
         if not found:
             say(f"{name}: no font")
 
 
 def voices(writer: Writer, folder: Path, say: Say) -> None:
-    """Sentences that open a recap, said by espeak-ng in the languages of each split."""
+    """Sentences said by espeak-ng: those that open a recap, and others, for the content."""
     root = folder / "espeak-ng"
     program = next(iter(root.rglob("bin/espeak-ng")), None)
     if program is None:
@@ -237,9 +245,11 @@ def voices(writer: Writer, folder: Path, say: Say) -> None:
     environment = {**os.environ, "LD_LIBRARY_PATH": library, "ESPEAK_DATA_PATH": str(data.parent)}
     for split, languages in listed()["voices"].items():
         for language in languages:
-            for number, title in enumerate(titles(split)[:10]):
-                sentence = RECAP_SAID[language[:2]][number % len(RECAP_SAID[language[:2]])]
-                text = sentence.format(title=title)
+            short = language[:2]
+            said = [(title, RECAP_SAID[short], "voice") for title in titles(split)[:10]]
+            said += [(title, NARRATED[short], "narration") for title in titles(split)[:8]]
+            for number, (title, sentences, kind) in enumerate(said):
+                text = sentences[number % len(sentences)].format(title=title)
                 pitch, speed = 25 + 9 * (number % 6), 125 + 12 * (number % 5)
                 done = subprocess.run(  # noqa: S603
                     [str(program), "-v", language + ("+f3" if number % 2 else ""), "-p", str(pitch),
@@ -248,5 +258,5 @@ def voices(writer: Writer, folder: Path, say: Say) -> None:
                 )  # fmt: skip
                 if done.returncode:
                     raise TouchlineError(f"espeak-ng, voice {language}: {done.stderr.strip()}")
-                writer.sound("voice", f"espeak:{language}", split, f"espeak-ng {language}",
+                writer.sound(kind, f"espeak:{language}", split, f"espeak-ng {language}",
                              "synthetic", samples(folder / "voice.wav", 10.0), text)  # fmt: skip

@@ -29,8 +29,9 @@ def recap(desk: Desk, length_s: float) -> None:
             group = (group + int(desk.rng.integers(1, 3))) % len(series.worlds)
             setup = desk.setup(group)
         dissolve = desk.between(0.3, 0.8) if series.recap_dissolves and desk.chance(0.7) else 0.0
+        flash = series.flashes and desk.chance(0.2)
         desk.shot(length, setup, saturation=series.recap_grey, dissolve_s=dissolve,
-                  flash=desk.chance(0.06), vignette=series.recap_grey < 0.6)  # fmt: skip
+                  flash=flash, vignette=series.recap_grey < 0.6)  # fmt: skip
         quiet = series.recap_voice >= 0 and desk.now - start < 2.5
         if desk.chance(0.8) and not quiet:
             at = desk.now + desk.between(0, 0.3)

@@ -64,6 +64,10 @@ class Series:
     voices: tuple[tuple[int, ...], ...]
     """Lines of the speakers."""
     ambience: tuple[int, ...]
+    narrations: tuple[int, ...]
+    """What a synthetic voice says in the content: announcements, a narrator, the radio."""
+    flashes: bool
+    """White flashes at cuts, in recaps and in content alike."""
     subtitles: bool
 
     def cased(self, words: str) -> str:
@@ -95,6 +99,7 @@ def series(number: int, split: str, library: Library) -> Series:
     fonts = [n for group in _needed(library, "font", split).values() for n in group]
     title_font, credit_font, small_font = (int(n) for n in rng.choice(fonts, 3))
     voices = [n for group in library.of("voice", split).values() for n in group]
+    narrations = [n for group in library.of("narration", split).values() for n in group]
     style = choice(rng, FAR_INTRO_STYLES if split == "far" else INTRO_STYLES)
     chosen = some(rng, stills, int(rng.integers(4, 11)))
     return Series(
@@ -131,6 +136,8 @@ def series(number: int, split: str, library: Library) -> Series:
         recap_grey=float(rng.uniform(0, 0.6)) if rng.random() < 0.2 else 1.0,
         voices=_speakers(rng, split, library),
         ambience=tuple(n for g in library.of("ambience", split).values() for n in g),
+        narrations=some(rng, narrations, 3) if rng.random() < 0.45 else (),
+        flashes=bool(rng.random() < 0.3),
         subtitles=bool(rng.random() < 0.3),
     )  # fmt: skip
 

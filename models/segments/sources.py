@@ -20,7 +20,7 @@ class Source:
     """One shot, sound or font of the library."""
 
     kind: str
-    """clip, scene, still, music, speech, voice, ambience or font."""
+    """clip, scene, still, music, speech, voice, narration, ambience or font."""
     group: str
     """Title, scene family, pack, speaker or font family: never in two splits."""
     split: str

@@ -61,6 +61,34 @@ RECAP_SAID = {
     "pt": ("Anteriormente, em {title}.",),
     "sv": ("Tidigare i {title}.",),
 }
+NARRATED = {
+    "en": (
+        "Attention please. The train to the coast is late.",
+        "It was the year when all changed.",
+        "You have one new message.",
+        "This is the evening news.",
+        "{title}. Tonight at nine.",
+    ),
+    "de": (
+        "Achtung, bitte zurücktreten.",
+        "Damals wusste es noch niemand.",
+        "Sie hören die Nachrichten.",
+        "{title}, gleich nach der Werbung.",
+    ),
+    "es": ("Atención, por favor.", "Nadie lo sabía entonces.", "Tiene un mensaje nuevo."),
+    "fr": (
+        "Votre attention, s'il vous plaît.",
+        "Personne ne le savait encore.",
+        "Vous avez un nouveau message.",
+    ),
+    "it": ("Attenzione, prego.", "Nessuno lo sapeva ancora.", "Ecco le notizie della sera."),
+    "nl": ("Uw aandacht alstublieft.", "Niemand wist het nog.", "Dit is het nieuws."),
+    "cs": ("Pozor, prosím.", "Tehdy to nikdo netušil."),
+    "pl": ("Proszę o uwagę.", "Wtedy nikt jeszcze nie wiedział."),
+    "pt": ("Atenção, por favor.", "Ninguém sabia ainda."),
+    "sv": ("Se upp för dörrarna.", "Ingen visste det då."),
+}
+"""What synthetic voices say in the content: announcements, narrators, radio."""
 RECAP_SHOWN = {
     "train": ("Previously on {title}", "Previously on", "Previously", "Last time on {title}",
               "Last week", "Was bisher geschah", "Anteriormente en {title}", "Anteriormente",

@@ -44,7 +44,9 @@ def write(folder: Path) -> None:
                 writer.pictures(
                     "still", f"still-{split}-{k}", split, "made", "own", clip(rng, 1), 1.0
                 )
-            for kind, count, seconds in (("music", 3, 20), ("speech", 6, 3), ("voice", 2, 2)):
+            for kind, count, seconds in (
+                ("music", 3, 20), ("speech", 6, 3), ("voice", 2, 2), ("narration", 2, 2),
+            ):  # fmt: skip
                 for k in range(count):
                     group = f"{kind}-{split}-{k % 2}"
                     writer.sound(kind, group, split, "made", "own", tone(rng, seconds), "xx")

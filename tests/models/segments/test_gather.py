@@ -117,6 +117,21 @@ def test_a_bare_floor_is_dull():
     assert not scenes.dull(checks)
 
 
+def test_a_gradient_is_no_place_and_a_photograph_is():
+    ramp = np.linspace(0, 255, 960, dtype=np.uint8)[None, :, None].repeat(540, 0).repeat(3, 2)
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 255, (60, 107, 3), np.uint8)
+    assert gather._is_flat(np.ascontiguousarray(ramp))
+    assert not gather._is_flat(small.repeat(9, 0).repeat(9, 1))
+
+
+def test_packages_of_one_design_are_one_family():
+    fonts = set(listed()["fonts"])
+    for name, family in listed()["same_family"].items():
+        assert {name, family} <= fonts
+        assert family not in listed()["same_family"]
+
+
 def test_families_of_scenes_have_objects_and_one_split():
     families = [f for names in scenes.FAMILIES.values() for f in names]
     assert len(families) == len(set(families))
