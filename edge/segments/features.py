@@ -17,10 +17,16 @@ Floats = NDArray[np.float32]
 FEATURES = 1280
 """Channels of the network's last layer."""
 BANDS = 16
-LOW = MEASURES + 4 + 2 * BANDS + 2
-"""Directly measured features (41): see `assemble`."""
+LOW_PICTURE = MEASURES + 6
+"""So many directly measured features tell of pictures, the first ones; the others of sound."""
+LOW = LOW_PICTURE + 2 * BANDS + 2
+"""Directly measured features (43): see `assemble`."""
 RATE_S = 10
 """Seconds over which pictures are counted."""
+RETURN_S = 20.0
+"""A dialogue goes back to a view that it had so many seconds ago; a recap goes on."""
+_MOST_BACK = 40
+"""Pictures looked through for that, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +38,7 @@ class Track:
     sound: Floats
     """(s, 1280)."""
     low: Floats
-    """(s, 41)."""
+    """(s, 43)."""
 
 
 def assemble(
@@ -49,7 +55,8 @@ def assemble(
     ascending order; s seconds of sound: (s, 1280) features, (s, 64, 100) log-mel patches. A picture
     holds until the next one (the first one from the beginning on). `low` has the measures (3), the
     thumbnail's mean change (1), log1p of the picture's age (1), whether it is new (1), pictures in
-    the last 10 s (1), mean and deviation of 16 bands (32), mean and least energy (2).
+    the last 10 s (1), the thumbnail's least change against any picture of the 20 s before and of
+    the 20 s after (2), mean and deviation of 16 bands (32), mean and least energy (2).
     """
     heard = measure_sound(patches)
     return lay_out(picture_features, measures, thumbs, times_s, sound_features, heard)
@@ -77,7 +84,8 @@ def lay_out(
         low[:, MEASURES + 2] = np.diff(held, prepend=-1) > 0
         before = np.searchsorted(times_s, middle - RATE_S, side="right")
         low[:, MEASURES + 3] = (np.searchsorted(times_s, middle, side="right") - before) / RATE_S
-    low[:, MEASURES + 4 :] = heard
+        low[:, MEASURES + 4 : LOW_PICTURE] = _returns(thumbs, times_s)[held]
+    low[:, LOW_PICTURE:] = heard
     return Track(visual, np.asarray(sound_features, np.float32), low)
 
 
@@ -86,6 +94,24 @@ def _changes(thumbs: NDArray[np.uint8]) -> Floats:
     made = np.zeros(len(thumbs), np.float32)
     difference = np.abs(np.diff(thumbs.astype(np.int16), axis=0))
     made[1:] = difference.mean(axis=(1, 2)) / 255
+    return made
+
+
+def _returns(thumbs: NDArray[np.uint8], times_s: NDArray[np.float64]) -> Floats:
+    """(k, 2) least mean difference, 0..1, to a picture of the `RETURN_S` before, and after.
+
+    1 where there is none.
+    """
+    made = np.ones((len(thumbs), 2), np.float32)
+    rows = thumbs.reshape(len(thumbs), -1).astype(np.int16)
+    for back in range(1, min(len(rows), _MOST_BACK + 1)):
+        near = times_s[back:] - times_s[:-back] <= RETURN_S
+        if not near.any():
+            break
+        far = np.abs(rows[back:] - rows[:-back]).mean(1, dtype=np.float32) / 255
+        far = np.where(near, far, np.float32(1))
+        np.minimum(made[back:, 0], far, out=made[back:, 0])
+        np.minimum(made[:-back, 1], far, out=made[:-back, 1])
     return made
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.segments.network import LOW_PICTURE
+from edge.segments.features import LOW_PICTURE
 
 Floats = NDArray[np.float32]
 SOUND_LEVELS = (*range(LOW_PICTURE, LOW_PICTURE + 16), -2, -1)
@@ -33,7 +33,7 @@ class Sample:
     sound: Floats
     """(s, narrow), or (s, 64, 100) log-mel for a CNN of its own."""
     low: Floats
-    """(s, 41)."""
+    """(s, 43)."""
     labels: NDArray[np.int8]
     """(s,)."""
 
@@ -60,10 +60,24 @@ def key_frames(
     return np.concatenate(runs)
 
 
-def shown_at(times_s: NDArray[np.float64], seconds: int) -> NDArray[np.intp]:
-    """Index of the cached picture that stands for the one at each time: the next one taken."""
-    rows: NDArray[np.intp] = np.ceil(np.asarray(times_s) - 0.5).astype(np.intp)
-    return rows.clip(0, seconds - 1)
+def shown_at(
+    times_s: NDArray[np.float64], cuts_s: NDArray[np.float64], seconds: int
+) -> NDArray[np.intp]:
+    """Index of the cached picture that stands for the one at each time.
+
+    The nearest one of the same shot. Cached are a picture in the middle of each second, rows 0 to
+    `seconds` - 1, and the first one of each shot, the rows after these.
+    """
+    taken_s = np.concatenate([np.arange(seconds) + 0.5, cuts_s])
+    order = np.argsort(taken_s, kind="stable")
+    taken_s, shot = taken_s[order], np.searchsorted(cuts_s, taken_s[order], "right")
+    wanted = np.searchsorted(cuts_s, times_s, "right")
+    after = np.searchsorted(taken_s, times_s, "right").clip(0, len(order) - 1)
+    before = (after - 1).clip(0)
+    later = taken_s[after] - times_s < times_s - taken_s[before]
+    chosen = np.where(later & (shot[after] == wanted), after, before)
+    chosen = np.where(shot[before] == wanted, chosen, after)
+    return np.asarray(order[chosen], np.intp)
 
 
 def held(times_s: NDArray[np.float64], seconds: int) -> NDArray[np.intp]:
@@ -106,6 +120,15 @@ def look_and_tone(rng: np.random.Generator, sample: Sample, much: float = 0.25) 
         return replace(sample, visual=visual)
     sound = sample.sound + _vector(rng, sample.sound.shape[1], much)
     return replace(sample, visual=visual, sound=sound)
+
+
+def noisy(rng: np.random.Generator, visual: Floats, rows: NDArray[np.intp], much: float) -> Floats:
+    """Take rows of (k, narrow) picture features with noise of its own on each picture.
+
+    A file's decoder, scaler and codec move features by about as much as one picture to the next.
+    """
+    noise = rng.standard_normal(visual.shape, np.float32) * np.float32(rng.uniform(0, much))
+    return np.asarray((visual + noise)[rows], np.float32)
 
 
 def without(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edge.errors import UsageError
-from edge.segments.features import FEATURES, LOW, lay_out, measure_sound
+from edge.segments.features import FEATURES, LOW, LOW_PICTURE, lay_out, measure_sound
 from edge.segments.sound import COLUMNS, MELS, SILENCE
 from edge.segments.types import Segment
 from models.segments.augment import (
@@ -23,20 +23,27 @@ from models.segments.augment import (
     key_frames,
     look_and_tone,
     louder,
+    noisy,
     shown_at,
     warped,
     without,
 )
 from models.segments.cache import from_bytes, spans_of
 from models.segments.crf_loss import permitted_sets
-from models.segments.network import LABELS, LOW_PICTURE, Reduction
+from models.segments.network import LABELS, Reduction
 from models.segments.scoring import seconds_of
 
 Floats = NDArray[np.float32]
 NARROW = (160, 80)
 """Components of picture and sound features."""
+NOISE = 0.5
+"""Of picture features, at most; the largest components vary by 1."""
 ROWS = 60_000
 """Seconds from which the components are computed."""
+
+
+def _rows(visual: Floats, rows: NDArray[np.intp]) -> Floats:
+    return np.asarray(visual[rows], np.float32)
 
 
 @dataclass(slots=True)
@@ -46,11 +53,15 @@ class Item:
     name: str
     series: str
     visual: Floats
-    """(s, narrow): reduced."""
+    """(s + c, narrow), reduced: a picture in each second's middle, then one at each of c cuts."""
     sound: Floats
+    """(s, narrow)."""
     low: Floats
+    """(s, 43), of the pictures in the middles."""
     measures: Floats
+    """(s + c, 3)."""
     thumbs: NDArray[np.uint8]
+    """(s + c, 18, 32)."""
     cuts_s: NDArray[np.float64]
     spans: tuple[Segment, ...]
     labels: NDArray[np.int8]
@@ -61,29 +72,37 @@ class Item:
     def with_keys(self, times_s: NDArray[np.float64]) -> tuple[NDArray[np.intp], Floats]:
         """What a box sees that takes pictures at these times.
 
-        Returns the row that each second holds, and its (s, 41) low-level features.
+        Returns the row that each second holds, and its (s, 43) low-level features.
         """
         count = len(self.labels)
-        taken = shown_at(times_s, count)
+        taken = shown_at(times_s, self.cuts_s, count)
         low = self.low.copy()
         low[:, :LOW_PICTURE] = picture_lows(
             self.measures[taken], self.thumbs[taken], times_s, count
         )
         return taken[held(times_s, count)], low
 
-    def sample(self, times_s: NDArray[np.float64] | None = None) -> Sample:
-        """The programme with a picture for each second, or with pictures at these times."""
+    def sample(
+        self,
+        times_s: NDArray[np.float64] | None = None,
+        take: Callable[[Floats, NDArray[np.intp]], Floats] = _rows,
+    ) -> Sample:
+        """The programme with a picture for each second, or with pictures at these times.
+
+        `take` gives the rows of picture features.
+        """
         sound = self.sound if self.mel is None else from_bytes(self.mel)
         if times_s is None:
-            return Sample(self.visual, sound, self.low, self.labels)
-        rows, low = self.with_keys(times_s)
-        return Sample(self.visual[rows], sound, low, self.labels)
+            rows, low = np.arange(len(self.labels)), self.low
+        else:
+            rows, low = self.with_keys(times_s)
+        return Sample(take(self.visual, rows), sound, low, self.labels)
 
 
 def picture_lows(
     measures: Floats, thumbs: NDArray[np.uint8], times_s: NDArray[np.float64], seconds: int
 ) -> Floats:
-    """The low-level features of pictures alone, (s, 7), by the box's own code."""
+    """The low-level features of pictures alone, (s, 9), by the box's own code."""
     nothing = np.zeros((seconds, FEATURES), np.float32)
     visual = np.zeros((len(times_s), FEATURES), np.float32)
     heard = np.zeros((seconds, LOW - LOW_PICTURE), np.float32)
@@ -141,14 +160,15 @@ def load(path: Path, by: Reductions, *, mel: bool = False, in_float: bool = Fals
     end = "_fp32" if in_float else ""
     with np.load(path) as kept:
         spans = spans_of(kept["spans"])
+        visual = np.concatenate([kept["visual" + end], kept["cut_visual" + end]])
         return Item(
             name=path.stem,
             series=str(kept["series"]),
-            visual=by.visual(torch.from_numpy(kept["visual" + end]).float()).numpy(),
+            visual=by.visual(torch.from_numpy(visual).float()).numpy(),
             sound=by.sound(torch.from_numpy(kept["sound" + end]).float()).numpy(),
             low=kept["low"],
-            measures=kept["measures"],
-            thumbs=kept["thumbs"],
+            measures=np.concatenate([kept["measures"], kept["cut_measures"]]),
+            thumbs=np.concatenate([kept["thumbs"], kept["cut_thumbs"]]),
             cuts_s=kept["cuts_s"],
             spans=spans,
             labels=seconds_of(spans, len(kept["low"])),
@@ -207,7 +227,8 @@ class Augmenter:
 
     def sample(self, rng: np.random.Generator, item: Item) -> Sample:
         """One programme as an encoder, a player and a mixer might have left it."""
-        out = item.sample(key_frames(rng, item.cuts_s, len(item.labels)))
+        keys = key_frames(rng, item.cuts_s, len(item.labels))
+        out = item.sample(keys, lambda visual, rows: noisy(rng, visual, rows, NOISE))
         out = louder(rng, warped(rng, out, self._shortest, self._longest))
         out = look_and_tone(rng, out)
         if out.sound.ndim > 2:

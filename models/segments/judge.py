@@ -17,6 +17,8 @@ from models.segments.scoring import MARKED, calibration_error, figures, tally
 
 TEMPERATURES = tuple(np.round(np.geomspace(0.5, 4.0, 16), 3).tolist())
 THRESHOLDS = tuple(np.round(np.arange(0.0, 1.0, 0.05), 2).tolist())
+LEAST = 0.25
+"""What is less likely is never marked, whatever a few validation programmes say."""
 SKIPPED_S_PER_HOUR = 10.0
 """Content that may be skipped wrongly, in an hour of validation programmes."""
 Emissions = Sequence[NDArray[np.float32]]
@@ -56,17 +58,19 @@ def calibrate(crf: Crf, items: Sequence[Item], emissions: Emissions) -> Judge:
     """Temperature of least log loss a second, then a threshold for each label.
 
     The thresholds are the pair with the best segment F1 at 3 s among those that skip at most 10 s
-    of content an hour on these programmes, or that skip least where no pair does.
+    of content an hour on these programmes, or that skip least where no pair does. Of pairs that do
+    as well the higher, and none under `LEAST`: some dozen programmes do not show every mistake.
     """
     judge = Judge(crf, min(TEMPERATURES, key=lambda t: _log_loss(Judge(crf, t), items, emissions)))
     found = [without_threshold(judge).segments(e) for e in emissions]
-    best: tuple[tuple[bool, float], tuple[float, float]] | None = None
-    for intro in THRESHOLDS:
-        for recap in THRESHOLDS:
+    best: tuple[tuple[bool, float, float], tuple[float, float]] | None = None
+    sure = [t for t in THRESHOLDS if t >= LEAST]
+    for intro in sure:
+        for recap in sure:
             f = figures(_tallies(items, [_sure(s, (intro, recap)) for s in found]))
             fits = f["skipped s/h"] <= SKIPPED_S_PER_HOUR
             gain = float(np.nan_to_num([f["intro F1@3"], f["recap F1@3"]]).mean())
-            key = (fits, gain if fits else -f["skipped s/h"])
+            key = (fits, gain if fits else -f["skipped s/h"], intro + recap)
             if best is None or key > best[0]:
                 best = key, (intro, recap)
     assert best is not None

@@ -8,6 +8,7 @@ out, so that a comparison compares that part.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,15 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.segments.features import BANDS, LOW
+from edge.segments.features import LOW, LOW_PICTURE
 from edge.segments.types import Label
 from models.segments.crf_loss import CrfLikelihood, set_cross_entropy
 
 Memory = Literal["none", "lstm", "bilstm"]
 Views = Literal["both", "video", "audio"]
 
-LOW_PICTURE = LOW - 2 * BANDS - 2
-"""The first columns of the low-level features tell of pictures, the others of sound."""
 LABELS = len(Label)
 
 
@@ -121,7 +120,7 @@ class Head(nn.Module):
         self.low_seen: Tensor
 
     def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
-        """(b, t, narrow) twice and (b, t, 41) -> (b, t, 3).
+        """(b, t, narrow) twice and (b, t, 43) -> (b, t, 3).
 
         With a CNN of its own, `sound` is (b, t, 64, 100) log-mel.
         """
@@ -155,6 +154,40 @@ class Head(nn.Module):
         return self.sound_cnn(sound.flatten(0, 1)).view(b, t, -1)
 
 
+class HeadMean(nn.Module):
+    """Several heads as one: the mean of their emissions and of their CRFs' scores."""
+
+    def __init__(self, heads: Sequence[Head]) -> None:
+        """ValueError for heads of different shapes, and for heads without a CRF."""
+        super().__init__()
+        if len({h.shape for h in heads}) != 1 or not heads[0].shape.crf:
+            raise ValueError("only heads of one shape, with a CRF, have a mean")
+        self.heads = nn.ModuleList(heads)
+        self.shape = heads[0].shape
+        self.crf = CrfLikelihood(LABELS)
+        with torch.no_grad():
+            for name, own in self.crf.named_parameters():
+                own.copy_(torch.stack([h.crf.get_parameter(name) for h in heads if h.crf]).mean(0))
+
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
+        """As a head."""
+        return torch.stack([h(visual, sound, low) for h in self.heads]).mean(0)
+
+
+class MeanGraph(nn.Module):
+    """What is exported of a mean."""
+
+    def __init__(self, heads: HeadMean, visual: Reduction, sound: Reduction) -> None:
+        super().__init__()
+        self.graphs = nn.ModuleList(
+            HeadGraph(h, visual, sound) for h in heads.heads if isinstance(h, Head)
+        )
+
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
+        """As `HeadGraph`."""
+        return torch.stack([g(visual, sound, low) for g in self.graphs]).mean(0)
+
+
 class HeadGraph(nn.Module):
     """What is exported: the CNN's own features in, emissions out."""
 
@@ -165,7 +198,7 @@ class HeadGraph(nn.Module):
         self.from_sound = _folded(sound, head.from_sound)
 
     def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
-        """(1, t, 1280), (1, t, 1280), (1, t, 41) -> (1, t, 3)."""
+        """(1, t, 1280), (1, t, 1280), (1, t, 43) -> (1, t, 3)."""
         h = self.head
         seen = ((low - h.low_mean) * h.low_scale).clamp(-6, 6) * h.low_seen
         v = functional.relu(self.from_visual(visual))

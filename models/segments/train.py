@@ -34,7 +34,7 @@ from models.segments.dataset import (
     load,
     paths,
 )
-from models.segments.network import LABELS, Head, Reduction, Shape
+from models.segments.network import LABELS, Head, HeadMean, Reduction, Shape
 from models.segments.scoring import figures, runs, tally
 
 ROWS: dict[str, Shape] = {
@@ -145,7 +145,10 @@ def validate(head: Head, items: Sequence[Item]) -> float:
 
 
 def emissions_of(
-    head: Head, items: Sequence[Item], keys: Sequence[NDArray[np.float64] | None], size: int = 16
+    head: Head | HeadMean,
+    items: Sequence[Item],
+    keys: Sequence[NDArray[np.float64] | None],
+    size: int = 16,
 ) -> list[NDArray[np.float32]]:
     """Each programme's (s, 3) emissions, with a picture a second or with its key frames."""
     head.eval()
@@ -160,7 +163,7 @@ def emissions_of(
     return out
 
 
-def crf_of(head: Head) -> Crf | None:
+def crf_of(head: Head | HeadMean) -> Crf | None:
     """The trained CRF's scores, float64; None for a head without."""
     if head.crf is None:
         return None
@@ -183,7 +186,7 @@ def counted(items: Sequence[Item]) -> Crf:
     )
 
 
-def decode(head: Head, emissions: NDArray[np.float32]) -> NDArray[np.integer]:
+def decode(head: Head | HeadMean, emissions: NDArray[np.float32]) -> NDArray[np.integer]:
     """(s, 3) -> (s,) labels: the CRF's best path, or each second's best label."""
     crf = crf_of(head)
     return emissions.argmax(1) if crf is None else viterbi(emissions.astype(np.float64), crf)[0]
@@ -214,6 +217,25 @@ def restore(path: Path) -> tuple[Head, Reductions, dict[str, Any]]:
         raise UsageError(f"{path}: no head of the training: {why}") from error
     by = Reductions(visual, sound, head.low_mean, head.low_scale)
     return head.eval(), by, {k: kept[k] for k in ("settings", "history", "data", "score", "epoch")}
+
+
+def restore_mean(files: Sequence[Path]) -> tuple[Head | HeadMean, Reductions, dict[str, Any]]:
+    """One head, or the mean of heads that were trained on the same programmes, and the record.
+
+    UsageError for heads that do not go together.
+    """
+    kept = [restore(path) for path in files]
+    (head, by, record), others = kept[0], kept[1:]
+    for path, (_, theirs, _) in zip(files[1:], others, strict=True):
+        if not torch.allclose(theirs.visual.basis, by.visual.basis, atol=1e-5):
+            raise UsageError(f"{path}: trained on other programmes than {files[0]}")
+    if not others:
+        return head, by, record
+    try:
+        mean = HeadMean([head, *(h for h, _, _ in others)]).eval()
+    except ValueError as error:
+        raise UsageError(f"{files[0]} and others: {error}") from error
+    return mean, by, record | {"seeds": [r["settings"]["seed"] for _, _, r in kept]}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

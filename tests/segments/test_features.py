@@ -69,6 +69,28 @@ def test_the_first_picture_stands_for_what_came_before_it():
     assert laid_out([3.0, 4.0]).visual[:, 0].tolist() == [0, 0, 0, 0, 1, 1]
 
 
+def test_a_view_that_comes_back_is_known_by_the_pictures_around():
+    views = np.zeros((6, 18, 32), np.uint8)
+    views[[1, 3], :9] = 200  # a dialogue's two views in turn; then two that were never seen
+    views[4, :, :16], views[5, :, 16:] = 100, 220
+    times = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+    track = assemble(
+        np.zeros((6, 1280), np.float32), np.zeros((6, 3), np.float32), views, times,
+        np.zeros((6, 1280), np.float32), np.full((6, 64, 100), sound.SILENCE, np.float32),
+    )  # fmt: skip
+    before, after = track.low[:, 7], track.low[:, 8]
+    assert before[0] == 1  # nothing came before
+    assert after[5] == 1
+    assert before[[2, 3]].tolist() == [0, 0]
+    assert (before[[1, 4, 5]] > 0.15).all()
+    assert after[[0, 1]].tolist() == [0, 0]
+    assert (after[[2, 3, 4]] > 0.15).all()
+
+
+def test_views_further_apart_than_a_dialogue_are_not_compared():
+    assert (laid_out([0.5, 25.0], seconds=30).low[:, 7] == 1).all()
+
+
 def test_no_picture_at_all():
     track = laid_out_empty(4)
     assert not track.visual.any()

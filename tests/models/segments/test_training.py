@@ -12,15 +12,15 @@ import torch
 from edge.engines import EngineOptions, load_named
 from edge.errors import UsageError
 from edge.segments.crf import log_partition
-from edge.segments.features import assemble
+from edge.segments.features import LOW, assemble
 from edge.segments.manifest import load_segments_bundle
 from edge.segments.types import Label, Segment
-from models.segments import backbone, cache, export, scoring
+from models.segments import backbone, cache, evaluate, export, scoring
 from models.segments import train as training
-from models.segments.augment import held, key_frames, louder, shown_at
+from models.segments.augment import held, key_frames, louder, noisy, shown_at
 from models.segments.crf_loss import CrfLikelihood
 from models.segments.dataset import collate, fit, load, paths, silent_low
-from models.segments.network import Head, HeadGraph, Shape
+from models.segments.network import Head, HeadGraph, HeadMean, Shape
 from models.segments.trunk import Trunk
 
 SHAPE = Shape(hidden=6, visual=5, sound=4)
@@ -38,6 +38,7 @@ def programme(seed: int) -> dict[str, object]:
     features[:, inside, :20] += 3
     looks = rng.random((count, 3)).astype(np.float32)
     small = rng.integers(0, 255, (count, 18, 32), dtype=np.uint8)
+    cuts_s = np.sort(rng.uniform(0, count, 9))
     mel = rng.uniform(-12, 0, (count, 64, 100)).astype(np.float32)
     track = assemble(features[0], looks, small, np.arange(count) + 0.5, features[1], mel)
     return {
@@ -46,9 +47,12 @@ def programme(seed: int) -> dict[str, object]:
         "low": track.low,
         "measures": looks,
         "thumbs": small,
+        "cut_visual": rng.standard_normal((9, 1280)).astype(np.float16),
+        "cut_measures": rng.random((9, 3)).astype(np.float32),
+        "cut_thumbs": rng.integers(0, 255, (9, 18, 32), dtype=np.uint8),
         "mel": cache.to_bytes(mel),
         "spans": spans,
-        "cuts_s": np.sort(rng.uniform(0, count, 9)),
+        "cuts_s": cuts_s,
         "series": f"series-{seed // 4}",
         "recipe": json.dumps({"seed": seed}),
     }
@@ -95,8 +99,23 @@ def test_key_frames_ascend_and_begin_at_the_beginning(seed: int) -> None:
 
 def test_a_held_picture_is_the_last_taken() -> None:
     times = np.array([0.0, 3.2, 3.9, 8.0])
-    assert shown_at(times, 10).tolist() == [0, 3, 4, 8]
     assert held(times, 10).tolist() == [0, 0, 0, 1, 2, 2, 2, 2, 3, 3]
+
+
+def test_the_picture_that_stands_for_a_time_is_the_nearest_of_its_shot() -> None:
+    cuts = np.array([3.2, 3.9, 7.6])  # rows 10, 11 and 12
+    times = np.array([0.0, 2.9, 3.1, 3.2, 3.45, 3.9, 4.2, 7.59, 7.6, 8.3, 9.9])
+    assert shown_at(times, cuts, 10).tolist() == [0, 2, 2, 10, 3, 11, 4, 7, 12, 8, 9]
+    assert shown_at(times[:3], np.empty(0), 3).tolist() == [0, 2, 2]
+
+
+def test_noise_is_one_for_a_held_picture() -> None:
+    visual = np.zeros((4, 5), np.float32)
+    made = noisy(np.random.default_rng(0), visual, np.array([0, 0, 2, 3, 3]), 0.5)
+    assert made.shape == (5, 5)
+    assert made[0].any()
+    np.testing.assert_array_equal(made[0], made[1])
+    assert (made[0] != made[2]).all()
 
 
 def test_key_frames_give_the_rows_that_the_box_computes(folder: Path, reductions) -> None:
@@ -105,18 +124,53 @@ def test_key_frames_give_the_rows_that_the_box_computes(folder: Path, reductions
     times = np.array([0.0, 2.0, 6.7, 20.1])
     rows, low = item.with_keys(times)
     kept = np.load(path)
-    taken = shown_at(times, len(item.labels))
+    taken = shown_at(times, item.cuts_s, len(item.labels))
+    pictures = np.concatenate([kept["visual"], kept["cut_visual"]]).astype(np.float32)
     mel = cache.from_bytes(kept["mel"])
     track = assemble(
-        kept["visual"][taken].astype(np.float32),
+        pictures[taken],
         item.measures[taken],
         item.thumbs[taken],
         times,
         kept["sound"].astype(np.float32),
         mel,
     )
-    np.testing.assert_array_equal(track.visual, kept["visual"][rows].astype(np.float32))
+    np.testing.assert_array_equal(track.visual, pictures[rows])
     np.testing.assert_allclose(low, track.low, atol=0.02)
+
+
+def test_the_mean_of_heads_is_exported_as_it_is_trained(
+    head: Head, reductions, tmp_path: Path
+) -> None:
+    torch.manual_seed(5)
+    other = Head(SHAPE, (12, 8)).eval()
+    other.low_mean, other.low_scale = head.low_mean, head.low_scale
+    mean = HeadMean([head, other]).eval()
+    assert head.crf is not None
+    assert other.crf is not None
+    with torch.no_grad():
+        expected = (head.crf.transitions + other.crf.transitions) / 2
+        torch.testing.assert_close(mean.crf.transitions.data, expected)
+    export.export_head(mean, reductions, tmp_path / "head.onnx")
+    rng = np.random.default_rng(3)
+    visual, sound = rng.standard_normal((2, 1, 17, 1280)).astype(np.float32)
+    low = rng.random((1, 17, LOW)).astype(np.float32)
+    engine = load_named(tmp_path / "head.onnx", "onnxruntime", EngineOptions(threads=1))
+    told = engine.run({"visual": visual, "sound": sound, "low": low})["emissions"]
+    inside = [torch.from_numpy(x) for x in (visual, sound, low)]
+    with torch.no_grad():
+        reduced = reductions.visual(inside[0]), reductions.sound(inside[1])
+        parts = [h(*reduced, inside[2]).numpy() for h in (head, other)]
+    np.testing.assert_allclose(told, np.mean(parts, 0), atol=2e-4)
+    with pytest.raises(ValueError, match="one shape"):
+        HeadMean([head, Head(Shape(hidden=6, visual=5, sound=4, crf=False), (12, 8))])
+
+
+def test_a_guess_by_position_knows_no_programme(folder: Path, reductions) -> None:
+    held_out = evaluate.Held.of(folder, "test", reductions, exact=False)
+    told = evaluate.by_position(folder, held_out)
+    assert 0 < told["intro R"] <= 1  # these programmes all have their intro early
+    assert told["recap R"] != told["recap R"] or told["recap R"] == 0
 
 
 def test_mel_in_bytes_is_half_a_step_off_at_most() -> None:
@@ -127,10 +181,10 @@ def test_mel_in_bytes_is_half_a_step_off_at_most() -> None:
 def test_loudness_moves_what_is_heard_and_leaves_silence(folder: Path, reductions) -> None:
     sample = load(paths(folder, "train")[0], reductions).sample()
     moved = louder(np.random.default_rng(1), sample)
-    assert np.abs(moved.low[:, 7:23] - sample.low[:, 7:23]).max() > 0.01
-    np.testing.assert_array_equal(moved.low[:, :7], sample.low[:, :7])
+    assert np.abs(moved.low[:, 9:25] - sample.low[:, 9:25]).max() > 0.01
+    np.testing.assert_array_equal(moved.low[:, :9], sample.low[:, :9])
     quiet = sample.low.copy()
-    quiet[:, 7:] = silent_low()
+    quiet[:, 9:] = silent_low()
     silent = type(sample)(sample.visual, sample.sound, quiet, sample.labels)
     np.testing.assert_array_equal(louder(np.random.default_rng(1), silent).low, quiet)
 
@@ -229,7 +283,7 @@ def test_the_digest_of_the_data_is_of_what_is_in_it(tmp_path: Path) -> None:
 
 def test_folding_changes_nothing(head: Head, reductions) -> None:
     graph = HeadGraph(head, reductions.visual, reductions.sound).eval()
-    visual, sound, low = torch.randn(1, 9, 1280), torch.randn(1, 9, 1280), torch.randn(1, 9, 41)
+    visual, sound, low = torch.randn(1, 9, 1280), torch.randn(1, 9, 1280), torch.randn(1, 9, 43)
     with torch.no_grad():
         wanted = head(reductions.visual(visual), reductions.sound(sound), low)
         torch.testing.assert_close(graph(visual, sound, low), wanted, atol=1e-4, rtol=0)
