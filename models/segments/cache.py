@@ -28,12 +28,11 @@ from edge.segments.pictures import as_input, measures, thumbs
 from edge.segments.sound import SILENCE, as_picture, log_mel
 from edge.segments.types import Label, Segment
 from models.registration.commands import one_line_errors
-from models.segments.backbone import FP32, INT8
+from models.segments.backbone import BATCH, FP32, INT8
 from models.segments.episodes import Episode, episode
 from models.segments.library import Library
 
 SPLITS = ("train", "validation", "test", "far")
-BATCH = 8
 MEL_FLOOR, MEL_STEP = -14.0, 0.1
 """Log-mel patches are kept in bytes: floor + step * byte."""
 IN_FLOAT = 16

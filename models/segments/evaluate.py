@@ -43,7 +43,9 @@ from models.segments.train import (
 POSITION = "position"
 """No network: a guess by the seconds since the beginning."""
 STEP_S = 10
+"""Seconds whose labels such a guess counts together."""
 LIFT = 2.0
+"""A label is guessed where it is so many times as frequent as in all of a programme."""
 LADDER = ("frame", "lstm", "lstm2", "bilstm", "bilstm+viterbi", "bilstm-crf", "video", "audio")
 SHIPPED = "bilstm-crf"
 COLUMNS = (
@@ -132,7 +134,6 @@ def by_position(cache: Path, held: Held) -> dict[str, float]:
         steps = np.arange(len(labels)) // STEP_S
         counts = np.pad(counts, ((0, max(0, steps[-1] + 1 - len(counts))), (0, 0)))
         np.add.at(counts, (steps, labels), 1)
-    # content has four seconds of five: what is twice as frequent here as anywhere is guessed
     lifted = counts / counts.sum(1, keepdims=True).clip(1) / counts.sum(0).clip(1) * counts.sum()
     guess = np.where(lifted[:, 1:].max(1) > LIFT, 1 + lifted[:, 1:].argmax(1), 0)
     found = []
