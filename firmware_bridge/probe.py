@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,8 @@ USUAL_PORTS: Mapping[str, tuple[int, ...]] = {
     "opentrackio": (55555,),
 }
 LISTEN_S = 2.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,17 @@ def _listen(
     """Listen on a local port for packets of this host."""
     deadline, packets, wrong, says = time.monotonic() + listen_s, 0, 0, ""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("0.0.0.0", port))  # noqa: S104 - a camera sends to whatever address it was told
+        try:
+            sock.bind(("0.0.0.0", port))  # noqa: S104 - a camera sends to any address it was told
+        except OSError as error:
+            _log.warning(
+                "%s: cannot listen on port %d of this machine: %s (does `touchline run` "
+                "listen there? its state then shows what comes)",
+                dialect,
+                port,
+                error.strerror,
+            )
+            return None
         while (left := deadline - time.monotonic()) > 0:
             sock.settimeout(left)
             try:

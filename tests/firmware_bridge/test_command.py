@@ -17,6 +17,7 @@ from edge.cli import main
 from firmware_bridge.codecs import freed
 from firmware_bridge.probe import probe
 from firmware_bridge.sim import SimSettings, Simulator
+from tests.publish.parts import free_port
 
 HOST = "127.0.0.1"
 
@@ -29,17 +30,15 @@ def camera() -> Iterator[Simulator]:
         yield simulator
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
-        return int(sock.getsockname()[1])
+def free_udp_port() -> int:
+    return free_port(socket.SOCK_DGRAM)
 
 
 def test_probe_finds_every_dialect(
     camera: Simulator, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     framed, raw, tcp = camera.visca.ports
-    freed_port, otio_port = free_port(), free_port()
+    freed_port, otio_port = free_udp_port(), free_udp_port()
     secret = tmp_path / "secret"
     secret.write_text("secret\n", encoding="utf-8")
     ports = {
@@ -72,13 +71,21 @@ def test_probe_finds_every_dialect(
     assert answers["freed"]["config"] == {"type": "freed", "host": HOST, "port": freed_port}
 
 
+def test_probe_says_that_a_port_is_taken_here(caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("0.0.0.0", 0))
+        port = int(sock.getsockname()[1])
+        assert probe(HOST, ports={"freed": (port,)}, listen_s=0.1) == []
+    assert f"freed: cannot listen on port {port} of this machine" in caplog.text
+
+
 def test_probe_of_a_camera_that_wants_a_password_says_so(camera: Simulator) -> None:
     (answer,) = probe(HOST, ports={"onvif": (camera.onvif.port,)})
     assert "check username and password" in answer.says
 
 
 def test_probe_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
-    code = main(["camera", "probe", HOST, "--listen", "0.1", "--port", f"visca={free_port()}"])
+    code = main(["camera", "probe", HOST, "--listen", "0.1", "--port", f"visca={free_udp_port()}"])
     out = capsys.readouterr()
     assert code == 1
     assert len(out.err.strip().splitlines()) == 1
@@ -86,7 +93,7 @@ def test_probe_of_nobody(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_watch_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    port = free_port()
+    port = free_udp_port()
     stop = threading.Event()
 
     def send() -> None:
@@ -111,7 +118,16 @@ def test_watch_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_watch_of_silence_fails() -> None:
-    words = ["camera", "watch", "freed", "--port", str(free_port()), "--seconds", "0.3", "--json"]
+    words = [
+        "camera",
+        "watch",
+        "freed",
+        "--port",
+        str(free_udp_port()),
+        "--seconds",
+        "0.3",
+        "--json",
+    ]
     assert main(words) == 1
 
 
@@ -178,7 +194,7 @@ def test_profiles_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_simulate_serves(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--visca-port", "0", "--onvif-port", "0", "--no-video", "--seconds", "0.2"]
-    assert main(["camera", "simulate", *words, "--freed", f"{HOST}:{free_port()}"]) == 0
+    assert main(["camera", "simulate", *words, "--freed", f"{HOST}:{free_udp_port()}"]) == 0
     out = capsys.readouterr().out
     assert f"VISCA udp {HOST}:" in out
     assert f"ONVIF http://{HOST}:" in out

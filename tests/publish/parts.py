@@ -38,12 +38,13 @@ def eventually(condition: Callable[[], object], what: str, timeout_s: float = 90
         time.sleep(0.01)
 
 
-def free_port() -> int:
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
     """Return a port that nobody listens on, below those that the kernel gives to others."""
     for _ in range(1000):
         port = 20_000 + secrets.randbelow(12_000)
         try:
-            socket.create_server(("127.0.0.1", port)).close()
+            with socket.socket(socket.AF_INET, kind) as sock:
+                sock.bind(("127.0.0.1", port))
         except OSError:
             continue
         return port
