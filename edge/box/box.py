@@ -7,8 +7,9 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from edge.box.allowance import Allowance
+from edge.box.answering import Answering
 from edge.box.camera import open_camera
-from edge.box.frame_order import FrameOrder, Overlapped, Overlapping
 from edge.box.health import Monitor, Watched
 from edge.box.interfaces import Stop
 from edge.box.ledger import Balance
@@ -18,6 +19,7 @@ from edge.box.outputs import OutputPaths, open_outputs
 from edge.box.pipeline import Tally, run_loop
 from edge.box.publication import Publication
 from edge.box.readers import reader_for
+from edge.box.sensing import SensedFrames
 from edge.box.sink_thread import SinkThread
 from edge.box.sources import open_or_wait, plan_source
 from edge.box.stopping import hidden_from_children
@@ -131,7 +133,15 @@ def run_box(
             begun_s = time.monotonic()
             outputs = open_outputs(paths, config, network.field, info)
             frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)
-            reader = WatchedReader(frames, publication.source_event, registrar.reset)
+            # a film's next frames are in the network while one is finished; a live frame gains
+            # nothing by growing old there
+            sensed = None if info.live else SensedFrames(frames, registrar.sense)
+            reader = WatchedReader(sensed or frames, publication.source_event, registrar.reset)
+            answering = Answering(
+                registrar,
+                flight_of=sensed.flight if sensed is not None else None,
+                allowance=Allowance() if info.live else None,
+            )
             with ExitStack() as watch:
                 sinks = watch.enter_context(outputs)
                 watch.enter_context(closing(reader))
@@ -153,7 +163,7 @@ def run_box(
                     on_frame=monitor.watching(observer.frame),
                     on_wait=monitor.waiting,
                     prior_of=camera.prior,
-                    order=_frame_order(network, live=info.live),
+                    answering=answering,
                 )
             course.ended_s = time.monotonic()
     except BaseException:
@@ -176,12 +186,6 @@ class _Course:
     begun_s: float
     ended_s: float | None = None
     why: str = "failure"
-
-
-def _frame_order(network: Network, *, live: bool) -> FrameOrder | None:
-    """Let a film's frames overlap; a live source wants each answer as soon as it can be."""
-    registrar = network.registrar
-    return Overlapped(registrar) if not live and isinstance(registrar, Overlapping) else None
 
 
 def _summary(config: Config, course: _Course) -> Summary:

@@ -16,11 +16,17 @@ class Registrar(Protocol):
     """Answers where the field is in a picture."""
 
     def register(
-        self, image_bgr: Image, *, pts_s: float | None = None, prior: CameraPrior | None = None
+        self,
+        image_bgr: Image,
+        *,
+        pts_s: float | None = None,
+        prior: CameraPrior | None = None,
+        spare_ms: float | None = None,
     ) -> Registration:
         """Register one (height, width, 3) uint8 BGR picture; at worst it is `lost`.
 
-        `prior` is given only where there is one.
+        `prior`, what the camera's telemetry tells, and `spare_ms`, what the answer may take, are
+        given only where there is something to say.
         """
 
     def reset(self) -> None:

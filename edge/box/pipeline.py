@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
-from edge.box.frame_order import Answer, FrameOrder, OneByOne, ms_since
+from edge.box.answering import Answering, ms_since
 from edge.box.interfaces import FrameReader, Outlet, Registrar, Stop
 from edge.box.ledger import FrameLedger
 from edge.box.sink_thread import SinkThread
@@ -43,50 +42,37 @@ def run_loop(
     on_frame: OnFrame | None = None,
     on_wait: OnWait | None = None,
     prior_of: PriorOf | None = None,
-    order: FrameOrder | None = None,
+    answering: Answering | None = None,
 ) -> str:
     """Process frames until the source ends; returns why it stopped: `end`, `signal`, `max_frames`.
 
     Stage `queue` is the time from the decoded picture (`Frame.monotonic_ns`) to the start of its
     registration, `total` to its end, when it is handed over for publication. `on_frame` is called
-    after each frame, `on_wait` whenever none came for a moment. `order` says how frames overlap
-    (None: not at all); frames that it holds at the end are still answered.
+    after each frame, `on_wait` whenever none came for a moment. `answering` says what is known of a
+    frame before it is registered (None: nothing).
     """
-    order = order or OneByOne(registrar)
-
-    hand_over = partial(_hand_over, tally, outlet, sinks, on_frame)
+    answering = answering or Answering(registrar)
     why = "signal"
     while not stop.is_set():
-        if max_frames is not None and tally.ledger.processed + order.held >= max_frames:
+        if max_frames is not None and tally.ledger.processed >= max_frames:
             why = "max_frames"
             break
         frame = reader.get(_POLL_S)
         if frame is not None:
-            hand_over(order.take(frame, None if prior_of is None else prior_of(frame)))
+            prior = None if prior_of is None else prior_of(frame)
+            registration = _counted(frame, *answering.answer(frame, prior), tally)
+            if outlet is not None:
+                outlet.publish(frame, registration)
+            if sinks is not None:
+                sinks.put(frame, registration)
+            if on_frame is not None:
+                on_frame(frame, registration)
         elif reader.ended:
             why = "end"
             break
         elif on_wait is not None:
             on_wait()
-    hand_over(order.rest())
     return why
-
-
-def _hand_over(
-    tally: Tally,
-    outlet: Outlet | None,
-    sinks: SinkThread | None,
-    on_frame: OnFrame | None,
-    answers: Iterator[Answer],
-) -> None:
-    for frame, answer, waited_ms in answers:
-        registration = _counted(frame, answer, waited_ms, tally)
-        if outlet is not None:
-            outlet.publish(frame, registration)
-        if sinks is not None:
-            sinks.put(frame, registration)
-        if on_frame is not None:
-            on_frame(frame, registration)
 
 
 def _counted(frame: Frame, answer: Registration, waited_ms: float, tally: Tally) -> Registration:

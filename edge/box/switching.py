@@ -6,12 +6,15 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from edge.box.network import Network
+from edge.box.sensing import Flight, Sensing
 from edge.config import Config
-from edge.types import CameraPrior, Image, Registration, State
+from edge.types import CameraPrior, Frame, Image, Registration, State
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +52,18 @@ def worse(before: Conduct, now: Conduct) -> str | None:
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _OwnFlight:
+    """A flight, and the registrar that alone can finish it, a `Sensing` one."""
+
+    registrar: Any
+    flight: Flight
+
+    @property
+    def took_ms(self) -> float:
+        return self.flight.took_ms
+
+
 class SwitchingRegistrar:
     """Registers with one network, and takes another between two frames.
 
@@ -77,13 +92,22 @@ class SwitchingRegistrar:
     # -- for the loop's thread
 
     def register(
-        self, image_bgr: Image, *, pts_s: float | None = None, prior: CameraPrior | None = None
+        self,
+        image_bgr: Image,
+        *,
+        pts_s: float | None = None,
+        prior: CameraPrior | None = None,
+        spare_ms: float | None = None,
+        flight: Flight | None = None,
     ) -> Registration:
-        """Register one (height, width, 3) uint8 BGR picture."""
+        """Register one (height, width, 3) uint8 BGR picture; `flight` is what `sense` saw in it."""
         self._take_pending()
-        begun_s = time.monotonic()
+        hints = {"prior": prior, "spare_ms": spare_ms}
+        given = {name: hint for name, hint in hints.items() if hint is not None}
+        ask = partial(self._ask, image_bgr, pts_s, flight, given)
+        begun_s, sensing_ms = time.monotonic(), 0.0 if flight is None else flight.took_ms
         try:
-            answer = self._ask(image_bgr, pts_s, prior)
+            answer = ask()
         except Exception as error:
             if self._before is None:
                 raise
@@ -92,9 +116,9 @@ class SwitchingRegistrar:
             with self._changed:
                 self._pending = self._before
             self._take_pending()
-            answer = self._ask(image_bgr, pts_s, prior)
+            answer = ask()
         lost = answer.state is State.LOST
-        ms = 1e3 * (time.monotonic() - begun_s)
+        ms = sensing_ms + 1e3 * (time.monotonic() - begun_s)
         with self._changed:
             self._seen.append((lost, answer.quality.score, ms))
         return answer
@@ -111,6 +135,19 @@ class SwitchingRegistrar:
             self._changed.notify_all()
         for network in networks.values():
             network.registrar.close()
+
+    # -- for the network's thread
+
+    def sense(self, frame: Frame) -> Flight | None:
+        """Run the network in use over a frame; None where it cannot, `register` then tells why."""
+        registrar = self._network.registrar
+        if not isinstance(registrar, Sensing):
+            return None
+        try:
+            return _OwnFlight(registrar, registrar.sense(frame.image))
+        except Exception as error:  # noqa: BLE001 - raised again when `register` asks for it
+            log.debug("the network failed ahead of its frame: %s", error)
+            return None
 
     # -- for any other thread
 
@@ -167,12 +204,18 @@ class SwitchingRegistrar:
             before.registrar.close()
 
     def _ask(
-        self, image_bgr: Image, pts_s: float | None, prior: CameraPrior | None
+        self,
+        image_bgr: Image,
+        pts_s: float | None,
+        flight: Flight | None,
+        hints: Mapping[str, Any],
     ) -> Registration:
-        registrar = self._network.registrar
-        if prior is None:
-            return registrar.register(image_bgr, pts_s=pts_s)
-        return registrar.register(image_bgr, pts_s=pts_s, prior=prior)
+        registrar: Any = self._network.registrar
+        if isinstance(flight, _OwnFlight) and flight.registrar is registrar:
+            answer: Registration = registrar.finish(flight.flight, **hints)
+        else:
+            answer = registrar.register(image_bgr, pts_s=pts_s, **hints)
+        return answer
 
     def _take_pending(self) -> None:
         with self._changed:

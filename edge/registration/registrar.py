@@ -5,6 +5,7 @@ prepare -> network -> keypoints -> homography -> verify -> (dense -> refine -> v
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -17,7 +18,7 @@ from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
-from edge.registration.flight import Flight, Maps, Runway
+from edge.registration.flight import Flight, Maps, Sight
 from edge.registration.guidance import Guide, is_blank
 from edge.registration.homography import estimate, inverse, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
@@ -60,8 +61,19 @@ class _Decision:
     """Whether it is the answer before, moved with the picture."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Wishes:
+    """What the caller says of one frame."""
+
+    prior: CameraPrior | None
+    spare_ms: float | None
+    """What all its stages may take together; None: as long as they need."""
+
+
 class Registrar:
-    """Registers pictures of one field with one bundle. Not safe for two threads at once.
+    """Registers pictures of one field with one bundle.
+
+    One thread registers, or one senses while another finishes.
 
     `verify="never"` answers every picture (for ablations); `refine` says when the dense head runs;
     `steady=False` leaves the homography free of what a camera can be. Raises UsageError for a field
@@ -103,8 +115,11 @@ class Registrar:
         self.guide = Guide(self.workbench)
         self.tracker = Tracker(self.workbench)
         self._input = self._graphs.encoder.buffer("image")
-        self._runway = Runway(self._graphs.encoder, self._input)
+        self._network = threading.Lock()
+        """Held while the network's input and outputs are in use."""
         self._thumb: NDArray[np.float32] | None = None
+        self._refining_ms = 0.0
+        """What the dense head and refinement take here, of late."""
 
     @property
     def engine_name(self) -> str:
@@ -130,8 +145,8 @@ class Registrar:
 
     def close(self) -> None:
         """Free the engines."""
-        self._runway.close()
-        self._graphs.close()
+        with self._network:
+            self._graphs.close()
 
     def register(
         self,
@@ -139,70 +154,79 @@ class Registrar:
         *,
         pts_s: float | None = None,  # noqa: ARG002 - trackers will use it
         prior: CameraPrior | None = None,
+        spare_ms: float | None = None,
     ) -> Registration:
         """Register a (height, width, 3) uint8 BGR picture.
 
-        `prior` is what the camera's telemetry says of it (see `edge.registration.guidance`).
-        Never raises for what the picture shows: a refusal is a registration without a homography.
+        `prior` is what the camera's telemetry says of it (see `edge.registration.guidance`);
+        `spare_ms` what it may take: an answer that may be given is not refined when that would take
+        longer. Never raises for what the picture shows: a refusal is a registration without a
+        homography.
         """
-        flight = self._prepared(image_bgr, prior)
-        if flight.picture is not None:
-            self._runway.run(flight)
-        return self.finish(flight)
+        with self._network:
+            return self.finish(self._fly(image_bgr), prior=prior, spare_ms=spare_ms)
 
-    def begin(self, image_bgr: Image, *, prior: CameraPrior | None = None) -> Flight:
-        """Send a picture into the network; `finish` gives the answer that `register` would give.
+    def sense(self, image_bgr: Image) -> Flight:
+        """Run the network over a picture; `finish` makes the answer that `register` would give.
 
-        The network runs in a thread of its own, so that the frame before can be finished
-        meanwhile: twice the frames a second from a file on two cores, each of them later. Frames
-        are finished in the order in which they were begun, at most one is under way beside the one
-        that is being finished.
+        May be called in another thread while the frame before is finished: twice the frames a
+        second on two cores. Frames are finished in the order in which they were sensed.
         """
-        flight = self._prepared(image_bgr, prior)
-        if flight.picture is not None:
-            self._runway.send(flight)
-        return flight
+        with self._network:
+            flight = self._fly(image_bgr)
+            if flight.sight is None:
+                return flight
+            # the next run overwrites the network's outputs
+            maps = {name: array.copy() for name, array in flight.sight.maps.items()}
+            return replace(flight, sight=replace(flight.sight, maps=maps))
 
-    def _prepared(self, image_bgr: Image, prior: CameraPrior | None) -> Flight:
+    def _fly(self, image_bgr: Image) -> Flight:
         watch = Stopwatch()
         if not _usable(image_bgr):
             return Flight(watch, None)
-        self._runway.clear()
         picture = self.prepare(image_bgr)
-        blank = prior is not None and is_blank(self._input[0])
-        cut = not blank and self._is_cut()
+        sight = Sight(picture, {}, self._thumbnail(), is_blank(self._input[0]))
         watch.lap("preprocess")
-        return Flight(watch, picture, cut, blank, prior)
+        maps = self._graphs.encoder.run({"image": self._input})
+        watch.lap("infer")
+        return Flight(watch, replace(sight, maps=maps))
 
-    def finish(self, flight: Flight) -> Registration:
-        """Answer for a picture that was begun."""
+    def finish(
+        self, flight: Flight, *, prior: CameraPrior | None = None, spare_ms: float | None = None
+    ) -> Registration:
+        """Answer for a picture that was sensed; `prior` and `spare_ms` are those of `register`."""
+        watch, sight = flight.watch, flight.sight
+        watch.resume()
+        if sight is None:
+            return _lost(Reason.BAD_FRAME, watch)
+        blank = prior is not None and sight.blank
+        cut = not blank and self._is_cut(sight.thumb)
+        wishes = _Wishes(prior, spare_ms)
         try:
-            return self._answer(flight)
+            return self._answer(sight, watch, wishes, cut=cut, blank=blank)
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
             self.tracker.forget()
-            return _lost(Reason.IMPLAUSIBLE, flight.watch, cut=flight.cut)
+            return _lost(Reason.IMPLAUSIBLE, watch, cut=cut)
 
-    def _answer(self, flight: Flight) -> Registration:
-        watch, picture, cut, prior = flight.watch, flight.picture, flight.cut, flight.prior
-        if picture is None:
-            return _lost(Reason.BAD_FRAME, watch)
-        flight.land()
-        watch.resume()
+    def _answer(
+        self, sight: Sight, watch: Stopwatch, wishes: _Wishes, *, cut: bool, blank: bool
+    ) -> Registration:
+        picture, prior = sight.picture, wishes.prior
         if cut:
             self.tracker.forget()
         if cut or prior is None:
             self.guide.record.doubt()
-        seen = self._read_off(picture, flight.maps, watch)
+        seen = self._read_off(picture, sight.maps, watch)
         if isinstance(seen, Reason):
             self.tracker.forget()
             lost = _lost(seen, watch, cut=cut)
-            return self._stood_in(lost, picture, prior, watch, blank=flight.blank)
-        decision = self._decide(seen, watch, prior)
+            return self._stood_in(lost, picture, prior, watch, blank=blank)
+        decision = self._decide(seen, watch, wishes)
         answer = decision.answer
         if decision.state is State.LOST or answer is None:
             self.tracker.forget()
             refused = _refused(decision, watch, self.field.period_m, cut=cut)
-            return self._stood_in(refused, picture, prior, watch, blank=flight.blank)
+            return self._stood_in(refused, picture, prior, watch, blank=blank)
         self.tracker.keep(seen, answer, carried=decision.carried, guided=decision.guided)
         own = not (decision.guided or decision.carried)
         score, sure = answer.verdict.score, self.thresholds.verified
@@ -254,10 +278,9 @@ class Registrar:
 
     def observe(self, picture: Picture, watch: Stopwatch) -> Observation | Reason:
         """Run the network on the prepared picture and estimate a first homography."""
-        self._runway.clear()
-        flight = Flight(watch, picture)
-        self._runway.run(flight)
-        return self._read_off(picture, flight.maps, watch)
+        maps = self._graphs.encoder.run({"image": self._input})
+        watch.lap("infer")
+        return self._read_off(picture, maps, watch)
 
     def _read_off(self, picture: Picture, maps: Maps, watch: Stopwatch) -> Observation | Reason:
         cells = decode(maps["grid"][0], self.field)
@@ -292,11 +315,9 @@ class Registrar:
         ][0]
         return maps
 
-    def _decide(
-        self, seen: Observation, watch: Stopwatch, prior: CameraPrior | None = None
-    ) -> _Decision:
+    def _decide(self, seen: Observation, watch: Stopwatch, wishes: _Wishes) -> _Decision:
         """Verify, refine where needed or told, and choose."""
-        t = self.thresholds
+        t, prior = self.thresholds, wishes.prior
         best = self.workbench.first(seen)
         state, guided = State.VERIFIED, False
         sure = best is not None and best.verdict.score >= t.verified
@@ -313,7 +334,12 @@ class Registrar:
                 sure = fourth.verdict.score >= t.verified
         watch.lap("verify")
         asks = self.refines == "always" or (self.refines == "auto" and not sure)
+        spare_ms = wishes.spare_ms
+        late = spare_ms is not None and watch.total_ms + self._refining_ms > spare_ms
+        if late and asks and self.refines == "auto" and best is not None:
+            asks = not self._accepted(best, seen, prior)
         if asks:
+            begun_ms = watch.total_ms
             distances = self.distances(seen)
             watch.lap("dense")
             start = seen.start if best is None else best.image_from_field
@@ -321,6 +347,7 @@ class Registrar:
             watch.lap("refine")
             if second is not None and (best is None or second.verdict.score > best.verdict.score):
                 best, state, carried = second, State.REFINED, False
+            self._refining_ms += 0.2 * (watch.total_ms - begun_ms - self._refining_ms)
         if best is not None and self._accepted(best, seen, prior):
             return _Decision(state, best, asks, guided, carried)
         return _Decision(State.LOST, best, asks)
@@ -345,10 +372,14 @@ class Registrar:
             line_support=answer.verdict.evidence,
         )
 
-    def _is_cut(self) -> bool:
+    def _thumbnail(self) -> NDArray[np.float32]:
+        """The prepared picture, (h, w, 3) at an eighth of its size."""
+        size = (self.size[0] // 8, self.size[1] // 8)
+        thumb: Image = cv2.resize(self._input[0], size, interpolation=cv2.INTER_AREA)
+        return thumb.astype(np.float32)
+
+    def _is_cut(self, thumb: NDArray[np.float32]) -> bool:
         """Whether the picture is another shot than the one before."""
-        picture, size = self._input[0], (self.size[0] // 8, self.size[1] // 8)
-        thumb = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
         before, self._thumb = self._thumb, thumb
         if before is None:
             return False

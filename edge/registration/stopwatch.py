@@ -18,6 +18,11 @@ class Stopwatch:
         self.ms[stage] = self.ms.get(stage, 0.0) + (now - self._last) * 1e3
         self._last = now
 
+    @property
+    def total_ms(self) -> float:
+        """All stages booked so far, milliseconds."""
+        return sum(self.ms.values())
+
     def resume(self) -> None:
         """Book the time since the last lap under no stage: the frame waited."""
         self._last = time.perf_counter()

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.box.frame_order import Overlapped
 from edge.box.pipeline import Tally, run_loop
 from edge.box.readers import reader_for
 from edge.box.stopping import stop_on_signals
 from edge.capture import open_source
 from edge.errors import SourceError
-from edge.types import CameraPrior, Frame, Image, Registration
+from edge.types import Frame, Registration
 from tests.box.parts import GOOD, LOST, MENDED, ListSource, ScriptedRegistrar, write_video
 
 
@@ -132,53 +131,3 @@ def test_the_first_signal_stops_cleanly_and_the_second_interrupts(number: signal
             signal_self(number)
     reader.close()
     assert signal.getsignal(number) is before
-
-
-class TwoPhaseRegistrar(ScriptedRegistrar):
-    """Records in which order frames are begun and finished."""
-
-    def __init__(self) -> None:
-        super().__init__([GOOD, MENDED, LOST])
-        self.steps: list[tuple[str, int]] = []
-
-    def begin(self, image_bgr: Image, *, prior: CameraPrior | None = None) -> int:
-        self.seen += 1
-        self.steps.append(("begin", self.seen - 1))
-        return self.seen - 1
-
-    def finish(self, flight: int) -> Registration:
-        self.steps.append(("finish", flight))
-        return self._answers[flight % 3]
-
-
-@pytest.mark.parametrize(
-    ("most", "stopped_at", "why", "answered"),
-    [(None, None, "end", 5), (3, None, "max_frames", 3), (None, 1, "signal", 3)],
-)
-def test_overlapped_frames_are_all_answered_in_order(
-    most: int | None, stopped_at: int | None, why: str, answered: int
-):
-    registrar, outlet, tally, stop = TwoPhaseRegistrar(), ListOutlet(), Tally(), threading.Event()
-
-    def on_frame(frame: Frame, _registration: Registration) -> None:
-        if frame.index == stopped_at:
-            stop.set()
-
-    reader = reader_for(ListSource(frames=5), never)
-    ended = run_loop(
-        reader,
-        registrar,
-        tally,
-        stop=stop,
-        outlet=outlet,
-        max_frames=most,
-        on_frame=on_frame,
-        order=Overlapped(registrar),
-    )
-    reader.close()
-    assert ended == why
-    assert outlet.frames == list(range(answered))
-    assert tally.ledger.processed == answered
-    # the network has the next frame before the one before is finished
-    assert registrar.steps[:4] == [("begin", 0), ("begin", 1), ("finish", 0), ("begin", 2)]
-    assert registrar.steps[-1] == ("finish", answered - 1)

@@ -1,5 +1,8 @@
 """The registrar with the network that ships: a match, pictures without a field, odd pictures."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -189,12 +192,9 @@ def test_overlapping_frames_get_the_same_answers(fresh):
     frames[4] = np.zeros((16, 16, 3), np.uint8)  # cannot be used
     alone = [fresh.register(image) for image in frames]
     made = Registrar(find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1)
-    overlapped, begun = [], made.begin(frames[0])
-    for image in frames[1:]:
-        following = made.begin(image)
-        overlapped.append(made.finish(begun))
-        begun = following
-    overlapped.append(made.finish(begun))
+    with ThreadPoolExecutor(1) as network:
+        flights = [network.submit(made.sense, image) for image in frames]
+        overlapped = [made.finish(flight.result()) for flight in flights]
     made.close()
     assert {a.state for a in alone} >= {State.VERIFIED, State.LOST}
     assert any(a.cut for a in alone)
@@ -203,3 +203,19 @@ def test_overlapping_frames_get_the_same_answers(fresh):
         assert one.latency_ms.keys() == other.latency_ms.keys()
         if one.field_from_image is not None:
             assert np.array_equal(one.field_from_image, other.field_from_image)
+
+
+def test_a_good_answer_is_not_refined_where_that_would_be_late(fresh):
+    given = fresh.thresholds
+    fresh.thresholds = replace(given, verified=2.0)  # every answer is doubted
+    image, _ = next(match(cutaways=False))
+    try:
+        first = fresh.register(image, spare_ms=1e9)
+        late = fresh.register(image, spare_ms=0.0)
+        fresh.thresholds = replace(given, verified=2.0, accepted=1.5)  # and none is good enough
+        poor = fresh.register(image, spare_ms=0.0)
+    finally:
+        fresh.thresholds = given
+    assert [a.dense_ran for a in (first, late, poor)] == [True, False, True]
+    assert late.field_from_image is not None
+    assert poor.field_from_image is None

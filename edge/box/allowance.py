@@ -1,0 +1,51 @@
+"""How long answering a live frame may take: no longer than the next one takes to come."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from edge.types import Frame, Registration
+
+_REMEMBERED = 31
+"""Intervals between frames by which a source's pace is told."""
+_UNBOUNDED_EVERY_S = 0.1
+"""A frame that may take as long as it needs comes at least this often, seconds of the stream."""
+
+
+class Allowance:
+    """Tells the milliseconds that a frame may take; the loop's thread alone uses it.
+
+    Frames that take longer than the interval between them make later ones wait, and in the end
+    drop. Where frames come so fast that refinement does not fit in, an answer that is good enough
+    to be given is given unrefined, but for one frame in a tenth of a second.
+    """
+
+    def __init__(self) -> None:
+        self._intervals_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self._last_pts_s: float | None = None
+        self._refined_s: float | None = None
+
+    def of(self, frame: Frame, waited_ms: float) -> float | None:
+        """Milliseconds until the next frame, 0 or more; None when they do not count.
+
+        The frame was decoded `waited_ms` ago.
+        """
+        pts_s, last_s = frame.pts_s, self._last_pts_s
+        self._last_pts_s = pts_s
+        if pts_s is None:
+            return None
+        if last_s is not None and pts_s > last_s:
+            self._intervals_s.append(pts_s - last_s)
+        if not self._intervals_s or self._refined_s is None:
+            return None
+        since_s = pts_s - self._refined_s  # negative where the source started over
+        if not 0.0 <= since_s < _UNBOUNDED_EVERY_S:
+            return None
+        # frames that were dropped lengthen some intervals, jitter shortens a few
+        interval_s = sorted(self._intervals_s)[len(self._intervals_s) // 4]
+        return max(0.0, 1e3 * interval_s - waited_ms)
+
+    def answered(self, frame: Frame, registration: Registration) -> None:
+        """Take note of whether a frame took its time."""
+        if registration.dense_ran:
+            self._refined_s = frame.pts_s
