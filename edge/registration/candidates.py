@@ -18,8 +18,9 @@ from edge.registration import evidence as ev
 from edge.registration import refine
 from edge.registration.homography import Matrix, inverse
 from edge.registration.keypoints import CoordinateMap
+from edge.registration.numerals import Numerals, Reading
 from edge.registration.picture import Picture
-from edge.registration.verdict import Verdict, implausible, judge, measure
+from edge.registration.verdict import Verdict, implausible, judge, measure, told_by
 from edge.types import Float, Keypoints
 
 ANCHORS_PX = (3.0, 10.0)
@@ -41,6 +42,19 @@ class Observation:
     """How far it moves when a part of the picture is left out, pixels."""
     features: NDArray[np.float32]
     """(1, c, h, w) for the dense head."""
+    slid_m: float = 0.0
+    """By how much the network's coordinates along x are taken to be too large."""
+
+    def slid(self, by_m: float) -> Observation:
+        """The same picture, if the network's coordinates along x are `by_m` too large."""
+        off = np.array([by_m, 0.0])
+        return replace(
+            self,
+            cells=replace(self.cells, field_m=self.cells.field_m - off),
+            keypoints=replace(self.keypoints, field_m=self.keypoints.field_m - off),
+            start=moved_along(self.start, by_m),
+            slid_m=self.slid_m + by_m,
+        )
 
     @property
     def check_size(self) -> tuple[int, int]:
@@ -74,6 +88,8 @@ class Candidate(Trial):
     """A trial that was judged."""
 
     verdict: Verdict
+    reading: Reading | None = None
+    """What the numerals say of it, on a field that has some."""
 
 
 class Workbench:
@@ -92,10 +108,12 @@ class Workbench:
         self.memory = cam.CameraMemory()
         self.steady = steady
         """Whether a camera's limits are used (off: free homographies only)."""
+        self.numerals = Numerals.of(field)
         self._pulled: tuple[Keypoints, cam.Pull] | None = None
 
     def try_out(self, seen: Observation, image_from_field: Matrix) -> Candidate | None:
         """Judge a homography; None when no camera beside the field could have it."""
+        seen = self._as_slid(seen, image_from_field)
         trial = self._look(seen, image_from_field)
         return None if trial is None else self._judged(seen, trial)
 
@@ -107,7 +125,7 @@ class Workbench:
             free = self._look(seen, seen.start)
             if free is not None and (best is None or _improves(free, best)):
                 best, theta = free, None
-        return None if best is None else self.improved(seen, best, theta)
+        return None if best is None else self._on_its_line(seen, self.improved(seen, best, theta))
 
     def refined(
         self, seen: Observation, start: Matrix, distances: NDArray[np.float32], *, known: bool
@@ -119,7 +137,11 @@ class Workbench:
         drifted a loose tie finds.
         """
         best = _likeliest([self._aligned(seen, start, distances, px) for px in ANCHORS_PX])
-        if best is None or known:
+        if known:
+            return best
+        if self.numerals is not None:
+            best = self._between(seen, start, distances, best)
+        if best is None:
             return best
         again = self._aligned(seen, best.image_from_field, distances, ANCHORS_PX[0])
         return _likeliest([best, again])
@@ -127,6 +149,7 @@ class Workbench:
     def _aligned(
         self, seen: Observation, start: Matrix, distances: NDArray[np.float32], anchor_px: float
     ) -> Candidate | None:
+        seen = self._as_slid(seen, start)
         moved = refine.on_distances(
             start,
             distances,
@@ -136,13 +159,53 @@ class Workbench:
             anchor_px=anchor_px,
         )
         trial = self._look(seen, facing(moved, seen.cells.image_px))
-        return None if trial is None else self.improved(seen, trial)
+        return None if trial is None else self._on_its_line(seen, self.improved(seen, trial))
+
+    def _between(
+        self,
+        seen: Observation,
+        start: Matrix,
+        distances: NDArray[np.float32],
+        best: Candidate | None,
+    ) -> Candidate | None:
+        """The likeliest of `best` and what half a period to either side leads to."""
+        half = self.field.period_m / 2
+        tried = [
+            self._aligned(seen.slid(d), moved_along(start, d), distances, ANCHORS_PX[0])
+            for d in (-half, half)
+        ]
+        return _likeliest([best, *tried])
+
+    def _on_its_line(self, seen: Observation, candidate: Candidate) -> Candidate:
+        """The candidate, or what it becomes on the line that the numerals say, if likelier."""
+        off = 0 if candidate.reading is None else candidate.reading.off
+        if off == 0:
+            return candidate
+        by_m = off * self.field.period_m
+        there = seen.slid(by_m)
+        trial = self._look(there, moved_along(candidate.image_from_field, by_m))
+        if trial is None:
+            return candidate
+        other = self.improved(there, trial)
+        return other if other.verdict.score > candidate.verdict.score else candidate
+
+    def _as_slid(self, seen: Observation, image_from_field: Matrix) -> Observation:
+        """The observation, slid by the whole periods that a homography says it is off."""
+        if self.numerals is None or seen.slid_m:
+            return seen
+        told = seen.cells
+        back = inverse(image_from_field)
+        q = back[:, :2] @ told.image_px.T + back[:, 2:]
+        off = np.median(told.field_m[:, 0] - q[0] / q[2])
+        periods = round(float(off) / self.field.period_m) if np.isfinite(off) else 0
+        return seen.slid(periods * self.field.period_m) if periods else seen
 
     def improved(self, seen: Observation, trial: Trial, theta: Float | None = None) -> Candidate:
         """The trial moved onto the lines of the picture, as a camera if it can be one.
 
         `theta` is the trial's camera where it is one already, else it is worked out.
         """
+        seen = self._as_slid(seen, trial.image_from_field)
         steady = self._steadied(seen, trial, theta) if self.steady else None
         return self._judged(seen, steady or self._polished(seen, trial))
 
@@ -179,8 +242,13 @@ class Workbench:
             self.field,
             self.size,
         )
+        reading = None
+        if self.numerals is not None:
+            check = seen.picture.check_from_net @ trial.image_from_field
+            reading = self.numerals.read(seen.picture.grey, check)
+            features |= told_by(reading, seen.slid_m, seen.cells)
         verdict = judge(features, self.model)
-        return Candidate(trial.image_from_field, trial.evidence, trial.camera, verdict)
+        return Candidate(trial.image_from_field, trial.evidence, trial.camera, verdict, reading)
 
     def _polished(self, seen: Observation, trial: Trial, rounds: int = 2) -> Trial:
         """A free homography, moved onto the ridges found along its lines while that improves it."""
@@ -278,6 +346,13 @@ class Workbench:
 def _likeliest(candidates: Sequence[Candidate | None]) -> Candidate | None:
     found = [c for c in candidates if c is not None]
     return max(found, key=lambda c: c.verdict.score, default=None)
+
+
+def moved_along(image_from_field: Matrix, by_m: float) -> Matrix:
+    """The homography of a field whose coordinates along x are `by_m` smaller."""
+    moved: Matrix = image_from_field.copy()
+    moved[:, 2] += by_m * moved[:, 0]
+    return moved
 
 
 def facing(image_from_field: Matrix, image_px: Float) -> Matrix:

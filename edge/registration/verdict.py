@@ -21,6 +21,7 @@ from edge.geometry import apply_homography
 from edge.registration.evidence import Evidence
 from edge.registration.homography import Linear, Matrix, distances, inverse
 from edge.registration.keypoints import CoordinateMap
+from edge.registration.numerals import Reading
 from edge.types import Float, Keypoints, Reason
 
 FEATURES = (
@@ -36,7 +37,15 @@ FEATURES = (
     "overlap",
     "sigma",
     "spread",
+    "numerals",
+    "margin",
+    "slid",
 )
+"""The last three are of fields with numerals only, elsewhere 0."""
+
+NOTHING_TOLD: Mapping[str, float] = {"numerals": 0.0, "margin": 0.0, "slid": 0.0}
+MOST_TOLD = 8.0
+"""Logarithm of a likelihood beyond which numerals tell no more: they may err together."""
 
 FALLBACK: Mapping[str, float] = {
     "score.bias": -1.0,
@@ -127,6 +136,17 @@ def measure(
         "overlap": overlap(image_from_field, cells, field, size),
         "sigma": math.log(cells.sigma),
         "spread": evidence.spread,
+        **NOTHING_TOLD,
+    }
+
+
+def told_by(reading: Reading, slid_m: float, cells: CoordinateMap) -> dict[str, float]:
+    """The features of what numerals say, and of how far they contradict the network."""
+    sigma_m = float(np.median(cells.sigma_m[:, 0]))
+    return {
+        "numerals": min(max(reading.present, -MOST_TOLD), MOST_TOLD),
+        "margin": min(max(reading.margin, -MOST_TOLD), MOST_TOLD),
+        "slid": min(abs(slid_m) / sigma_m, 5.0),
     }
 
 

@@ -22,7 +22,7 @@ from edge.bundles import load_bundle
 from edge.errors import UsageError
 from edge.fields import load_field
 from edge.registration import Registrar
-from edge.registration.candidates import Candidate, Observation
+from edge.registration.candidates import Candidate, Observation, moved_along
 from edge.registration.homography import unit_picture, updated
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.verdict import FEATURES
@@ -37,6 +37,8 @@ SEED = 70_001
 """Of the views: neither the training's nor the held-out set's."""
 NEGATIVES = 0.15
 """Share of views without a field: a verdict must know those too."""
+SLIDES = (-4, -2, -1, 1, 2, 4)
+"""Periods by which right answers are made wrong on fields whose lines repeat."""
 DISTURBANCES = (0.01, 0.03)
 """Deviations by which right answers are made wrong, of half the picture's width."""
 LOG_ERROR = (0.02, 50.0)
@@ -77,6 +79,11 @@ def candidates(
         for size in DISTURBANCES:
             step = rng.normal(0, size, 8) * [1, 1, 1, 1, 1, 1, 0.3, 0.3]
             bad = bench.try_out(seen, updated(base.image_from_field, step, scale))
+            if bad is not None:
+                found.append(bench.improved(seen, bad))
+        if bench.numerals is not None:  # on the lines beside the right one
+            by_m = registrar.field.period_m * float(rng.choice(SLIDES))
+            bad = bench.try_out(seen, moved_along(base.image_from_field, by_m))
             if bad is not None:
                 found.append(bench.improved(seen, bad))
     return [(candidate, seen) for candidate in found]
