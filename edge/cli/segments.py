@@ -15,6 +15,7 @@ from edge.publish.segments_publisher import SegmentsPublisher
 from edge.publish.topics import Topics
 from edge.segments.formats import FORMATS
 from edge.segments.manifest import SegmentsBundle, load_segments_bundle
+from edge.segments.types import Label
 
 _EXTRA = """\
 forms: {forms}
@@ -57,6 +58,14 @@ def add_parser(subparsers: Subparsers) -> None:
         help="look at so much of the beginning (default: whole)",
     )
     work.add_argument("--bundle", type=Path, metavar="DIR", help="another segments bundle")
+    work.add_argument(
+        "--threshold",
+        action="append",
+        type=_threshold,
+        default=[],
+        metavar="LABEL=P",
+        help="mark recap or intro from this probability on, 0 to 1, in place of the bundle's",
+    )
     work.add_argument("--again", action="store_true", help="repeat what is finished already")
     work.add_argument(
         "--ignore-chapters", action="store_true", help="ask the model even where chapters tell"
@@ -104,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
 def _bundle(options: argparse.Namespace) -> SegmentsBundle | BundleError:
     """The bundle, or why there is none: films whose chapters tell need none."""
     try:
-        return load_segments_bundle(options.bundle)
+        return load_segments_bundle(options.bundle).with_thresholds(dict(options.threshold))
     except BundleError as error:
         if options.ignore_chapters:
             raise
@@ -144,6 +153,18 @@ def _wanted(options: argparse.Namespace) -> Wanted:
         use_chapters=not options.ignore_chapters,
         again=options.again,
     )
+
+
+def _threshold(text: str) -> tuple[Label, float]:
+    name, _, number = text.partition("=")
+    labels = {label.text: label for label in (Label.RECAP, Label.INTRO)}
+    try:
+        threshold = float(number)
+    except ValueError:
+        threshold = -1.0
+    if name not in labels or not 0 <= threshold <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: write it as intro=0.3, from 0 to 1")
+    return labels[name], threshold
 
 
 def _window(text: str) -> float | None:

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     for name in _UNFIT:
         if getattr(options, name) is not None:
             raise UsageError(f"segments evaluate takes no --{name}")
-    bundle = load_segments_bundle(options.bundle)
+    bundle = load_segments_bundle(options.bundle).with_thresholds(dict(options.threshold))
     films: list[_Labelled] = []
     failed = 0
     for task in tasks_of(folders):

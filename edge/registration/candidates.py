@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from edge.fields import Field
 from edge.registration import camera as cam
+from edge.registration import comb, refine
 from edge.registration import evidence as ev
-from edge.registration import refine
 from edge.registration.homography import Matrix, inverse
 from edge.registration.keypoints import CoordinateMap
 from edge.registration.numerals import Numerals, Reading
@@ -140,7 +140,7 @@ class Workbench:
         if known:
             return best
         if self.numerals is not None:
-            best = self._between(seen, start, distances, best)
+            best = self._on_a_comb(seen, distances, best)
         if best is None:
             return best
         again = self._aligned(seen, best.image_from_field, distances, ANCHORS_PX[0])
@@ -161,18 +161,19 @@ class Workbench:
         trial = self._look(seen, facing(moved, seen.cells.image_px))
         return None if trial is None else self._on_its_line(seen, self.improved(seen, trial))
 
-    def _between(
+    def _on_a_comb(
         self,
         seen: Observation,
-        start: Matrix,
         distances: NDArray[np.float32],
         best: Candidate | None,
     ) -> Candidate | None:
-        """The likeliest of `best` and what half a period to either side leads to."""
-        half = self.field.period_m / 2
+        """The likeliest of `best` and what the comb of repeating lines leads to."""
+        laid = comb.fits(seen.start, distances[0], seen.cells.field_m, self.field.period_m)
         tried = [
-            self._aligned(seen.slid(d), moved_along(start, d), distances, ANCHORS_PX[0])
-            for d in (-half, half)
+            self._aligned(
+                seen.slid(fit.by_m), seen.start @ fit.net_from_field, distances, ANCHORS_PX[0]
+            )
+            for fit in laid
         ]
         return _likeliest([best, *tried])
 

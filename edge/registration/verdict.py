@@ -44,6 +44,8 @@ FEATURES = (
 """The last three are of fields with numerals only, elsewhere 0."""
 
 NOTHING_TOLD: Mapping[str, float] = {"numerals": 0.0, "margin": 0.0, "slid": 0.0}
+READ = 3.0
+"""Margin above which the numerals tell which line is which."""
 MOST_TOLD = 8.0
 """Logarithm of a likelihood beyond which numerals tell no more: they may err together."""
 
@@ -234,7 +236,8 @@ def refusal(features: Mapping[str, float], period_m: float = 0.0) -> Reason:
         Reason.NO_LINES: 4 * (0.45 - features["support"] + max(0.0, features["chance"] - 0.2)),
         Reason.NO_FIELD: 4 * (0.6 - features["overlap"]),
     }
-    if period_m:
-        # coordinates less sure than a part of the lines' period do not tell one line from the next
+    if period_m and features["margin"] < READ:
+        # neither do the numerals tell one line from the next, nor coordinates less sure than a part
+        # of their period
         doubts[Reason.AMBIGUOUS] = 4 * (np.exp(features["sigma"]) / period_m - 0.25)
     return max(doubts, key=lambda k: doubts[k])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -120,6 +120,15 @@ class SegmentsBundle:
     def label(self) -> str:
         """Name and version."""
         return f"{self.manifest.name} {self.manifest.version}"
+
+    def with_thresholds(self, thresholds: Mapping[Label, float]) -> SegmentsBundle:
+        """The same bundle that marks from other probabilities on; those not named stay."""
+        by_name = {label.text: threshold for label, threshold in thresholds.items()}
+        rules = {
+            name: rule.model_copy(update={"threshold": by_name.get(name, rule.threshold)})
+            for name, rule in self.manifest.rules.items()
+        }
+        return replace(self, manifest=self.manifest.model_copy(update={"rules": rules}))
 
     def file(self, graph: str, precision: str | None = None) -> Path:
         """Path of a graph, INT8 where there is a choice; BundleError when there is none such."""

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from edge.engines import EngineOptions, load_named
 from edge.engines.protocol import Engine
+from edge.errors import BundleError
 from edge.segments import pictures, sound
-from edge.segments.features import FEATURES, Floats, Track
+from edge.segments.features import FEATURES, LOW, Floats, Track
 from edge.segments.manifest import SegmentsBundle
 from edge.types import Float
 
@@ -36,6 +37,13 @@ class SegmentsNetwork:
         options = EngineOptions(threads=threads)
         self._cnn: Engine = load_named(bundle.file("cnn", precision), engine, options)
         self._head: Engine = load_named(bundle.file("head"), engine, options)
+        takes = self._head.inputs["low"].shape[-1]
+        if takes != LOW:
+            self.close()
+            raise BundleError(
+                f"{bundle.path}: the head of {bundle.label} takes {takes} low-level features, this "
+                f"version of touchline makes {LOW}; install a bundle that goes with it"
+            )
 
     def close(self) -> None:
         """Free the engines."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from edge.bundles.manifest import MANIFEST
 from edge.paths import real_path
 from edge.segments.document import MarkedSegment, Programme, readable
 from edge.segments.manifest import SegmentsBundle
@@ -114,6 +113,6 @@ def key_of(
     """Name everything besides the file that a result depends on; without a bundle, chapters."""
     manifest = "none"
     if bundle is not None:
-        manifest = hashlib.sha256((bundle.path / MANIFEST).read_bytes()).hexdigest()
+        manifest = hashlib.sha256(bundle.manifest.to_json().encode()).hexdigest()
     mode = "exact" if exact else "keyframes"
     return f"{_REVISION} {manifest[:32]} {mode} {window_s} {use_chapters}"

@@ -110,6 +110,17 @@ def test_what_is_finished_is_not_done_again(
     assert len(analysed) == 5
 
 
+def test_thresholds_decide_what_is_marked_and_are_no_old_results(
+    made: Path, season: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marked = []
+    for words in ([], ["--threshold", "intro=1"], ["--threshold=intro=1", "--threshold=recap=1"]):
+        assert command(made, season / "e1.mkv", "--json", *words) == 0
+        found = json.loads(capsys.readouterr().out)
+        marked.append(sorted(s["label"] for s in found["segments"]))
+    assert marked == [["intro", "recap"], ["recap"], []]
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped(
     made: Path,
     season: Path,
@@ -355,6 +366,8 @@ def test_no_broker_is_told_before_any_work(
         (["--job", "a"], "give --broker too"),
         (["--window", "no"], "neither `whole` nor minutes"),
         (["--format", "sub"], "unknown value 'sub'"),
+        (["--threshold", "intro=2"], "'intro=2': write it as intro=0.3, from 0 to 1"),
+        (["--threshold", "content=0.5"], "'content=0.5': write it as"),
         (["--json", "--format", "edl"], "both print"),
         (["--broker", "mqtt://127.0.0.1:1", "--job", "A b"], "job 'A b'"),
     ],

@@ -1,4 +1,4 @@
-"""Numerals tell which yard line is which, for every rule book, from both sides, and say when not."""
+"""Numerals tell which yard line is which, for every rule book and from both sides."""
 
 import cv2
 import numpy as np
@@ -77,7 +77,7 @@ def test_shapes_are_as_told():
     numerals = Numerals.of(field)
     patches = numerals.patches(grey, h)
     assert patches.grey.shape[:2] == patches.legible.shape == (2, 2 * REACH + 1)
-    assert patches.legible.max() == 1
+    assert 0.5 < patches.legible.max() <= 1
     assert classifier()(patches.grey).shape == (2, 2 * REACH + 1, NONE + 1)
     assert numerals.along == 2 * REACH * PER_PERIOD + 29
     assert len(numerals.read(grey, h).likelihood) == 2 * FARTHEST + 1

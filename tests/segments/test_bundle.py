@@ -94,3 +94,18 @@ def test_temperature_scales_emissions_and_scores(tmp_path):
     )
     assert network.judge(track) == pytest.approx(3.0)
     network.close()
+
+
+def test_a_head_of_another_version_is_told(tmp_path, monkeypatch):
+    folder = write_bundle(tmp_path / "b")
+    monkeypatch.setattr("edge.segments.network.LOW", LOW + 2)
+    with pytest.raises(BundleError, match=f"takes {LOW} low-level features, .* makes {LOW + 2}"):
+        SegmentsNetwork(load_segments_bundle(folder), threads=1)
+
+
+def test_thresholds_may_be_others(bundle):
+    before = bundle.manifest.decode_rules()
+    after = bundle.with_thresholds({Label.INTRO: 0.25}).manifest.decode_rules()
+    assert after[Label.INTRO].threshold == 0.25
+    assert after[Label.RECAP] == before[Label.RECAP]
+    assert bundle.manifest.decode_rules() == before
