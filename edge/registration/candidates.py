@@ -25,6 +25,8 @@ from edge.types import Float, Keypoints
 
 ANCHORS_PX = (3.0, 10.0)
 """Deviations of the keypoints' homography that refinement begins with, network pixels."""
+SURE = 0.95
+"""Score of a refined answer above which the comb of repeating lines is not laid anew."""
 CLEAR = 0.55
 """Share of lines borne out above which a first homography is not compared with another."""
 
@@ -139,7 +141,7 @@ class Workbench:
         best = _likeliest([self._aligned(seen, start, distances, px) for px in ANCHORS_PX])
         if known:
             return best
-        if self.numerals is not None:
+        if self.numerals is not None and (best is None or best.verdict.score < SURE):
             best = self._on_a_comb(seen, distances, best)
         if best is None:
             return best
