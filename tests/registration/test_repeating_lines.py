@@ -14,7 +14,7 @@ from models.registration.metrics import errors
 from tests.registration.scenes import HEIGHT, WIDTH, camera, coordinate_map, distance_maps, draw
 
 FIELD = load_field("nfl")
-MODEL = dict(FALLBACK) | {"score.margin": 0.5, "score.slid": -0.5}
+MODEL = dict(FALLBACK) | {"score.bias": -6.0, "score.margin": 0.5, "score.slid": -0.5}
 AT, TO, FOCAL = (0.0, -70.0, 28.0), (-14.0, 0.0), 1.5
 TRUTH = camera(AT, TO, FOCAL)
 FULL = camera(AT, TO, FOCAL, width=2 * WIDTH, height=2 * HEIGHT)
