@@ -67,6 +67,7 @@ def run_int8(args: argparse.Namespace) -> int:
             target=Path(folder) / bundle.manifest.name,
             tensorrt=args.tensorrt,
             tflite=args.tflite,
+            engines=args.engine or (),
         )
         manifest = fresh.manifest
         if not args.no_gate:
@@ -254,7 +255,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--evaluate", default=EVALUATE, help="module:function that scores")
         command.add_argument("--n", type=int, default=VIEWS, help=f"held-out views ({VIEWS})")
         command.add_argument("--evaluation-seed", type=int, default=0, help="their seed (0)")
-        command.add_argument("--engine", action="append", help="measure only this engine")
+        command.add_argument(
+            "--engine", action="append", help="this engine alone: measured, and given INT8"
+        )
         command.add_argument("--threads", type=int, help="threads of one inference")
     _command(commands, "halve", run_halve, "store the float weights as float16: half the file")
     check = _command(commands, "compare", run_compare, "how far INT8 outputs are from FP32's")

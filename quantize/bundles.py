@@ -35,12 +35,14 @@ def quantize_bundle(
     target: Path,
     tensorrt: bool = False,
     tflite: bool = False,
+    engines: Sequence[str] = (),
 ) -> Bundle:
     """Write `target`, a copy of the bundle with INT8 graphs made from its FP32 ones.
 
     `frames` are (height, width, 3) uint8 pictures in the bundle's colour order, resized when they
     are of another size; `seed` is only recorded. `tensorrt` adds symmetric graphs for TensorRT,
-    `tflite` the INT8 graphs as `.tflite`. A float node may be any graph's, or say whose it is, as
+    `tflite` the INT8 graphs as `.tflite`; with `engines` only these take the INT8 graphs, all that
+    read them unless told. A float node may be any graph's, or say whose it is, as
     the manifest does: `encoder:/blocks.0/Conv`. The gate has not run yet: see `quantize.gate`.
     Raises UsageError without frames and for a node that no graph has, BundleError without FP32
     graphs.
@@ -56,7 +58,7 @@ def quantize_bundle(
             prepared = prepare(source, feeds_for(bundle, graph, frames), own[graph])
             out = Path(folder) / f"{stem}.int8.onnx"
             kept += [f"{graph}:{name}" for name in quantize(prepared, out, own[graph])]
-            fresh.append(NewFile(out, out.name, graph, "int8"))
+            fresh.append(NewFile(out, out.name, graph, "int8", tuple(engines)))
             if tflite:
                 lite = out.with_suffix(".tflite")
                 convert(out, lite)

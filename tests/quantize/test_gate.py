@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from edge.bundles import Bundle, load_bundle, open_graphs
+from edge.engines import EngineOptions
 from edge.errors import BundleError, UsageError
 from quantize.__main__ import main
 from quantize.bundles import quantize_bundle
@@ -93,6 +94,24 @@ def test_bundle_gets_int8_files_and_their_record(quantized: Bundle) -> None:
     assert record.float_nodes[0] == "encoder:Conv_grid"
     assert quantized.precisions == ("int8", "fp32")
     assert load_bundle(quantized.path) == quantized
+
+
+def test_int8_for_one_engine_leaves_the_others_in_float(plain: Bundle, tmp_path: Path) -> None:
+    target = tmp_path / "soccer"
+    engines = ("onnxruntime",)
+    made = quantize_bundle(plain, FRAMES, Int8Options(), seed=0, target=target, engines=engines)
+    found = {}
+    for engine in ("onnxruntime", "openvino"):
+        graphs = open_graphs(made, engine, options=EngineOptions(threads=1))
+        found[engine] = (graphs.encoder.precision, graphs.dense.precision)
+        graphs.close()
+    assert found == {"onnxruntime": ("int8", "int8"), "openvino": ("fp32", "fp32")}
+    result = run_gate(made, Scores(iou=0.0, metres=1.0), n=9, seed=3, threads=1)
+    assert {(m.engine, m.precision) for m in result.measurements} == {
+        ("onnxruntime", "fp32"),
+        ("onnxruntime", "int8"),
+        ("openvino", "fp32"),
+    }
 
 
 def test_frames_of_another_size_are_resized(plain: Bundle, tmp_path: Path) -> None:
