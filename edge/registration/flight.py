@@ -23,8 +23,8 @@ class Sight:
     """The network's outputs by name."""
     thumb: NDArray[np.float32]
     """(h, w, 3) the picture at an eighth of the network's size, to tell a cut."""
-    blank: bool
-    """Whether the picture shows nothing at all."""
+    glimpse: NDArray[np.uint8]
+    """(h, w, 3) every second pixel of the network's picture, to tell one that shows nothing."""
 
 
 @dataclass(frozen=True, slots=True)

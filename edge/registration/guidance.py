@@ -236,7 +236,7 @@ class Guide:
 
 def is_blank(picture_bgr: NDArray[np.uint8]) -> bool:
     """Whether a (h, w, 3) picture shows nothing at all: black, white, any even colour."""
-    return bool(picture_bgr[::2, ::2].reshape(-1, 3).std(axis=0).max() < _BLANK)
+    return bool(picture_bgr.reshape(-1, 3).std(axis=0).max() < _BLANK)
 
 
 def _homography(prior: CameraPrior, size: tuple[int, int]) -> Matrix:

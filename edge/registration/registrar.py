@@ -185,7 +185,8 @@ class Registrar:
         if not _usable(image_bgr):
             return Flight(watch, None)
         picture = self.prepare(image_bgr)
-        sight = Sight(picture, {}, self._thumbnail(), is_blank(self._input[0]))
+        glimpse = self._input[0, ::2, ::2].copy()
+        sight = Sight(picture, {}, self._thumbnail(), glimpse)
         watch.lap("preprocess")
         maps = self._graphs.encoder.run({"image": self._input})
         watch.lap("infer")
@@ -199,7 +200,7 @@ class Registrar:
         watch.resume()
         if sight is None:
             return _lost(Reason.BAD_FRAME, watch)
-        blank = prior is not None and sight.blank
+        blank = prior is not None and is_blank(sight.glimpse)
         cut = not blank and self._is_cut(sight.thumb)
         wishes = _Wishes(prior, spare_ms)
         try:
