@@ -33,7 +33,7 @@ SUFFIXES = (
 _MODE = 0o644
 _PATIENCE_S, _IMPATIENT_S = 30.0, 1.0
 """How long a broker may be away; and once it was away for so long, for the films that follow."""
-_STAGES = {"read": "reading", "near": "finding cuts"}
+_STAGES = {"read": "reading", "look": "looking again", "near": "finding cuts"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """One file in, its recap and intro out.
 
 Chapters that name them come first: they are free and exact. Then sound and key frames of the whole
-file; then, around the ends of what was found, every picture, for the cuts to put them on.
+file; then a picture of each second of what these suspect; then, around the ends of what was found,
+every picture, for the cuts to put them on.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import SourceError
+from edge.segments import look
 from edge.segments.ahead import ahead
 from edge.segments.analysis import Analysis
 from edge.segments.chapters import labelled
@@ -30,7 +32,7 @@ from edge.segments.types import Segment
 from edge.types import Float
 
 Progress = Callable[[str, float, float | None], None]
-"""Called with the stage (`read`, `near`), the seconds done, and all there are if that is known."""
+"""Called with the stage (`read`, `look`, `near`), the seconds done, and all there are if known."""
 Loader = Callable[[], SegmentsNetwork]
 """Gives a network, and keeps it."""
 _STRIP = 96
@@ -131,6 +133,11 @@ class _Work:
             emissions = rows.finish(whole_seconds(end_s))
         with self._stage("decode"):
             candidates, probabilities = self._decode(emissions, end_s)
+        if not exact and not reader.jumps:  # it can be wound to times that are its own
+            better = self._looked_again(candidates, rows, end_s)
+            if better is not None:
+                with self._stage("decode"):
+                    candidates, probabilities = self._decode(better, end_s)
         rules = self._network.bundle.manifest.decode_rules()
         sure = [s for s in candidates if s.probability >= rules[s.label].threshold]
         with self._stage("near"):
@@ -207,6 +214,20 @@ class _Work:
         # the last second is one that has begun
         ended = [replace(s, end_s=end_s) if s.end_s >= len(emissions) else s for s in found]
         return tuple(ended), marginals(emissions, crf)
+
+    def _looked_again(
+        self, candidates: Sequence[Segment], rows: Rows, end_s: float
+    ) -> Float | None:
+        """Emissions with a picture of each second of what is suspected; None for no suspicion."""
+        open_ = [c for c in candidates if c.start_s >= rows.open_from_s]
+        wanted = look.spans(open_, end_s)
+        if self._media.video is None or not wanted:
+            return None
+        give_back()  # what the reading needed is not needed beside a second decoder
+        whole_s = sum(b - a for a, b in wanted)
+        self._progress("look", 0.0, whole_s)
+        with self._stage("look"):
+            return rows.look_again(look.pictures(self._media, wanted))
 
     def _cues(
         self, segments: Sequence[Segment], rows: Rows, end_s: float, *, is_straight: bool

@@ -77,7 +77,7 @@ def _greys(
     scaler = Scaler()
     times: list[float] = []
     made = []
-    for frame in _frames(container, video, first_s):
+    for frame in frames_from(container, video, first_s):
         if frame.time is None or frame.time < first_s:
             continue
         if frame.time > last_s:
@@ -87,7 +87,9 @@ def _greys(
     return np.array(times), np.array(made, np.uint8).reshape(-1, GREY[1], GREY[0])
 
 
-def _frames(container: InputContainer, video: VideoStream, from_s: float) -> Iterator[VideoFrame]:
+def frames_from(
+    container: InputContainer, video: VideoStream, from_s: float
+) -> Iterator[VideoFrame]:
     """Pictures from a key frame before `from_s` on, up to there only those others refer to."""
     container.seek(int(from_s * 1e6))
     for packet in container.demux(video):

@@ -91,7 +91,7 @@ class Reader:
         start, end = media.start_s, media.duration_s
         self._sent, self._shown = Timeline(start, end), Timeline(start, end)
         self._listener = _Listener(Timeline(start, end))
-        self._seconds = _EverySecond()
+        self._seconds = EverySecond()
         self._shrink = Shrinker()
         self._key_s = -float("inf")
         self.pictures = 0
@@ -231,11 +231,11 @@ def whole_seconds(end_s: float) -> int:
     return max(1, int(end_s + 0.5))
 
 
-class _EverySecond:
-    """Of all frames, those that are shown in the middle of a second."""
+class EverySecond:
+    """Of all frames, those that are shown in the middle of a second, from the `first` one on."""
 
-    def __init__(self) -> None:
-        self._next = 0
+    def __init__(self, first: int = 0) -> None:
+        self._first = self._next = first
         self._held: VideoFrame | None = None
 
     def push(self, time_s: float, frame: VideoFrame) -> Iterator[tuple[float, VideoFrame]]:
@@ -248,7 +248,7 @@ class _EverySecond:
 
     def finish(self, end_s: float) -> Iterator[tuple[float, VideoFrame]]:
         """Give what is shown until the end, of a short programme at least one."""
-        while self._held is not None and (self._next + 0.5 <= end_s or not self._next):
+        while self._held is not None and (self._next + 0.5 <= end_s or self._next == self._first):
             yield self._next + 0.5, self._held
             self._next += 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TypeVar
 
 import numpy as np
@@ -46,7 +47,7 @@ class Rows:
         self._levels: list[NDArray[np.int8]] = []
         self._seconds_heard = 0
         self._made: list[Float] = []
-        self._judged_s = 0
+        self._judged_s = self._open_from_s = self._seconds = 0
         self._strip_every_s = strip_every_s
         self._strip: list[tuple[float, Image]] = []
 
@@ -72,9 +73,29 @@ class Rows:
         self._look()
         if not self._has_sound:
             self._be_deaf(seconds)
+        self._seconds = seconds
         while self._judged_s < seconds:
             self._judge(min(self._judged_s + self._at_once_s, seconds), seconds)
         return np.concatenate(self._made)[:seconds]
+
+    def look_again(self, more: Iterable[Picture]) -> Float:
+        """All was judged: with these pictures too, from `open_from_s` on, emissions as `finish`."""
+        for picture in more:
+            self._waiting.append(picture)
+            if len(self._waiting) == BATCH:
+                self._look()
+        self._look()
+        self._seen.sort()
+        seconds, self._judged_s = self._judged_s, self._open_from_s
+        if self._judged_s < seconds:
+            self._made.pop()
+            self._judge(seconds, seconds)
+        return np.concatenate(self._made)[: self._seconds]
+
+    @property
+    def open_from_s(self) -> int:
+        """What lies before was judged for good: a long programme is judged in parts."""
+        return self._open_from_s
 
     @property
     def levels(self) -> NDArray[np.int8]:
@@ -110,7 +131,8 @@ class Rows:
             self._judge(until, until + self._context_s)
 
     def _judge(self, until: int, seconds: int) -> None:
-        first = max(0, self._judged_s - self._context_s)
+        begun = self._judged_s
+        first = max(0, begun - self._context_s)
         last = min(seconds, until + self._context_s)
         rows = slice(first - self._heard_from_s, last - self._heard_from_s)
         heard, measured = _joined(self._heard), _joined(self._measured)
@@ -124,8 +146,11 @@ class Rows:
             measured[rows],
         )
         emissions = self._network.judge(track)
-        self._made.append(emissions[self._judged_s - first : until - first])
-        self._judged_s = until
+        self._made.append(emissions[begun - first : until - first])
+        self._judged_s, self._open_from_s = until, until
+        if until == seconds:  # the last part: all that it needed is kept, for a second look
+            self._open_from_s = begun
+            return
         keep = max(self._heard_from_s, until - self._context_s)
         self._heard = [heard[keep - self._heard_from_s :].copy()]
         self._measured = [measured[keep - self._heard_from_s :].copy()]
@@ -154,6 +179,13 @@ class _Seen:
         small = pictures.thumbs(shown)
         self._new.append((times_s, features.astype(np.float16), pictures.measures(shown), small))
         self.last_s = times_s[-1]
+
+    def sort(self) -> None:
+        """Put what came late into its place."""
+        self._join()
+        order = np.argsort(self.times_s, kind="stable")
+        self.times_s, self.features = self.times_s[order], self.features[order]
+        self.measures, self.thumbs = self.measures[order], self.thumbs[order]
 
     def between(self, first_s: float, last_s: float) -> _Seen:
         """The pictures that matter to these seconds: those held or counted there, and one more."""

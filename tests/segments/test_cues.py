@@ -83,7 +83,7 @@ def test_no_more_pictures_are_looked_at_than_an_end_can_reach(tmp_path, monkeypa
     film = write_programme(tmp_path / "film.mkv", shots, fps=25, gop=100, bframes=3)
     ends_s = [12.0, 24.0, 31.0]
     scaled, decoded = [], []
-    real, frames = near.Scaler.__call__, near._frames
+    real, frames = near.Scaler.__call__, near.frames_from
     monkeypatch.setattr(near.Scaler, "__call__", lambda *a: (scaled.append(1), real(*a))[1])
 
     def counted(*a):
@@ -91,7 +91,7 @@ def test_no_more_pictures_are_looked_at_than_an_end_can_reach(tmp_path, monkeypa
             decoded.append(1)
             yield frame
 
-    monkeypatch.setattr(near, "_frames", counted)
+    monkeypatch.setattr(near, "frames_from", counted)
 
     def look(around):
         scaled.clear()

@@ -1,0 +1,80 @@
+"""A second look: a picture of each second where the key frames suspect a recap or an intro.
+
+Key frames may lie ten seconds apart, and titles come in after the cut that makes one. So what they
+suspect is decoded once more, and judged anew with the pictures that this gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from av.error import FFmpegError
+
+from edge.capture.decode import video_stream
+from edge.capture.video import open_file
+from edge.engines.hardware import usable_cores
+from edge.segments.media import Media
+from edge.segments.near import frames_from
+from edge.segments.reading import EverySecond, Picture, Shrinker
+from edge.segments.types import Segment
+
+AROUND_S = 10.0
+"""So much before and after a suspect is looked at too."""
+MOST_S = 240.0
+"""Seconds that are looked at in all."""
+LIKELY = 0.02
+"""What is less likely is not looked at."""
+
+
+def spans(candidates: Iterable[Segment], end_s: float) -> list[tuple[float, float]]:
+    """What to look at, in order and apart from each other: the likeliest candidates first."""
+    made: list[tuple[float, float]] = []
+    for one in sorted(candidates, key=lambda c: -c.probability):
+        if one.probability < LIKELY:
+            break
+        wider = _joined([*made, (max(0.0, one.start_s - AROUND_S), one.end_s + AROUND_S)], end_s)
+        if sum(b - a for a, b in wider) <= MOST_S:
+            made = wider
+    return made
+
+
+def pictures(media: Media, wanted: Sequence[tuple[float, float]]) -> Iterator[Picture]:
+    """The pictures shown in the middle of each second of the spans, in order.
+
+    Where a damaged file cannot be wound to a span it has none, and a warning.
+    """
+    with open_file(media.path) as container:
+        video = video_stream(container)
+        assert video is not None  # it was there when the file was opened first
+        video.codec_context.thread_count = min(4, usable_cores())
+        video.thread_type = "AUTO"
+        shrink = Shrinker()
+        for first_s, last_s in wanted:
+            each = EverySecond(int(first_s))
+            reached_s = first_s
+            try:
+                for frame in frames_from(container, video, first_s + media.start_s):
+                    if frame.time is None or frame.is_corrupt:
+                        continue
+                    reached_s = frame.time - media.start_s
+                    for at_s, shown in each.push(reached_s, frame):
+                        yield Picture(at_s, shrink(shown))
+                    if reached_s > last_s:
+                        break
+                if reached_s <= last_s:  # the file ends within the span
+                    for at_s, shown in each.finish(last_s):
+                        yield Picture(at_s, shrink(shown))
+            except FFmpegError:
+                media.warnings.append(f"cannot be wound to {first_s:.0f} s: no second look there")
+
+
+def _joined(parts: Sequence[tuple[float, float]], end_s: float) -> list[tuple[float, float]]:
+    """The parts in order, those that meet as one, none beyond the end."""
+    made: list[tuple[float, float]] = []
+    for first, upto in sorted(parts):
+        last = min(upto, end_s)
+        if made and first <= made[-1][1]:
+            made[-1] = made[-1][0], max(last, made[-1][1])
+        elif last > first:
+            made.append((first, last))
+    return made
