@@ -1,19 +1,23 @@
 """What training does to cached features: key frames, speed, crops, loudness, dropped features.
 
 Pure functions of arrays and a generator. The cache has a picture for each second; a box in its
-default mode sees key frames only, each held until the next. `key_frames` draws where an encoder
-would have put them, and the low-level features of pictures are computed anew from what is held, by
+default mode sees key frames only, each held until the next, and a picture a second of what it
+suspects. `key_frames` draws where an encoder would have put them, `suspected` what would be looked
+at again, and the low-level features of pictures are computed anew from what is held, by
 the box's own code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.segments import look
 from edge.segments.features import LOW_PICTURE
+from edge.segments.types import Label, Segment
 
 Floats = NDArray[np.float32]
 SOUND_LEVELS = (*range(LOW_PICTURE, LOW_PICTURE + 16), -2, -1)
@@ -58,6 +62,30 @@ def key_frames(
     ends = np.append(anchors[1:], seconds)
     runs = [np.arange(a, b, longest) for a, b in zip(anchors, ends, strict=True)]
     return np.concatenate(runs)
+
+
+def suspected(rng: np.random.Generator, spans: Sequence[Segment], seconds: int) -> list[Segment]:
+    """What a first look at a programme may suspect: most of what is there, and something else."""
+    made = [
+        Segment(s.label, s.start_s + rng.uniform(-8, 8), s.end_s + rng.uniform(-8, 8))
+        for s in spans
+        if rng.random() < 0.9
+    ]
+    for _ in range(int(rng.integers(0, 3))):
+        start, length = rng.uniform(0, seconds), rng.uniform(8, 60)
+        made.append(Segment(Label.RECAP, start, start + length))
+    return [s for s in made if s.end_s > s.start_s]
+
+
+def looked_at(
+    times_s: NDArray[np.float64], candidates: Sequence[Segment], seconds: int
+) -> NDArray[np.float64]:
+    """Key frames' times, and the middle of each second that the box would look at again."""
+    middles = [
+        np.arange(int(first), int(last)) + 0.5
+        for first, last in look.spans(candidates, float(seconds))
+    ]
+    return np.unique(np.concatenate([times_s, *middles]))
 
 
 def shown_at(

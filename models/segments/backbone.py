@@ -1,8 +1,9 @@
 """The CNN's INT8 form: calibrated on pictures and on sound, compared with FP32, timed.
 
-    python -m models.segments.backbone FOLDER --library LIBRARY
+    python -m models.segments.backbone FOLDER --drawn DRAWN
 
-writes `cnn.fp32.onnx`, `cnn.onnx` (INT8, QDQ) and `cnn.json` (what was measured) to FOLDER.
+writes `cnn.fp32.onnx`, `cnn.onnx` (INT8, QDQ) and `cnn.json` (what was measured) to FOLDER, of the
+trunk that `models.segments.tune` left there, or of ImageNet's.
 Calibration takes seconds of training programmes only; the cosines are of validation programmes.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.engines import Engine, EngineOptions, load_named
+from edge.errors import UsageError
 from edge.segments.pictures import as_input
-from edge.segments.sound import as_picture, log_mel
+from edge.segments.sound import as_picture
 from models.registration.commands import one_line_errors
-from models.segments.episodes import episode
-from models.segments.library import Library
+from models.segments.drawn import read, write
+from models.segments.series import EPISODES
 from models.segments.trunk import Trunk, export
+from models.segments.tune import TRUNK, restore
 from quantize.int8 import Feed, Int8Options, prepare, quantize
 
 FP32, INT8, RECORD = "cnn.fp32.onnx", "cnn.onnx", "cnn.json"
+KNOWN = "known.npz"
+"""Directions of the features that name texts and sounds, where the trunk was taught to."""
 BATCH = 8
 Floats = NDArray[np.float32]
 
@@ -113,12 +118,14 @@ def build(
     *,
     trunk: Callable[[], Trunk] = Trunk,
     batches: Sequence[int] = (8, 16),
+    extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Export, quantize and measure the CNN; returns the record that is also written."""
     folder.mkdir(parents=True, exist_ok=True)
     export(trunk(), folder / FP32)
     write_int8(folder / FP32, folder / INT8, calibration)
     record = measure(folder, held_out, batches=batches)
+    record |= extra or {}
     record["calibration"] = {
         "pictures": len(calibration.pictures),
         "patches": len(calibration.patches),
@@ -127,35 +134,47 @@ def build(
     return record
 
 
-def material(
-    library: Library, split: str, programmes: int, each: int, *, seed: int = 50_000
-) -> Material:
-    """Take `each` pictures and as many patches from each of a split's programmes.
-
-    `seed` is the first programme's, far from those of the cache.
-    """
+def material(files: Sequence[Path], each: int, *, seed: int = 0) -> Material:
+    """Take `each` pictures and as many patches from each of these drawn programmes."""
     pictures, patches = [], []
     rng = np.random.default_rng(seed)
-    for at in range(programmes):
-        made = episode(seed + 4 * at, split, library)
-        rows = np.sort(rng.permutation(len(made.frames))[:each])
-        pictures.append(as_input(made.frames[rows]))
-        patches.append(as_picture(log_mel(made.sound)[rows]))
+    for path in files:
+        made = read(path)
+        rows = np.sort(rng.permutation(len(made.mel))[:each])
+        pictures.append(as_input(made.frames(rows)))
+        patches.append(as_picture(made.mel[rows]))
     return Material(np.concatenate(pictures), np.concatenate(patches))
+
+
+def some(drawn: Path, split: str, most: int) -> list[Path]:
+    """Up to so many drawn programmes of a split, each of another series."""
+    found = sorted(drawn.glob(f"{split}-*.npz"))[::EPISODES][:most]
+    if not found:
+        raise UsageError(f"{drawn}: no drawn programme of {split}")
+    return found
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m models.segments.backbone", description=__doc__)
     parser.add_argument("folder", type=Path, help="where the graphs go")
-    parser.add_argument("--library", type=Path, required=True, help="folder of clips and sounds")
-    parser.add_argument("--programmes", type=int, default=12, help="to calibrate with (12)")
+    parser.add_argument("--drawn", type=Path, required=True, help="folder of drawn programmes")
+    parser.add_argument("--programmes", type=int, default=16, help="to calibrate with (16)")
     args = parser.parse_args(arguments)
     with one_line_errors(parser):
-        library = Library(args.library)
-        calibration = material(library, "train", args.programmes, 16)
-        held_out = material(library, "validation", max(1, args.programmes // 3), 24)
-        print(json.dumps(build(args.folder, calibration, held_out), indent=1))
+        tuned, extra = None, {}
+        if (args.folder / TRUNK).exists():
+            tuned, record = restore(args.folder / TRUNK)
+            write(args.folder / KNOWN, tuned.known())
+            extra = {"tuned": record}
+        record = build(
+            args.folder,
+            material(some(args.drawn, "train", args.programmes), 16),
+            material(some(args.drawn, "validation", max(1, args.programmes // 3)), 24),
+            trunk=Trunk if tuned is None else lambda: tuned.trunk,
+            extra=extra,
+        )
+        print(json.dumps(record, indent=1))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.segments import wording
 from models.segments.parts import Desk, Setup, credit
-from models.segments.timeline import Piece, Text
+from models.segments.timeline import Piece, Shot
 
 KINDS = {
     "talk": 0.72,
@@ -81,7 +81,7 @@ def closing(desk: Desk) -> None:
 def _next_time(desk: Desk, length: float) -> None:
     words = str(desk.rng.choice(wording.NEXT_SHOWN)).format(title=desk.series.title)
     desk.text(desk.now + 0.2, desk.between(2, 4), tuple(desk.series.cased(words).split("\n")),
-              desk.between(0.1, 0.18), colour=desk.series.colour)  # fmt: skip
+              desk.between(0.1, 0.18), colour=desk.series.colour, kind="next")  # fmt: skip
     start, end = desk.now, desk.now + length
     while desk.now < end - 1e-6:
         step = min(desk.between(*desk.series.recap_shot_s), end - desk.now)
@@ -158,7 +158,8 @@ def _dialogue(desk: Desk, start: float, end: float, gap: float) -> None:
         length = desk.line(at, min(12.0, end - at))
         if desk.series.subtitles:
             desk.text(at, max(0.5, length), (wording.subtitle(desk.rng, desk.words),), 0.075,
-                      desk.series.small_font, at=(0.5, 0.89), fade_s=0)  # fmt: skip
+                      desk.series.small_font, at=(0.5, 0.89), fade_s=0,
+                      kind="subtitle")  # fmt: skip
         at += length + float(desk.rng.exponential(gap))
 
 
@@ -249,17 +250,15 @@ def _caption(desk: Desk, start: float, length: float) -> None:
     if desk.chance(0.3):
         words = str(desk.rng.choice(wording.MESSAGES))
         desk.text(at, show, (words,), desk.between(0.09, 0.16), desk.series.small_font,
-                  at=(desk.between(0.3, 0.7), desk.between(0.3, 0.7)), box=True)  # fmt: skip
+                  at=(desk.between(0.3, 0.7), desk.between(0.3, 0.7)), box=True,
+                  kind="message")  # fmt: skip
         return
     words = desk.series.cased(str(desk.rng.choice(wording.CAPTIONS[desk.words])))
-    if desk.chance(0.35):
-        desk.black(start + show / 2, show - 0.6, 0.3)
-        desk.timeline.texts.append(_over_black(desk, start, show, words))
+    if desk.chance(0.35):  # alone on black, before the scene is seen
+        desk.timeline.shots.append(Shot(start, start + show, colour=(0, 0, 0)))
+        desk.text(start, show, (words,), desk.between(0.12, 0.2), kind="caption")
         return
     left = desk.chance(0.6)
     desk.text(at, show, (words,), desk.between(0.08, 0.12), desk.series.small_font,
-              at=(0.07 if left else 0.5, 0.84), align="left" if left else "center")  # fmt: skip
-
-
-def _over_black(desk: Desk, start: float, show: float, words: str) -> Text:
-    return Text(start, start + show, (words,), desk.series.title_font, desk.between(0.12, 0.2))
+              at=(0.07 if left else 0.5, 0.84), align="left" if left else "center",
+              kind="caption")  # fmt: skip

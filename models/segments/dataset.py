@@ -22,14 +22,18 @@ from models.segments.augment import (
     held,
     key_frames,
     look_and_tone,
+    looked_at,
     louder,
     noisy,
     shown_at,
+    suspected,
     warped,
     without,
 )
-from models.segments.cache import from_bytes, spans_of
+from models.segments.backbone import KNOWN
+from models.segments.cache import from_bytes
 from models.segments.crf_loss import permitted_sets
+from models.segments.drawn import spans_of
 from models.segments.network import LABELS, Reduction
 from models.segments.scoring import seconds_of
 
@@ -38,6 +42,8 @@ NARROW = (160, 80)
 """Components of picture and sound features."""
 NOISE = 0.5
 """Of picture features, at most; the largest components vary by 1."""
+LOOKED_AT = 0.6
+"""So many programmes are seen as after a second look."""
 ROWS = 60_000
 """Seconds from which the components are computed."""
 
@@ -139,18 +145,27 @@ def paths(cache: Path, split: str) -> list[Path]:
 
 
 def fit(files: Sequence[Path], narrow: tuple[int, int] = NARROW) -> Reductions:
-    """Components of picture and sound features, and scales of the low ones, of these programmes."""
+    """Components of picture and sound features, and scales of the low ones, of these programmes.
+
+    Where the CNN was taught to name texts and sounds, the directions that name them come first.
+    """
     keep = max(1, ROWS // len(files))
     parts: dict[str, list[Floats]] = {"visual": [], "sound": [], "low": []}
     rng = np.random.default_rng(0)
+    known: dict[str, Tensor] = {}
+    if (taught := files[0].parent / KNOWN).exists():
+        with np.load(taught) as kept:
+            known = {key: torch.from_numpy(kept[key]) for key in kept.files}
     for path in files:
         with np.load(path) as kept:
             rows = rng.permutation(len(kept["low"]))[:keep]
             for key, chosen in parts.items():
                 chosen.append(kept[key][rows].astype(np.float32))
-    visual, sound = Reduction(FEATURES, narrow[0]), Reduction(FEATURES, narrow[1])
-    visual.fit(torch.from_numpy(np.concatenate(parts["visual"])))
-    sound.fit(torch.from_numpy(np.concatenate(parts["sound"])))
+    made = {}
+    for key, count in zip(("visual", "sound"), narrow, strict=True):
+        made[key] = Reduction(FEATURES, count)
+        made[key].fit(torch.from_numpy(np.concatenate(parts[key])), known.get(key))
+    visual, sound = made["visual"], made["sound"]
     low = torch.from_numpy(np.concatenate(parts["low"]))
     return Reductions(visual, sound, low.mean(0), 1 / low.std(0).clamp_min(1e-3))
 
@@ -227,7 +242,10 @@ class Augmenter:
 
     def sample(self, rng: np.random.Generator, item: Item) -> Sample:
         """One programme as an encoder, a player and a mixer might have left it."""
-        keys = key_frames(rng, item.cuts_s, len(item.labels))
+        count = len(item.labels)
+        keys = key_frames(rng, item.cuts_s, count)
+        if rng.random() < LOOKED_AT:
+            keys = looked_at(keys, suspected(rng, item.spans, count), count)
         out = item.sample(keys, lambda visual, rows: noisy(rng, visual, rows, NOISE))
         out = louder(rng, warped(rng, out, self._shortest, self._longest))
         out = look_and_tone(rng, out)

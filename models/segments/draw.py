@@ -51,7 +51,7 @@ class Painter:
                 self._write(canvas, text, now)
         if self._logo is not None:
             self._write(canvas, self._logo, now)
-        level = self._level(now)
+        level = self._timeline.level(now)
         if level < 1:
             canvas = np.asarray(canvas * np.float32(level), np.uint8)
         return self._copied(canvas)
@@ -121,14 +121,6 @@ class Painter:
             canvas[:bar] = 0
             canvas[self._height - bar :] = 0
         return canvas
-
-    def _level(self, now: float) -> float:
-        level = 1.0
-        for fade in self._timeline.fades:
-            before, after = fade.start_s - now, now - fade.start_s - fade.black_s
-            out = max(before, after, 0.0) / max(fade.fade_s, 1e-3)
-            level = min(level, out)
-        return min(1.0, level)
 
     def _copied(self, canvas: Image) -> Image:
         encoding = self._timeline.encoding

@@ -4,7 +4,7 @@
     made = episode(17, "train", library)
 
 Four seeds after one another are one series. What `far` holds (a recap after the intro, intros in
-moving panels or that climb) no other split has.
+moving panels or that climb, recaps announced in other words) no other split has.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from edge.segments.pictures import HEIGHT, WIDTH
 from edge.segments.types import Label, Segment
+from models.segments.annotate import heard, shown
+from models.segments.change import change
 from models.segments.content import closing, content
 from models.segments.draw import Painter
 from models.segments.intro import intro
@@ -38,7 +40,7 @@ LONG_S, LONG = 600.0, 0.1
 """One programme in ten is longer, up to `LONG_S`, and what comes before its intro may be."""
 FIRST_S = 0.02
 """So long after a cut the first picture of a shot is drawn."""
-GENERATOR = 4
+GENERATOR = 5
 """Raised when the same seed gives another programme."""
 
 
@@ -55,14 +57,23 @@ class Episode:
     spans: tuple[Segment, ...]
     cuts_s: NDArray[np.float64]
     """(C,) times of the shots' cuts."""
+    shown: NDArray[np.bool_]
+    """(S + C, 8): which of `timeline.TEXTS` each of the frames and cut frames shows."""
+    heard: NDArray[np.float32]
+    """(S, 5): the share of each second in which each of `annotate.SOUNDS` is heard."""
     series: str
     split: str
     recipe: dict[str, Any]
 
 
-def episode(seed: int, split: str, library: Library) -> Episode:
-    """Make one programme; ValueError for an unknown split, UsageError for a library that lacks."""
+def episode(seed: int, split: str, library: Library, changed: str = "") -> Episode:
+    """Make one programme, with a cue taken out where one of `change.CHANGES` is named.
+
+    ValueError for an unknown split or change, UsageError for a library that lacks material.
+    """
     timeline, recipe = plan(seed, split, library)
+    if changed:
+        change(changed, timeline, _series(seed // EPISODES, split, library), library)
     seconds = int(timeline.length_s - timeline.begin_s)
     painter = Painter(library, timeline, (WIDTH, HEIGHT))
     frames = np.empty((seconds, HEIGHT, WIDTH, 3), np.uint8)
@@ -78,6 +89,8 @@ def episode(seed: int, split: str, library: Library) -> Episode:
         sound=mixed(library, timeline)[: seconds * 16_000],
         spans=timeline.labelled(),
         cuts_s=np.array(cuts_s),
+        shown=shown(timeline, [*(np.arange(seconds) + 0.5), *(c + FIRST_S for c in cuts_s)]),
+        heard=heard(library, timeline, seconds),
         series=str(recipe["series"]),
         split=split,
         recipe=recipe,

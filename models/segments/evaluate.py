@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from edge.segments.crf import viterbi
 from edge.segments.features import LOW_PICTURE
 from edge.segments.types import Segment
 from models.registration.commands import one_line_errors
-from models.segments.cache import spans_of
+from models.segments.change import CHANGES
 from models.segments.dataset import Item, Reductions, load, paths
+from models.segments.drawn import spans_of
 from models.segments.judge import Judge, abstain_curve, calibrate, reliability
 from models.segments.network import LABELS, Head, HeadMean
 from models.segments.scoring import Tally, figures, intervals, runs, seconds_of, tally
@@ -36,6 +37,7 @@ from models.segments.train import (
     decode,
     emissions_of,
     fixed_keys,
+    looked_keys,
     restore,
     restore_mean,
 )
@@ -48,6 +50,7 @@ LIFT = 2.0
 """A label is guessed where it is so many times as frequent as in all of a programme."""
 LADDER = ("frame", "lstm", "lstm2", "bilstm", "bilstm+viterbi", "bilstm-crf", "video", "audio")
 SHIPPED = "bilstm-crf"
+AS_SHIPPED = "key frames and a second look"
 COLUMNS = (
     "intro P",
     "intro R",
@@ -64,6 +67,7 @@ COLUMNS = (
     "skipped s/h",
     "false alarms",
 )
+RECAP_COLUMNS = tuple(c for c in COLUMNS if c.startswith("recap"))
 Found = Sequence[Sequence[Segment]]
 
 
@@ -85,9 +89,12 @@ class Held:
         pairs = zip(self.items, found, strict=True)
         return [tally(i.spans, f, len(i.labels)) for i, f in pairs]
 
-    def emissions(self, head: Head | HeadMean) -> list[NDArray[np.float32]]:
-        """Each programme's emissions."""
-        return emissions_of(head, self.items, self.keys)
+    def emissions(self, head: Head | HeadMean, *, again: bool = False) -> list[NDArray[np.float32]]:
+        """Each programme's emissions; `again`: after the second look that the box takes."""
+        made = emissions_of(head, self.items, self.keys)
+        if again and any(k is not None for k in self.keys):
+            made = emissions_of(head, self.items, looked_keys(head, self.keys, made))
+        return made
 
 
 def found_by(
@@ -150,22 +157,26 @@ def shipped(cache: Path, run: Path, seeds: Sequence[int]) -> dict[str, Any]:
     if crf is None:
         raise UsageError(f"{SHIPPED}-{seeds[0]} has no CRF")
     validation = Held.of(cache, "validation", by, exact=False)
-    judge = calibrate(crf, validation.items, validation.emissions(head))
+    judge = calibrate(crf, validation.items, validation.emissions(head, again=True))
     out: dict[str, Any] = {
         "seeds": list(seeds),
         "temperature": judge.temperature,
         "thresholds": {k.text: r.threshold for k, r in judge.rules.items()},
         "rows": {},
     }
-    for split, exact in (("test", False), ("test", True), ("far", False)):
-        held = Held.of(cache, split, by, exact=exact)
-        name = f"{split}, {'a picture a second' if exact else 'key frames'}"
-        out["rows"][name] = row(held, [judge.segments(e) for e in held.emissions(head)])
+    for split, way in (
+        ("test", AS_SHIPPED), ("test", "key frames alone"), ("test", "a picture a second"),
+        ("far", AS_SHIPPED),
+    ):  # fmt: skip
+        held = Held.of(cache, split, by, exact=way == "a picture a second")
+        emissions = held.emissions(head, again=way == AS_SHIPPED)
+        out["rows"][f"{split}, {way}"] = row(held, [judge.segments(e) for e in emissions])
     test = Held.of(cache, "test", by, exact=False)
-    emissions = test.emissions(head)
+    emissions = test.emissions(head, again=True)
     out["reliability"] = reliability(judge, test.items, emissions)
     out["abstain"] = abstain_curve(judge, test.items, emissions)
-    out["probes"] = probes(head, judge, test)
+    out["probes"] = probes(head, judge, test) | changed(cache, head, judge, by)
+    out["recaps"] = recaps(test, [judge.segments(e) for e in emissions])
     out["cnn"] = in_float(cache, head, judge, by)
     return out
 
@@ -191,6 +202,45 @@ def probes(head: Head | HeadMean, judge: Judge, test: Held) -> dict[str, dict[st
         scores = emissions_of(head, items, [None] * len(items))
         held = Held(items, test.keys)
         out[name] = figures(held.tallies([judge.segments(e) for e in scores]))
+    return out
+
+
+def changed(
+    cache: Path, head: Head | HeadMean, judge: Judge, by: Reductions
+) -> dict[str, dict[str, float]]:
+    """The same head on programmes that were drawn without a cue, and on the same ones with it."""
+    out = {}
+    for how in CHANGES:
+        if not (cache / how).is_dir():
+            continue
+        held = Held.of(cache / how, "test", by, exact=False)
+        names = {i.name for i in held.items}
+        whole = Held.of(cache, "test", by, exact=False)
+        pairs = [(i, k) for i, k in zip(whole.items, whole.keys, strict=True) if i.name in names]
+        same = Held([i for i, _ in pairs], [k for _, k in pairs])
+        for name, one in ((f"{how}: as drawn", same), (how, held)):
+            out[name] = figures(
+                one.tallies([judge.segments(e) for e in one.emissions(head, again=True)])
+            )
+    return out
+
+
+def recaps(held: Held, found: Found) -> dict[str, dict[str, float]]:
+    """Figures of recaps by how they are announced."""
+    out = {}
+    ways: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+        "words": lambda r: r["recap_text"] != "none",
+        "a voice alone": lambda r: r["recap_text"] == "none" and r["recap_voice"],
+        "neither": lambda r: r["recap_text"] == "none" and not r["recap_voice"],
+    }
+    for what, told in ways.items():
+        told_so = [i.recipe["layout"].count("R") > 0 and told(i.recipe) for i in held.items]
+        rows = np.flatnonzero(told_so).tolist()
+        if rows:
+            part = Held([held.items[n] for n in rows], [held.keys[n] for n in rows])
+            out[what] = figures(part.tallies([found[n] for n in rows])) | {
+                "programmes": float(len(rows))
+            }
     return out
 
 
@@ -250,7 +300,19 @@ def markdown(found: dict[str, Any]) -> str:
                     for key in next(iter(one["rows"].values()))["figures"]
                 ],
             ),
-            "\n## Probes: synthetic test programmes, a picture a second\n",
+            "\n## Recaps by how they are announced: synthetic test programmes\n",
+            _table(
+                ("announced by", "programmes", *RECAP_COLUMNS),
+                [
+                    (n, *(_number(f[c]) for c in ("programmes", *RECAP_COLUMNS)))
+                    for n, f in one["recaps"].items()
+                ],
+            ),
+            "\n## Probes: synthetic test programmes\n",
+            (
+                "Shuffled seconds and another's sound with a picture a second, "
+                "the others with key frames and a second look.\n"
+            ),
             _table(
                 ("probe", *COLUMNS),
                 [(n, *(_number(f[c]) for c in COLUMNS)) for n, f in one["probes"].items()],

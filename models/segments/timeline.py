@@ -10,6 +10,9 @@ Colour = tuple[int, int, int]
 View = tuple[float, float, float]
 """Centre x, centre y (0..1 of the source) and magnification (from 1)."""
 WHOLE = (0.0, 0.0, 1.0, 1.0)
+TEXTS = ("credit", "title", "recap", "subtitle", "caption", "message", "slate", "next")
+"""Kinds of text: names and roles, the series' title, "Previously on", dialogue, a place or time,
+something to read in the scene, a producer's sign, "Next time"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class Text:
     box: bool = False
     rise: float = 0.0
     """Screens that it moves up in a second."""
+    kind: str = "other"
+    """One of `TEXTS`: what a reader takes it for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +145,14 @@ class Timeline:
         """Times in the file at which a shot begins that fills the screen."""
         found = {s.start_s - self.begin_s for s in self.shots if s.whole}
         return sorted(t for t in found if 0 < t < self.length_s - self.begin_s)
+
+    def level(self, now: float) -> float:
+        """0..1: how bright the picture is left by fades to black, at a time of the timeline."""
+        level = 1.0
+        for fade in self.fades:
+            before, after = fade.start_s - now, now - fade.start_s - fade.black_s
+            level = min(level, max(before, after, 0.0) / max(fade.fade_s, 1e-3))
+        return level
 
     def labelled(self) -> tuple[Segment, ...]:
         """The segments in the file's time."""

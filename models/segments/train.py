@@ -13,7 +13,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from numpy.typing import NDArray
 
 from edge.errors import UsageError
 from edge.segments.crf import Crf, viterbi
+from edge.segments.decode import USUAL
+from edge.segments.decode import decode as product_decode
 from models.registration.commands import one_line_errors
-from models.segments.augment import key_frames
+from models.segments.augment import key_frames, looked_at
 from models.segments.dataset import (
     Augmenter,
     Item,
@@ -161,6 +163,22 @@ def emissions_of(
             scores = head(batch.visual, batch.sound, batch.low).numpy()
             out += [scores[i, : len(s.labels)] for i, s in enumerate(samples)]
     return out
+
+
+def looked_keys(
+    head: Head | HeadMean,
+    keys: Sequence[NDArray[np.float64] | None],
+    emissions: Sequence[NDArray[np.float32]],
+) -> list[NDArray[np.float64] | None]:
+    """The pictures that the box has after its second look, which these emissions ask for."""
+    crf = crf_of(head)
+    assert crf is not None
+    rules = {label: replace(rule, threshold=0.0) for label, rule in USUAL.items()}
+    return [
+        None if times is None
+        else looked_at(times, product_decode(e.astype(np.float64), crf, rules), len(e))
+        for times, e in zip(keys, emissions, strict=True)
+    ]  # fmt: skip
 
 
 def crf_of(head: Head | HeadMean) -> Crf | None:

@@ -89,14 +89,19 @@ NARRATED = {
     "sv": ("Se upp för dörrarna.", "Ingen visste det då."),
 }
 """What synthetic voices say in the content: announcements, narrators, radio."""
-RECAP_SHOWN = {
-    "train": ("Previously on {title}", "Previously on", "Previously", "Last time on {title}",
-              "Last week", "Was bisher geschah", "Anteriormente en {title}", "Anteriormente",
-              "W poprzednich odcinkach", "Tidigare"),
-    "validation": ("Previously on {title}", "Précédemment", "Earlier on {title}"),
-    "test": ("Previously on {title}", "Previously", "The story so far", "Negli episodi precedenti",
-             "Wat voorafging", "Eerder in {title}"),
-}  # fmt: skip
+RECAP_SHOWN = (
+    "Previously on {title}", "Previously on", "Previously", "Last time on {title}", "Last time",
+    "Earlier on {title}", "The story so far", "Last week", "Was bisher geschah",
+    "Bisher bei {title}", "Anteriormente en {title}", "En capítulos anteriores", "Anteriormente",
+    "Précédemment", "Dans les épisodes précédents", "Negli episodi precedenti",
+    "Nelle puntate precedenti", "Wat voorafging", "Eerder in {title}", "W poprzednich odcinkach",
+    "Tidigare", "V minulých dílech",
+)  # fmt: skip
+"""What recaps have written over them. Every split draws on them: they are known phrases, as in
+television; the titles in them, their fonts, places and grounds are a split's own."""
+FAR_RECAP_SHOWN = ("Tidligere i {title}", "Aiemmin tapahtunut", "Az előző részek tartalmából",
+                   "Mis seni juhtus", "In der letzten Folge")  # fmt: skip
+"""Phrases that only `far` has."""
 NEXT_SHOWN = ("Next time on\n{title}", "Next time", "Next week")
 CAPTIONS = {
     "train": ("Three days earlier", "London, 1987", "Six months later", "One year ago",

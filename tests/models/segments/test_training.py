@@ -12,15 +12,15 @@ import torch
 from edge.engines import EngineOptions, load_named
 from edge.errors import UsageError
 from edge.segments.crf import log_partition
-from edge.segments.features import LOW, assemble
+from edge.segments.features import LOW, LOW_PICTURE, assemble
 from edge.segments.manifest import load_segments_bundle
 from edge.segments.types import Label, Segment
-from models.segments import backbone, cache, evaluate, export, scoring
+from models.segments import backbone, cache, drawn, evaluate, export, scoring
 from models.segments import train as training
-from models.segments.augment import held, key_frames, louder, noisy, shown_at
+from models.segments.augment import SOUND_LEVELS, held, key_frames, louder, noisy, shown_at
 from models.segments.crf_loss import CrfLikelihood
 from models.segments.dataset import collate, fit, load, paths, silent_low
-from models.segments.network import Head, HeadGraph, HeadMean, Shape
+from models.segments.network import Head, HeadMean, Leaps, Shape
 from models.segments.trunk import Trunk
 
 SHAPE = Shape(hidden=6, visual=5, sound=4)
@@ -61,8 +61,8 @@ def programme(seed: int) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cache")
-    for job in cache.jobs({"train": 6, "validation": 3, "test": 3}):
-        cache.write(path / job.name, programme(job.seed + 100 * len(job.split)))
+    for job in drawn.jobs({"train": 6, "validation": 3, "test": 3}):
+        drawn.write(path / job.name, programme(job.seed + 100 * len(job.split)))
     return path
 
 
@@ -80,7 +80,7 @@ def head(reductions) -> Head:
 
 
 def test_jobs_mix_the_splits() -> None:
-    made = cache.jobs({"train": 4, "test": 2})
+    made = drawn.jobs({"train": 4, "test": 2})
     assert [job.split for job in made] == ["train", "train", "test", "train", "train", "test"] or {
         job.split for job in made[:3]
     } == {"train", "test"}
@@ -161,7 +161,7 @@ def test_the_mean_of_heads_is_exported_as_it_is_trained(
     with torch.no_grad():
         reduced = reductions.visual(inside[0]), reductions.sound(inside[1])
         parts = [h(*reduced, inside[2]).numpy() for h in (head, other)]
-    np.testing.assert_allclose(told, np.mean(parts, 0), atol=2e-4)
+    np.testing.assert_allclose(told, np.mean(parts, 0), atol=5e-3)  # weights are float16
     with pytest.raises(ValueError, match="one shape"):
         HeadMean([head, Head(Shape(hidden=6, visual=5, sound=4, crf=False), (12, 8))])
 
@@ -181,10 +181,10 @@ def test_mel_in_bytes_is_half_a_step_off_at_most() -> None:
 def test_loudness_moves_what_is_heard_and_leaves_silence(folder: Path, reductions) -> None:
     sample = load(paths(folder, "train")[0], reductions).sample()
     moved = louder(np.random.default_rng(1), sample)
-    assert np.abs(moved.low[:, 9:25] - sample.low[:, 9:25]).max() > 0.01
-    np.testing.assert_array_equal(moved.low[:, :9], sample.low[:, :9])
+    assert np.abs(moved.low[:, SOUND_LEVELS] - sample.low[:, SOUND_LEVELS]).max() > 0.01
+    np.testing.assert_array_equal(moved.low[:, :LOW_PICTURE], sample.low[:, :LOW_PICTURE])
     quiet = sample.low.copy()
-    quiet[:, 9:] = silent_low()
+    quiet[:, LOW_PICTURE:] = silent_low()
     silent = type(sample)(sample.visual, sample.sound, quiet, sample.labels)
     np.testing.assert_array_equal(louder(np.random.default_rng(1), silent).low, quiet)
 
@@ -240,7 +240,7 @@ def test_exported_head_is_the_trained_one(
         batch = collate([item.sample()], 1)
         with torch.no_grad():
             wanted = head(batch.visual, batch.sound, batch.low)[0].numpy()
-        np.testing.assert_allclose(given, wanted, atol=1e-4)
+        np.testing.assert_allclose(given, wanted, atol=3e-3)  # weights are float16
     graph.close()
 
 
@@ -281,12 +281,19 @@ def test_the_digest_of_the_data_is_of_what_is_in_it(tmp_path: Path) -> None:
     assert export.data_digest(tmp_path) != first
 
 
-def test_folding_changes_nothing(head: Head, reductions) -> None:
-    graph = HeadGraph(head, reductions.visual, reductions.sound).eval()
-    visual, sound, low = torch.randn(1, 9, 1280), torch.randn(1, 9, 1280), torch.randn(1, 9, 43)
-    with torch.no_grad():
-        wanted = head(reductions.visual(visual), reductions.sound(sound), low)
-        torch.testing.assert_close(graph(visual, sound, low), wanted, atol=1e-4, rtol=0)
+def test_leaps_are_counted_around_each_second() -> None:
+    scenes = torch.eye(88)[[8, 8, 9, 9, 9, 10, 10]].repeat_interleave(10, 0)[None] * 3
+    made = Leaps()(scenes).detach()[0]
+    assert made.shape == (70, 3)
+    assert made[:, 0].nonzero().flatten().tolist() == [20, 50]
+    near, wide = made[:, 1] * 11 / 5, made[:, 2] * 31 / 5
+    assert near[[5, 20, 25, 26, 50]].tolist() == pytest.approx([0, 1, 1, 0, 1], abs=0.05)
+    assert wide[[4, 20, 35, 65]].tolist() == pytest.approx([0, 1, 2, 1], abs=0.05)
+
+
+def test_a_head_without_pictures_sees_no_leaps() -> None:
+    assert Head(Shape(views="audio"), (12, 8)).leaps is None
+    assert Head(Shape(leaps=False), (12, 8)).leaps is None
 
 
 TRUE = (Segment(Label.RECAP, 2.0, 12.0), Segment(Label.INTRO, 20.0, 30.0))
