@@ -107,11 +107,10 @@ class WatchedReader:
         return frame
 
     def _resized(self, frame: Frame) -> bool:
-        before, self._size = self._size, frame.image.shape
+        before, self._size = self._size, frame.size
         if before in {None, self._size}:
             return False
-        height, width = self._size[:2]
-        log.warning("the source changed its picture's size to %dx%d", width, height)
+        log.warning("the source changed its picture's size to %dx%d", *self._size)
         return True
 
     @property
