@@ -90,9 +90,7 @@ def bgr_from_yuv(red: float, blue: float, *, full: bool) -> NDArray[np.float64]:
     black, luma, chroma = (0.0, 1.0, 1.0) if full else (16.0, 255 / 219, 255 / 224)
     green = 1 - red - blue
     u, v = 2 * (1 - blue) * chroma, 2 * (1 - red) * chroma
-    matrix = np.array(
-        [[luma, u, 0.0], [luma, -u * blue / green, -v * red / green], [luma, 0.0, v]]
-    )
+    matrix = np.array([[luma, u, 0.0], [luma, -u * blue / green, -v * red / green], [luma, 0.0, v]])
     return np.column_stack([matrix, -matrix @ (black, 128.0, 128.0)])
 
 

@@ -110,10 +110,13 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
     last = np.array([[columns - 1], [rows - 1]])
     position = cells.field_m.T / spacing + last / 2
     node = np.rint(position)
-    inside = np.flatnonzero(((node >= 0) & (node <= last)).all(0))
-    delta, node = (position - node)[:, inside], node[:, inside]
-    image = cells.image_px.T[:, inside]
-    variance = ((cells.sigma_m.T[:, inside] / spacing) ** 2).sum(0)
+    on = (node >= 0) & (node <= last)
+    inside = np.flatnonzero(on[0] & on[1])
+    delta, node = (position - node).take(inside, axis=1), node.take(inside, axis=1)
+    image = cells.image_px.T.take(inside, axis=1)
+    relative = cells.sigma_m.T.take(inside, axis=1) / spacing
+    relative *= relative
+    variance = relative[0] + relative[1]
     index = (node[1] * columns + node[0]).astype(np.intp)
     good, image_px, score = fit_points(index, columns * rows, delta, variance, image)
     x = (good % columns - (columns - 1) / 2) * spacing[0]
@@ -134,8 +137,9 @@ def fit_points(
     count = np.bincount(index, minlength=total)
     # an affine map is only locally right: the more cells, the nearer ones suffice; sure cells
     # count more
-    narrow = np.clip(count / 4, 4, 50)[index]
-    weight = np.exp(-narrow * (delta * delta).sum(0)) / (0.02 + variance)
+    narrow = np.minimum(np.maximum(count / 4, 4), 50)[index]
+    square = delta * delta
+    weight = np.exp(-narrow * (square[0] + square[1])) / (0.02 + variance)
 
     def moment(values: Float) -> Float:
         summed: Float = np.bincount(index, values, total).astype(np.float64, copy=False)
