@@ -41,12 +41,15 @@ class OutageWatch:
     ) -> list[EventDraft]:
         """Take what one look at the reader gave; return the events that it brings."""
         events: list[EventDraft] = []
+        live = frame is not None and not frame.frozen
+        # a frame that lay ready when its source went away is told first: the next look tells more
+        waits = live and outage is not None and self._since_s is None
         missed = breaks > self._breaks and outage is None and self._last is not _NEVER
-        self._breaks = breaks
-        if self._since_s is None and (outage is not None or missed):
+        if not waits:
+            self._breaks = breaks
+        if self._since_s is None and not waits and (outage is not None or missed):
             self._since_s = now_s
             events.append(self._lost(outage or Outage("closed", "the link broke"), now_ns))
-        live = frame is not None and not frame.frozen
         if frame is not None and live:
             if self._since_s is not None and outage is None:
                 events.append(self._back(frame, now_s - self._since_s))
@@ -87,7 +90,7 @@ class WatchedReader:
         self._publish = publish
         self._begin_anew = begin_anew
         self._watch = OutageWatch()
-        self._size: tuple[int, ...] | None = None
+        self._size: tuple[int, int] | None = None
 
     def get(self, timeout_s: float) -> Frame | None:
         """Return the next frame, or None when none came in time or none will come."""
@@ -107,11 +110,10 @@ class WatchedReader:
         return frame
 
     def _resized(self, frame: Frame) -> bool:
-        before, self._size = self._size, frame.image.shape
+        before, self._size = self._size, frame.size
         if before in {None, self._size}:
             return False
-        height, width = self._size[:2]
-        log.warning("the source changed its picture's size to %dx%d", width, height)
+        log.warning("the source changed its picture's size to %dx%d", *self._size)
         return True
 
     @property

@@ -42,7 +42,7 @@ class Stamp:
     @staticmethod
     def of(frame: Frame) -> Stamp:
         """Take the stamp of a frame."""
-        height, width = frame.image.shape[:2]
+        width, height = frame.size
         return Stamp(
             frame.index,
             finite(frame.pts_s),

@@ -123,16 +123,17 @@ def project(
     u, v = uv
     inside = front & (u >= 4) & (u <= width - 5) & (v >= 4) & (v <= height - 5)
     index = np.flatnonzero(inside)
-    uv, z, direction = uv[:, index], q[2, index], lines.directions[:, index]
+    uv, z, direction = uv.take(index, 1), q[2].take(index), lines.directions.take(index, 1)
     along = _push(h, uv, z, direction)
     length = np.hypot(along[0], along[1])
     if len(index) > most:
         travelled = np.cumsum(length)
         marks = (np.arange(most) + 0.5) * (travelled[-1] / most)
         pick = np.searchsorted(travelled, marks)
-        pick = pick[np.append(True, pick[1:] > pick[:-1])]
-        index, uv, z, direction = index[pick], uv[:, pick], z[pick], direction[:, pick]
-        along, length = along[:, pick], length[pick]
+        if (pick[1:] == pick[:-1]).any():
+            pick = np.unique(pick)
+        index, uv, z, direction = index[pick], uv.take(pick, 1), z[pick], direction.take(pick, 1)
+        along, length = along.take(pick, 1), length[pick]
     normal = np.stack([-along[1], along[0]]) / np.maximum(length, 1e-12)
     across = _push(h, uv, z, np.stack([-direction[1], direction[0]]))
     width_px = np.abs(across[0] * normal[0] + across[1] * normal[1]) * lines.width_m[index]
@@ -175,8 +176,10 @@ def check(
         slice(half + window + 2, half + 3 * window + 3),
     ]
     change = np.abs(p[2::2] - p[:-2:2]).ravel()
-    noise = 1.4826 * float(np.partition(change, len(change) // 2)[len(change) // 2]) + 1e-3
-    level = max(contrast, 2.5 * noise)
+    level = contrast
+    if np.count_nonzero(change < (contrast / 2.5 - 1e-3) / 1.4826) <= len(change) // 2:
+        noise = 1.4826 * float(np.partition(change, len(change) // 2)[len(change) // 2]) + 1e-3
+        level = max(contrast, 2.5 * noise)
     ridge = _standing_out(p, sides, paint)
     best = ridge[middle]
     k = best.argmax(0)

@@ -110,7 +110,8 @@ def estimate(
         h = linear.solve(weight[None])[0]
         if h is None:
             break
-        error = np.nan_to_num(distances(h, field_m, image_px), nan=np.inf)  # 0/0: the horizon
+        error = distances(h, field_m, image_px)
+        error[np.isnan(error)] = np.inf  # 0/0: the horizon
         before, inlier = inlier, error < threshold_px
         if inlier.all() and before.all():
             break  # nothing to outvote: another weighting moves it by a fraction of the noise
@@ -163,22 +164,6 @@ def distances(h: Matrix, source: Float, target: Float) -> Float:
     return distance
 
 
-def warp_jacobian(points: Float) -> Matrix:
-    """Derivative of points under I + A to the eight free elements of A, at A = 0; (n, 2, 8).
-
-    A = [[a1, a2, a3], [a4, a5, a6], [a7, a8, 0]] (Baker & Matthews 2004, section 3.4).
-    """
-    x, y = points[:, 0], points[:, 1]
-    zero, one = np.zeros_like(x), np.ones_like(x)
-    return np.stack(
-        [
-            np.stack([x, y, one, zero, zero, zero, -x * x, -x * y], 1),
-            np.stack([zero, zero, zero, x, y, one, -x * y, -y * y], 1),
-        ],
-        1,
-    )
-
-
 def updated(image_from_field: Matrix, step: Float, scale: Matrix) -> Matrix:
     """Apply a solved step of eight elements.
 
@@ -226,14 +211,12 @@ def polish(
         size_of = np.abs(residual)
         weight = 1 / np.maximum(size_of, 0.3)  # Laplace: |r| = r^2 / |r|
         weight[size_of > 6] = 0
-        a, b = np.zeros((8, 8)), np.zeros(8)
-        for i in range(2):
-            # moving the picture by A moves a pixel's field position by -(dp/du) A u
-            d = (back[i, :2, None] - p[i] * back[2, :2, None]) * (-precision[i] / q[2])
-            j = along(d, x, y)
-            jw = j * weight[i]
-            a += jw @ j.T
-            b -= jw @ residual[i]
+        # moving the picture by A moves a pixel's field position by -(dp/du) A u
+        pushed = back[:2, :2, None] - p[:, None] * back[2, :2, None]
+        pushed *= (-precision / q[2])[:, None]
+        j = along(pushed.transpose(1, 0, 2), x, y).reshape(8, -1)  # both coordinates in a row
+        jw = j * weight.ravel()
+        a, b = jw @ j.T, -(jw @ residual.ravel())
         a.flat[::9] += 1e-6 * np.trace(a) / 8
         try:
             step = np.linalg.solve(a, b)
@@ -249,8 +232,12 @@ def polish(
 
 
 def along(d: Float, x: Float, y: Float) -> Float:
-    """Rows of `warp_jacobian` seen along a direction, (2, n), at points x, y -> (8, n)."""
-    j = np.empty((8, len(x)))
+    """Derivative of points under I + A to the eight free elements of A, at A = 0, along directions.
+
+    A = [[a1, a2, a3], [a4, a5, a6], [a7, a8, 0]] (Baker & Matthews 2004, section 3.4). d: (2, n),
+    or (2, k, n) for k directions a point; x, y: (n,) -> (8, n) or (8, k, n).
+    """
+    j = np.empty((8, *d.shape[1:]))
     np.multiply(d[0], x, out=j[0])
     np.multiply(d[0], y, out=j[1])
     j[2] = d[0]

@@ -11,6 +11,7 @@ position. Many cells average, so a is better than a cell.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -56,28 +57,33 @@ def decode(grid: NDArray[np.float32], field: Field, stride: int = 4) -> Coordina
 
     Channels as the network names them.
     """
-    logit = grid[4]
-    on = logit > 0
+    on = grid[4] > 0
     # the ground just beyond the lines has coordinates too: keypoints on the border lie between
     # cells
     seam = cv2.dilate(on.view(np.uint8), SEAM)
-    usable = (np.abs(grid[:2]).max(0) < BEYOND) & seam.view(bool)
-    index = np.flatnonzero(usable)
-    v, u = np.divmod(index, grid.shape[2])
-    picked = grid[:4].reshape(4, -1)[:, index].astype(float)
+    reach = np.abs(grid[:2])
+    index = np.flatnonzero((np.maximum(reach[0], reach[1]) < BEYOND) & seam.view(bool))
+    picked = grid.reshape(len(grid), -1)[:4].take(index, axis=1).astype(float)
     half = np.array([[field.length_m / 2], [field.width_m / 2]])
-    sigma = np.exp(np.clip(picked[2:], -5.5, 1.5)) * half
-    image = np.stack([u, v]) * float(stride)
-    image += (stride - 1) / 2
-    shown = int(on.sum())
+    sigma = np.exp(np.minimum(np.maximum(picked[2:], -5.5), 1.5)) * half
+    image = _centres(*on.shape, stride).take(index, axis=1)
+    shown = int(np.count_nonzero(on))
     return CoordinateMap(
         image_px=image.T,
         field_m=(picked[:2] * half).T,
         sigma_m=sigma.T,
         mask=on,
         coverage=shown / on.size,
-        sigma=float(np.median(sigma.mean(0))) if len(index) else 50.0,
+        sigma=float(np.median(0.5 * (sigma[0] + sigma[1]))) if len(index) else 50.0,
     )
+
+
+@cache
+def _centres(rows: int, columns: int, stride: int) -> Float:
+    """(2, rows * columns) where a lattice's cells lie in the picture, row by row, pixels."""
+    v, u = np.divmod(np.arange(rows * columns), columns)
+    centres: Float = np.stack([u, v]) * float(stride) + (stride - 1) / 2
+    return centres
 
 
 def read_keypoints(cells: CoordinateMap, field: Field) -> Keypoints:
@@ -104,10 +110,13 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
     last = np.array([[columns - 1], [rows - 1]])
     position = cells.field_m.T / spacing + last / 2
     node = np.rint(position)
-    inside = np.flatnonzero(((node >= 0) & (node <= last)).all(0))
-    delta, node = (position - node)[:, inside], node[:, inside]
-    image = cells.image_px.T[:, inside]
-    variance = ((cells.sigma_m.T[:, inside] / spacing) ** 2).sum(0)
+    on = (node >= 0) & (node <= last)
+    inside = np.flatnonzero(on[0] & on[1])
+    delta, node = (position - node).take(inside, axis=1), node.take(inside, axis=1)
+    image = cells.image_px.T.take(inside, axis=1)
+    relative = cells.sigma_m.T.take(inside, axis=1) / spacing
+    relative *= relative
+    variance = relative[0] + relative[1]
     index = (node[1] * columns + node[0]).astype(np.intp)
     good, image_px, score = fit_points(index, columns * rows, delta, variance, image)
     x = (good % columns - (columns - 1) / 2) * spacing[0]
@@ -128,8 +137,9 @@ def fit_points(
     count = np.bincount(index, minlength=total)
     # an affine map is only locally right: the more cells, the nearer ones suffice; sure cells
     # count more
-    narrow = np.clip(count / 4, 4, 50)[index]
-    weight = np.exp(-narrow * (delta * delta).sum(0)) / (0.02 + variance)
+    narrow = np.minimum(np.maximum(count / 4, 4), 50)[index]
+    square = delta * delta
+    weight = np.exp(-narrow * (square[0] + square[1])) / (0.02 + variance)
 
     def moment(values: Float) -> Float:
         summed: Float = np.bincount(index, values, total).astype(np.float64, copy=False)

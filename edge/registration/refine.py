@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.registration.evidence import Evidence, LinePoints, project
-from edge.registration.homography import Matrix, along, unit_picture, updated, warp_jacobian
+from edge.registration.homography import Matrix, along, unit_picture, updated
 from edge.types import Float
 
 LINE_REACH = 1 / 32
@@ -49,18 +49,18 @@ def on_distances(
     2) field points (the keypoints) that tie the answer to the given homography with a deviation of
     `anchor_px`.
     """
-    problem = _Alignment(
-        distances[0], lines, _Anchor(image_from_field, anchors_m, size, anchor_px), size, stride
-    )
     h = image_from_field
+    anchor = _Anchor(h, anchors_m, size, anchor_px)
+    problem = _Alignment(distances[0], lines, anchor, size, stride)
     state = problem.linearize(h)
     damping = 1e-2
     for _ in range(iterations):
         if state is None:
             return h
-        a = state.normal + damping * np.diag(np.diag(state.normal)) + 1e-9 * np.eye(8)
+        a = state.normal.copy()
+        a.flat[::9] = a.flat[::9] * (1 + damping) + 1e-9
         step = np.linalg.solve(a, state.slope)
-        trial = updated(h, np.clip(step, -0.08, 0.08), problem.scale)
+        trial = updated(h, np.minimum(np.maximum(step, -0.08), 0.08), problem.scale)
         there = problem.linearize(trial)
         if there is not None and there.cost < state.cost:
             gain, h, state, damping = state.cost - there.cost, trial, there, damping / 5
@@ -124,9 +124,8 @@ class _Alignment:
         j = along(gradient, x, y)
         jw = j * (soft * soft / n)  # Geman-McClure: what is far from any line does not pull
         normal, slope = jw @ j.T, -jw @ residual
-        tie, pull = self.anchor.system(h)
-        cost += ANCHOR * self.anchor.cost(h)
-        return _Linearized(cost, normal + ANCHOR * tie, slope + ANCHOR * pull)
+        held, tie, pull = self.anchor.system(h)
+        return _Linearized(cost + ANCHOR * held, normal + ANCHOR * tie, slope + ANCHOR * pull)
 
 
 class _Anchor:
@@ -138,31 +137,29 @@ class _Anchor:
     def __init__(
         self, h: Matrix, points_m: Float, size: tuple[int, int], deviation_px: float
     ) -> None:
-        self.points, self.scale = points_m, unit_picture(*size)
+        self.points = np.concatenate([points_m.T, np.ones((1, len(points_m)))])
+        self.scale = unit_picture(*size)
         self.deviation = deviation_px
         self.target = self._project(h)
+        # what a point's two coordinates move by, one after the other
+        self._axes = np.repeat(np.eye(2) / (self.scale[0, 0] * deviation_px), len(points_m), axis=1)
 
     def _project(self, h: Matrix) -> Float:
-        q = self.points @ h[:, :2].T + h[:, 2]
-        xy: Float = q[:, :2] / q[:, 2:]
+        q = h @ self.points
+        xy: Float = q[:2] / q[2]
         return xy
 
-    def residual(self, h: Matrix) -> Float:
-        return (self._project(h) - self.target) / self.deviation
-
-    def cost(self, h: Matrix) -> float:
-        return float((self.residual(h) ** 2).mean()) if len(self.points) else 0.0
-
-    def system(self, h: Matrix) -> tuple[Matrix, Float]:
-        """Normal matrix (8, 8) and right-hand side (8,), averaged over the points."""
-        if len(self.points) == 0:
-            return np.zeros((8, 8)), np.zeros(8)
+    def system(self, h: Matrix) -> tuple[float, Matrix, Float]:
+        """Cost, normal matrix (8, 8) and right-hand side (8,), averaged over the points."""
+        n = self.points.shape[1]
+        if n == 0:
+            return 0.0, np.zeros((8, 8)), np.zeros(8)
         xy = self._project(h)
-        unit = xy @ self.scale[:2, :2].T + self.scale[:2, 2]
-        j = warp_jacobian(unit).reshape(-1, 8) / (self.scale[0, 0] * self.deviation)
-        r = ((xy - self.target) / self.deviation).ravel()
-        n = len(unit)
-        return j.T @ j / n, -(j.T @ r) / n
+        residual = ((xy - self.target) / self.deviation).ravel()
+        x, y = xy * self.scale[0, 0] + self.scale[:2, 2:]
+        j = along(self._axes.reshape(2, 2, n), x, y).reshape(8, -1)
+        cost = float(residual @ residual) / (2 * n)
+        return cost, j @ j.T / n, -(j @ residual) / n
 
 
 def _sample(maps: NDArray[np.float32], at: NDArray[np.float32]) -> Float:
@@ -194,7 +191,7 @@ def on_ridges(
     j = along(p.normal[found].T / scale[0, 0], *unit.T)
     r = evidence.offset_px[found]
     n = len(r)
-    ta, tb = _Anchor(image_from_field, anchors_m, size, anchor_px).system(image_from_field)
+    _, ta, tb = _Anchor(image_from_field, anchors_m, size, anchor_px).system(image_from_field)
     step = np.zeros(8)
     for _ in range(4):
         e = r - step @ j

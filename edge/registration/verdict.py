@@ -93,9 +93,11 @@ def agreement_px(cells_m: Float, cells_px: Float, weight: Float, otherwise: Matr
     n = len(cells_px)
     if n < 16:
         return 50.0
-    d = cells_px - cells_px.mean(0)
-    sector = ((np.arctan2(d[:, 1], d[:, 0]) + np.pi) * (2 / np.pi)).astype(int) % 4
-    weights = np.vstack([weight, weight * (sector != np.arange(4)[:, None])])
+    right, below = (cells_px > cells_px.mean(0)).T
+    weights = np.empty((5, n))
+    weights[0] = weight
+    for k, sector in enumerate((right & below, right & ~below, ~right & below, ~(right | below))):
+        np.multiply(weight, ~sector, out=weights[k + 1])
     whole, *parts = Linear(cells_m, cells_px).solve(weights)
     probe = cells_m[:: max(1, n // 40)]
     reference = apply_homography(otherwise if whole is None else whole, probe)

@@ -47,6 +47,16 @@ FROZEN = dataclasses.replace(make_frame(4), frozen=True)
             [("source_lost", 3), ("source_back", 5)],
             {"closed": 1},
         ),
+        (  # a frame that lay ready when the source went away is its last
+            [(make_frame(3), None, 0), (make_frame(4), GONE, 1), (None, GONE, 1)],
+            [("source_lost", 4)],
+            {"silent": 1},
+        ),
+        (  # such a frame, and back before the next look
+            [(make_frame(3), None, 0), (make_frame(4), GONE, 1), (make_frame(5), None, 1)],
+            [("source_lost", 4), ("source_back", 5)],
+            {"closed": 1},
+        ),
         (  # away from the beginning
             [(None, ANEW, 1), (None, ANEW, 2), (make_frame(0), None, 2)],
             [("source_lost", 0), ("source_back", 0)],
