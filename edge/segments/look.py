@@ -15,7 +15,7 @@ from edge.capture.video import open_file
 from edge.engines.hardware import usable_cores
 from edge.segments.media import Media
 from edge.segments.near import frames_from
-from edge.segments.reading import EverySecond, Picture, Shrinker
+from edge.segments.reading import NONREF_FPS, EverySecond, Picture, Shrinker
 from edge.segments.types import Segment
 
 AROUND_S = 10.0
@@ -48,12 +48,13 @@ def pictures(media: Media, wanted: Sequence[tuple[float, float]]) -> Iterator[Pi
         assert video is not None  # it was there when the file was opened first
         video.codec_context.thread_count = min(4, usable_cores())
         video.thread_type = "AUTO"
-        shrink = Shrinker()
+        shrink, every = Shrinker(), 1 / media.frame_s < NONREF_FPS
         for first_s, last_s in wanted:
             each = EverySecond(int(first_s))
             reached_s = first_s
             try:
-                for frame in frames_from(container, video, first_s + media.start_s):
+                from_s = first_s + media.start_s
+                for frame in frames_from(container, video, from_s, every=every):
                     if frame.time is None or frame.is_corrupt:
                         continue
                     reached_s = frame.time - media.start_s

@@ -88,13 +88,16 @@ def _greys(
 
 
 def frames_from(
-    container: InputContainer, video: VideoStream, from_s: float
+    container: InputContainer, video: VideoStream, from_s: float, *, every: bool = True
 ) -> Iterator[VideoFrame]:
-    """Pictures from a key frame before `from_s` on, up to there only those others refer to."""
+    """Pictures from a key frame before `from_s` on, up to there only those others refer to.
+
+    Unless `every` picture is wanted, only those others refer to from there on as well.
+    """
     container.seek(int(from_s * 1e6))
     for packet in container.demux(video):
         early = packet.pts is not None and float(packet.pts * packet.time_base) < from_s
-        video.codec_context.skip_frame = "NONREF" if early else "DEFAULT"
+        video.codec_context.skip_frame = "DEFAULT" if every and not early else "NONREF"
         try:
             yield from packet.decode()
         except InvalidDataError:  # a damaged packet is passed over

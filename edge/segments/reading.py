@@ -40,7 +40,7 @@ _GAP_S = 0.1
 """A gap in the sound that is longer is filled with silence."""
 _MOST_DAMAGES = 500
 """Damaged places of a container after which the rest of it is given up."""
-_NONREF_FPS = 10.0
+NONREF_FPS = 10.0
 """Below this rate each picture counts, referred to by others or not."""
 
 
@@ -141,7 +141,7 @@ class Reader:
         context.thread_count = min(4, usable_cores()) if self._exact else 1
         if not self._exact:
             context.skip_frame = "NONKEY"
-        elif 1 / self._media.frame_s >= _NONREF_FPS:
+        elif 1 / self._media.frame_s >= NONREF_FPS:
             context.skip_frame = "NONREF"
 
     def _packets(self) -> Iterator[Packet[Any]]:

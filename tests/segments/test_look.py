@@ -113,7 +113,7 @@ def test_a_span_that_cannot_be_reached_has_no_pictures_and_a_warning(tmp_path, m
         assert "no second look there" in media.warnings[0]
 
 
-def refused(*_):
+def refused(*_, **__):
     from av.error import FFmpegError
 
     raise FFmpegError(1, "no")
