@@ -22,16 +22,12 @@ AROUND_S = 10.0
 """So much before and after a suspect is looked at too."""
 MOST_S = 240.0
 """Seconds that are looked at in all."""
-LIKELY = 0.02
-"""What is less likely is not looked at."""
 
 
 def spans(candidates: Iterable[Segment], end_s: float) -> list[tuple[float, float]]:
     """What to look at, in order and apart from each other: the likeliest candidates first."""
     made: list[tuple[float, float]] = []
     for one in sorted(candidates, key=lambda c: -c.probability):
-        if one.probability < LIKELY:
-            break
         wider = _joined([*made, (max(0.0, one.start_s - AROUND_S), one.end_s + AROUND_S)], end_s)
         if sum(b - a for a, b in wider) <= MOST_S:
             made = wider
