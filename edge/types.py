@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,32 +62,12 @@ class Reason(str, Enum):
     """The source gives no picture any more."""
 
 
-class View(Protocol):
-    """A picture that becomes BGR when it is asked for, and at the size that is asked for."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """(height, width, 3) of the whole picture."""
-
-    def bgr(self) -> Image:
-        """The whole picture, (height, width, 3) uint8 BGR; the same array each time."""
-
-    def reduced(self, factor: int) -> Image | None:
-        """The means of `factor` x `factor` pixels, (height / factor, width / factor, 3) uint8 BGR.
-
-        None where there is no faster way to them than over the whole picture.
-        """
-
-    def sampled(self, step: int) -> Image:
-        """Every `step`-th pixel of every `step`-th row, BGR; `step` is even."""
-
-
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One decoded picture with its times."""
 
-    view: Image | View
-    """(height, width, 3) uint8 BGR, or what becomes that; `image` is it in either case."""
+    image: Image
+    """(height, width, 3) uint8, BGR."""
     index: int
     """Number of the frame in its source, from 0, corrupt frames counted."""
     pts_s: float | None
@@ -107,22 +87,6 @@ class Frame:
     """The picture's own file, where the source is a folder of pictures."""
     frozen: bool = False
     """Whether a live source has repeated this picture for so long that it is not live."""
-
-    @property
-    def image(self) -> Image:
-        """(height, width, 3) uint8, BGR."""
-        return whole(self.view)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height), pixels."""
-        height, width = self.view.shape[:2]
-        return width, height
-
-
-def whole(view: Image | View) -> Image:
-    """A picture as an array, (height, width, 3) uint8 BGR."""
-    return view if isinstance(view, np.ndarray) else view.bgr()
 
 
 @dataclass(frozen=True, slots=True)

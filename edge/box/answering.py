@@ -45,7 +45,7 @@ class Answering:
         spare_ms = None if self._allowance is None else self._allowance.of(frame, waited_ms)
         hints: dict[str, Any] = {"prior": prior, "spare_ms": spare_ms, "flight": flight}
         given = {name: hint for name, hint in hints.items() if hint is not None}
-        answer = self._registrar.register(frame.view, pts_s=frame.pts_s, **given)
+        answer = self._registrar.register(frame.image, pts_s=frame.pts_s, **given)
         if self._allowance is not None:
             self._allowance.answered(frame, answer)
         return answer, waited_ms

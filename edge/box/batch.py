@@ -73,7 +73,7 @@ def _film(path: Path, registrar: Registrar, sport: str, every: int) -> Iterator[
         while (frame := source.read()) is not None:
             if frame.index % every:
                 continue
-            registration = registrar.register(frame.view, pts_s=frame.pts_s)
+            registration = registrar.register(frame.image, pts_s=frame.pts_s)
             item = record(registration, image=f"{path}/{frame.index}", sport=sport)
             yield Answer(item, frame.image, registration)
     finally:

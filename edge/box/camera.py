@@ -53,7 +53,7 @@ class Camera:
 
         None without a link, before the alignment is known, and where its telemetry is missing.
         """
-        width, height = frame.size
+        height, width = frame.image.shape[:2]
         if frame.pts_s is not None:
             self._bridge.film_began(frame.capture_ns - round(frame.pts_s * 1e9))
         estimate = self._bridge.prior(frame.capture_ns, width, height)

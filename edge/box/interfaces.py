@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge.capture import Outage
 from edge.capture.slot import Counts
-from edge.types import CameraPrior, Frame, Image, Registration, View
+from edge.types import CameraPrior, Frame, Image, Registration
 
 
 class Registrar(Protocol):
@@ -17,13 +17,13 @@ class Registrar(Protocol):
 
     def register(
         self,
-        view: Image | View,
+        image_bgr: Image,
         *,
         pts_s: float | None = None,
         prior: CameraPrior | None = None,
         spare_ms: float | None = None,
     ) -> Registration:
-        """Register one (height, width, 3) picture; at worst it is `lost`.
+        """Register one (height, width, 3) uint8 BGR picture; at worst it is `lost`.
 
         `prior`, what the camera's telemetry tells, and `spare_ms`, what the answer may take, are
         given only where there is something to say.

@@ -110,10 +110,11 @@ class WatchedReader:
         return frame
 
     def _resized(self, frame: Frame) -> bool:
-        before, self._size = self._size, frame.size
+        before, self._size = self._size, frame.image.shape
         if before in {None, self._size}:
             return False
-        log.warning("the source changed its picture's size to %dx%d", *self._size)
+        height, width = self._size[:2]
+        log.warning("the source changed its picture's size to %dx%d", width, height)
         return True
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from edge.box.interfaces import FrameReader, LinkStatus
 from edge.capture import Outage
 from edge.capture.slot import Counts
-from edge.types import CameraPrior, Frame, Image, Registration, View
+from edge.types import CameraPrior, Frame, Image, Registration
 
 _POLL_S = 0.2
 """How soon the thread notices that the reader was closed while no frame comes."""
@@ -28,7 +28,7 @@ class Flight(Protocol):
 class Sensing(Protocol):
     """A registrar whose network may run over one frame while another is finished."""
 
-    def sense(self, view: Image | View) -> Any:
+    def sense(self, image_bgr: Image) -> Any:
         """Run the network over a picture; returns the `Flight` that `finish` takes."""
 
     def finish(

@@ -14,7 +14,7 @@ from typing import Any
 from edge.box.network import Network
 from edge.box.sensing import Flight, Sensing
 from edge.config import Config
-from edge.types import CameraPrior, Frame, Image, Registration, State, View
+from edge.types import CameraPrior, Frame, Image, Registration, State
 
 log = logging.getLogger(__name__)
 
@@ -93,18 +93,18 @@ class SwitchingRegistrar:
 
     def register(
         self,
-        view: Image | View,
+        image_bgr: Image,
         *,
         pts_s: float | None = None,
         prior: CameraPrior | None = None,
         spare_ms: float | None = None,
         flight: Flight | None = None,
     ) -> Registration:
-        """Register one (height, width, 3) picture; `flight` is what `sense` saw in it."""
+        """Register one (height, width, 3) uint8 BGR picture; `flight` is what `sense` saw in it."""
         self._take_pending()
         hints = {"prior": prior, "spare_ms": spare_ms}
         given = {name: hint for name, hint in hints.items() if hint is not None}
-        ask = partial(self._ask, view, pts_s, flight, given)
+        ask = partial(self._ask, image_bgr, pts_s, flight, given)
         begun_s, sensing_ms = time.monotonic(), 0.0 if flight is None else flight.took_ms
         try:
             answer = ask()
@@ -144,7 +144,7 @@ class SwitchingRegistrar:
         if not isinstance(registrar, Sensing):
             return None
         try:
-            return _OwnFlight(registrar, registrar.sense(frame.view))
+            return _OwnFlight(registrar, registrar.sense(frame.image))
         except Exception as error:  # noqa: BLE001 - raised again when `register` asks for it
             log.debug("the network failed ahead of its frame: %s", error)
             return None
@@ -205,7 +205,7 @@ class SwitchingRegistrar:
 
     def _ask(
         self,
-        view: Image | View,
+        image_bgr: Image,
         pts_s: float | None,
         flight: Flight | None,
         hints: Mapping[str, Any],
@@ -214,7 +214,7 @@ class SwitchingRegistrar:
         if isinstance(flight, _OwnFlight) and flight.registrar is registrar:
             answer: Registration = registrar.finish(flight.flight, **hints)
         else:
-            answer = registrar.register(view, pts_s=pts_s, **hints)
+            answer = registrar.register(image_bgr, pts_s=pts_s, **hints)
         return answer
 
     def _take_pending(self) -> None:

@@ -21,8 +21,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from edge.capture.planes import converted, planes
-from edge.types import Image, View
+from edge.types import Image
 
 _MAX_DAMAGES = 500
 """Damaged places of a container after which the rest of it is given up."""
@@ -39,8 +38,8 @@ QUARTER_TURNS = {
 class Decoded:
     """One picture out of a decoder."""
 
-    view: Image | View
-    """(height, width, 3), turned upright."""
+    image: Image
+    """(height, width, 3) uint8, BGR, turned upright."""
     pts_s: float | None
     """Presentation time in seconds as the stream has it; None where it has none."""
     wallclock_ns: int | None
@@ -115,12 +114,11 @@ class Decoder:
         self._wallclock[packet.pts] = wallclock
 
 
-def upright(frame: VideoFrame) -> Image | View:
-    """A decoded frame as a (height, width, 3) picture, turned as its metadata asks."""
+def upright(frame: VideoFrame) -> Image:
+    """Convert a decoded frame to (height, width, 3) uint8 BGR, turned as its metadata asks."""
+    image = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
     turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
-    if turn is not None:
-        return np.asarray(cv2.rotate(converted(frame), turn), np.uint8)
-    return planes(frame) or converted(frame)
+    return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
 
 
 def _sender_clock_ns(packet: Packet[VideoStream]) -> int | None:

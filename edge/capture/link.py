@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import SourceCause
-from edge.types import Image, View
+from edge.types import Image
 
 
 class LinkState(str, Enum):
@@ -150,8 +150,6 @@ _REPEATS = 0.7
 
 _REPEATS_LEFT = 0.4
 """Share below which a frozen picture is live again."""
-_STEP = 16
-"""Every so many pixels of every so many rows are compared."""
 _WINDOW = 50
 """Frames of which the share is taken."""
 
@@ -174,10 +172,9 @@ class FreezeDetector:
         self._is_frozen = False
         self._repeats: deque[bool] = deque(maxlen=_WINDOW)
 
-    def frozen(self, view: Image | View, now_s: float) -> bool:
-        """Whether a (h, w, 3) picture and all before it for `frozen_after_s` seconds were equal."""
-        sparse = view[::_STEP, ::_STEP] if isinstance(view, np.ndarray) else view.sampled(_STEP)
-        sample = sparse.astype(np.int16)
+    def frozen(self, image: Image, now_s: float) -> bool:
+        """Whether `image` (h, w, 3) and all before it for `frozen_after_s` seconds were equal."""
+        sample = image[::16, ::16].astype(np.int16)
         if not self._holds(sample):
             self._held, self._last, self._since_s = sample, sample, now_s
             self._repeats.clear()

@@ -54,7 +54,7 @@ class RtspSource(SourceBase):
         except BaseException:
             self._container.close()
             raise
-        height, width = self._first.view.shape[:2]
+        height, width = self._first.image.shape[:2]
         rate = stream.average_rate or stream.guessed_rate
         fps = float(rate) if rate else None
         super().__init__(SourceInfo(self._uri, "rtsp", width, height, fps, None, live=True))
@@ -77,7 +77,7 @@ class RtspSource(SourceBase):
         pts_s = None if picture.pts_s is None else picture.pts_s - self._start_s
         index = self._delivered + self.corrupt
         self._delivered += 1
-        return Frame(picture.view, index, pts_s, capture_ns, monotonic_ns, clock_source=clock)
+        return Frame(picture.image, index, pts_s, capture_ns, monotonic_ns, clock_source=clock)
 
     def close(self) -> None:
         """Hang up; may be called twice."""

@@ -166,7 +166,7 @@ class LiveReader(_Closing):
                     return True
                 now_s = time.monotonic()
                 self._link.frame(now_s)
-                frozen = self._freeze is not None and self._freeze.frozen(frame.view, now_s)
+                frozen = self._freeze is not None and self._freeze.frozen(frame.image, now_s)
                 # numbers go on over a reconnection, so that an index never comes twice
                 index = self._next_index(frame.index)
                 self._slot.put(dataclasses.replace(frame, index=index, frozen=frozen))

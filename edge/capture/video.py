@@ -44,7 +44,7 @@ class VideoFile(SourceBase):
         except BaseException:
             self._container.close()
             raise
-        height, width = self._first.view.shape[:2]
+        height, width = self._first.image.shape[:2]
         fps, frames = _rate(stream), _frame_count(self._container, stream)
         super().__init__(SourceInfo(str(path), "file", width, height, fps, frames, live=False))
         self._opened_ns = time.time_ns()
@@ -69,7 +69,7 @@ class VideoFile(SourceBase):
         index = self._delivered + self.corrupt
         self._delivered += 1
         capture_ns = self._opened_ns + int(1e9 * (pts_s or 0.0))
-        return Frame(picture.view, index, pts_s, capture_ns, now, clock_source="file")
+        return Frame(picture.image, index, pts_s, capture_ns, now, clock_source="file")
 
     def close(self) -> None:
         """Close the file; may be called twice."""

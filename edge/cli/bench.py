@@ -240,7 +240,7 @@ def _frames(source: str, registrar: Registrar) -> Iterator[tuple[dict[str, float
             decoded = time.perf_counter()
             if frame is None:
                 return
-            answer = registrar.register(frame.view, pts_s=frame.pts_s)
+            answer = registrar.register(frame.image, pts_s=frame.pts_s)
             yield {"decode": (decoded - start) * 1e3, **answer.latency_ms}, answer.state.value
 
 

@@ -42,7 +42,7 @@ class Stamp:
     @staticmethod
     def of(frame: Frame) -> Stamp:
         """Take the stamp of a frame."""
-        width, height = frame.size
+        height, width = frame.image.shape[:2]
         return Stamp(
             frame.index,
             finite(frame.pts_s),

@@ -23,7 +23,7 @@ _GRID = (16, 9)
 class Answers(Protocol):
     """What is tested: a registrar."""
 
-    def register(self, view: Image, *, pts_s: float | None = None) -> Registration:
+    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
         """Register one picture."""
 
     def reset(self) -> None:

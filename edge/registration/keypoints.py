@@ -11,7 +11,6 @@ position. Many cells average, so a is better than a cell.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
@@ -57,33 +56,28 @@ def decode(grid: NDArray[np.float32], field: Field, stride: int = 4) -> Coordina
 
     Channels as the network names them.
     """
-    on = grid[4] > 0
+    logit = grid[4]
+    on = logit > 0
     # the ground just beyond the lines has coordinates too: keypoints on the border lie between
     # cells
     seam = cv2.dilate(on.view(np.uint8), SEAM)
-    reach = np.abs(grid[:2])
-    index = np.flatnonzero((np.maximum(reach[0], reach[1]) < BEYOND) & seam.view(bool))
-    picked = grid.reshape(len(grid), -1)[:4].take(index, axis=1).astype(float)
+    usable = (np.abs(grid[:2]).max(0) < BEYOND) & seam.view(bool)
+    index = np.flatnonzero(usable)
+    v, u = np.divmod(index, grid.shape[2])
+    picked = grid[:4].reshape(4, -1)[:, index].astype(float)
     half = np.array([[field.length_m / 2], [field.width_m / 2]])
-    sigma = np.exp(np.minimum(np.maximum(picked[2:], -5.5), 1.5)) * half
-    image = _centres(*on.shape, stride).take(index, axis=1)
-    shown = int(np.count_nonzero(on))
+    sigma = np.exp(np.clip(picked[2:], -5.5, 1.5)) * half
+    image = np.stack([u, v]) * float(stride)
+    image += (stride - 1) / 2
+    shown = int(on.sum())
     return CoordinateMap(
         image_px=image.T,
         field_m=(picked[:2] * half).T,
         sigma_m=sigma.T,
         mask=on,
         coverage=shown / on.size,
-        sigma=float(np.median(0.5 * (sigma[0] + sigma[1]))) if len(index) else 50.0,
+        sigma=float(np.median(sigma.mean(0))) if len(index) else 50.0,
     )
-
-
-@cache
-def _centres(rows: int, columns: int, stride: int) -> Float:
-    """(2, rows * columns) where a lattice's cells lie in the picture, row by row, pixels."""
-    v, u = np.divmod(np.arange(rows * columns), columns)
-    centres: Float = np.stack([u, v]) * float(stride) + (stride - 1) / 2
-    return centres
 
 
 def read_keypoints(cells: CoordinateMap, field: Field) -> Keypoints:

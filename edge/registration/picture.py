@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Paint
 from edge.registration.homography import inverse
-from edge.types import Image, View, whole
+from edge.types import Image
 
 CHECK_WIDTH = 640
 """About the width of the picture that the line check reads."""
@@ -45,15 +45,22 @@ def scaling(sx: float, sy: float) -> NDArray[np.float64]:
     return np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
 
 
-def prepare(view: Image | View, target: NDArray[np.uint8], paint: Paint = "bright") -> Picture:
-    """Fill `target`, the network's (1, h, w, 3) uint8 input, from a (height, width, 3) picture.
+def prepare(image: Image, target: NDArray[np.uint8], paint: Paint = "bright") -> Picture:
+    """Fill `target`, the network's (1, h, w, 3) uint8 input, from a (height, width, 3) BGR picture.
 
     The reduction is done in two steps, first by a whole number over areas (fast and free of
     aliasing, so that thin lines survive), then to the network's size.
     """
-    height, width = view.shape[:2]
+    height, width = image.shape[:2]
     factor = max(1, round(width / CHECK_WIDTH))
-    small = _reduced(view, factor)
+    if factor > 1:
+        # a whole number of blocks, so that the scale is exact
+        cropped = image[: height - height % factor, : width - width % factor]
+        small = cv2.resize(
+            cropped, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA
+        )
+    else:
+        small = image
     h, w = small.shape[:2]
     _resize(small, target[0])
     check = scaling(1 / factor, 1 / factor)
@@ -67,21 +74,6 @@ def prepare(view: Image | View, target: NDArray[np.uint8], paint: Paint = "brigh
         inverse(net_from_check),
         net_from_check,
     )
-
-
-def _reduced(view: Image | View, factor: int) -> Image:
-    """The means of `factor` x `factor` pixels of a picture; a rest at its border is left out."""
-    small = None if isinstance(view, np.ndarray) else view.reduced(factor)
-    if small is not None:
-        return small
-    image = whole(view)
-    if factor == 1:
-        return image
-    height, width = image.shape[:2]
-    # a whole number of blocks, so that the scale is exact
-    cropped = image[: height - height % factor, : width - width % factor]
-    mean = cv2.resize(cropped, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-    return np.asarray(mean, np.uint8)
 
 
 def _grey(image: Image, paint: Paint) -> NDArray[np.uint8]:

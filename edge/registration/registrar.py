@@ -26,7 +26,7 @@ from edge.registration.picture import SMALLEST, Picture, prepare
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import Tracker
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
-from edge.types import CameraPrior, Image, Quality, Reason, Registration, State, View
+from edge.types import CameraPrior, Image, Quality, Reason, Registration, State
 
 RefineMode = Literal["auto", "never", "always"]
 LEARNT = 0.4
@@ -150,13 +150,13 @@ class Registrar:
 
     def register(
         self,
-        view: Image | View,
+        image_bgr: Image,
         *,
         pts_s: float | None = None,  # noqa: ARG002 - trackers will use it
         prior: CameraPrior | None = None,
         spare_ms: float | None = None,
     ) -> Registration:
-        """Register a (height, width, 3) picture, uint8 BGR or what becomes that.
+        """Register a (height, width, 3) uint8 BGR picture.
 
         `prior` is what the camera's telemetry says of it (see `edge.registration.guidance`);
         `spare_ms` what it may take: an answer that may be given is not refined when that would take
@@ -164,27 +164,27 @@ class Registrar:
         homography.
         """
         with self._network:
-            return self.finish(self._fly(view), prior=prior, spare_ms=spare_ms)
+            return self.finish(self._fly(image_bgr), prior=prior, spare_ms=spare_ms)
 
-    def sense(self, view: Image | View) -> Flight:
+    def sense(self, image_bgr: Image) -> Flight:
         """Run the network over a picture; `finish` makes the answer that `register` would give.
 
         May be called in another thread while the frame before is finished: twice the frames a
         second on two cores. Frames are finished in the order in which they were sensed.
         """
         with self._network:
-            flight = self._fly(view)
+            flight = self._fly(image_bgr)
             if flight.sight is None:
                 return flight
             # the next run overwrites the network's outputs
             maps = {name: array.copy() for name, array in flight.sight.maps.items()}
             return replace(flight, sight=replace(flight.sight, maps=maps))
 
-    def _fly(self, view: Image | View) -> Flight:
+    def _fly(self, image_bgr: Image) -> Flight:
         watch = Stopwatch()
-        if not _usable(view):
+        if not _usable(image_bgr):
             return Flight(watch, None)
-        picture = self.prepare(view)
+        picture = self.prepare(image_bgr)
         glimpse = self._input[0, ::2, ::2].copy()
         sight = Sight(picture, {}, self._thumbnail(), glimpse)
         watch.lap("preprocess")
@@ -273,9 +273,9 @@ class Registrar:
             guided=True,
         )
 
-    def prepare(self, view: Image | View) -> Picture:
+    def prepare(self, image_bgr: Image) -> Picture:
         """Fill the network's input from a picture; `observe` comes next."""
-        return prepare(view, self._input, self.field.paint)
+        return prepare(image_bgr, self._input, self.field.paint)
 
     def observe(self, picture: Picture, watch: Stopwatch) -> Observation | Reason:
         """Run the network on the prepared picture and estimate a first homography."""
@@ -387,10 +387,13 @@ class Registrar:
         return float(np.abs(thumb - before).mean()) / 255 > self.thresholds.cut
 
 
-def _usable(view: Image | View) -> bool:
-    coloured = len(view.shape) == 3 and view.shape[2] == 3
-    eight_bit = not isinstance(view, np.ndarray) or view.dtype == np.uint8
-    return coloured and eight_bit and min(view.shape[:2]) >= SMALLEST
+def _usable(image: Image) -> bool:
+    return (
+        image.ndim == 3
+        and image.shape[2] == 3
+        and image.dtype == np.uint8
+        and min(image.shape[:2]) >= SMALLEST
+    )
 
 
 def _refused(decision: _Decision, watch: Stopwatch, period_m: float, *, cut: bool) -> Registration:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from edge.capture import SourceInfo
-from edge.types import Frame, Image, Quality, Reason, Registration, State, View
+from edge.types import Frame, Image, Quality, Reason, Registration, State
 
 GOOD = Registration(
     State.VERIFIED,
@@ -37,8 +37,8 @@ class ScriptedRegistrar:
         self.seen = 0
         self.closed = False
 
-    def register(self, view: Image | View, *, pts_s: float | None = None) -> Registration:
-        assert len(view.shape) == 3
+    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
+        assert image_bgr.ndim == 3
         if self._hook is not None:
             self._hook(self.seen)
         self.seen += 1

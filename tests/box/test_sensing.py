@@ -16,7 +16,7 @@ from edge.box.sensing import SensedFrames
 from edge.box.switching import SwitchingRegistrar
 from edge.errors import EngineError, SourceError
 from edge.fields import load_field
-from edge.types import Frame, Image, Reason, Registration, State, View
+from edge.types import Frame, Image, Reason, Registration, State
 from tests.box.parts import GOOD, LOST, MENDED, ListSource, ScriptedRegistrar, make_frame
 
 WAIT_S = 30.0
@@ -38,7 +38,7 @@ class TwoPhase(ScriptedRegistrar):
         self.registered = 0
         self._broken = broken
 
-    def sense(self, view: Image | View) -> Seen:
+    def sense(self, image_bgr: Image) -> Seen:
         number = len(self.sensed)
         self.sensed.append(number)
         if number in self._broken:
@@ -49,9 +49,9 @@ class TwoPhase(ScriptedRegistrar):
         self.finished.append(flight.number)
         return self._answers[flight.number % 3]
 
-    def register(self, view: Image | View, *, pts_s: float | None = None) -> Registration:
+    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
         self.registered += 1
-        return super().register(view, pts_s=pts_s)
+        return super().register(image_bgr, pts_s=pts_s)
 
 
 def never() -> ListSource:
