@@ -90,7 +90,7 @@ class WatchedReader:
         self._publish = publish
         self._begin_anew = begin_anew
         self._watch = OutageWatch()
-        self._size: tuple[int, int] | None = None
+        self._size: tuple[int, ...] | None = None
 
     def get(self, timeout_s: float) -> Frame | None:
         """Return the next frame, or None when none came in time or none will come."""

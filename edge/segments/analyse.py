@@ -225,9 +225,14 @@ class _Work:
             return None
         give_back()  # what the reading needed is not needed beside a second decoder
         whole_s = sum(b - a for a, b in wanted)
-        self._progress("look", 0.0, whole_s)
+
+        def seen() -> Iterator[Picture]:
+            for done_s, picture in enumerate(look.pictures(self._media, wanted)):
+                self._progress("look", float(done_s), whole_s)
+                yield picture
+
         with self._stage("look"):
-            return rows.look_again(look.pictures(self._media, wanted))
+            return rows.look_again(seen())
 
     def _cues(
         self, segments: Sequence[Segment], rows: Rows, end_s: float, *, is_straight: bool

@@ -10,11 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from av.error import FFmpegError
 
-from edge.capture.decode import video_stream
-from edge.capture.video import open_file
-from edge.engines.hardware import usable_cores
 from edge.segments.media import Media
-from edge.segments.near import frames_from
+from edge.segments.near import decoder, frames_from, joined
 from edge.segments.reading import NONREF_FPS, EverySecond, Picture, Shrinker
 from edge.segments.types import Segment
 
@@ -28,7 +25,7 @@ def spans(candidates: Iterable[Segment], end_s: float) -> list[tuple[float, floa
     """What to look at, in order and apart from each other: the likeliest candidates first."""
     made: list[tuple[float, float]] = []
     for one in sorted(candidates, key=lambda c: -c.probability):
-        wider = _joined([*made, (max(0.0, one.start_s - AROUND_S), one.end_s + AROUND_S)], end_s)
+        wider = joined([*made, (one.start_s - AROUND_S, one.end_s + AROUND_S)], end_s)
         if sum(b - a for a, b in wider) <= MOST_S:
             made = wider
     return made
@@ -39,11 +36,7 @@ def pictures(media: Media, wanted: Sequence[tuple[float, float]]) -> Iterator[Pi
 
     Where a damaged file cannot be wound to a span it has none, and a warning.
     """
-    with open_file(media.path) as container:
-        video = video_stream(container)
-        assert video is not None  # it was there when the file was opened first
-        video.codec_context.thread_count = min(4, usable_cores())
-        video.thread_type = "AUTO"
+    with decoder(media) as (container, video):
         shrink, every = Shrinker(), 1 / media.frame_s < NONREF_FPS
         for first_s, last_s in wanted:
             each = EverySecond(int(first_s))
@@ -63,15 +56,3 @@ def pictures(media: Media, wanted: Sequence[tuple[float, float]]) -> Iterator[Pi
                         yield Picture(at_s, shrink(shown))
             except FFmpegError:
                 media.warnings.append(f"cannot be wound to {first_s:.0f} s: no second look there")
-
-
-def _joined(parts: Sequence[tuple[float, float]], end_s: float) -> list[tuple[float, float]]:
-    """The parts in order, those that meet as one, none beyond the end."""
-    made: list[tuple[float, float]] = []
-    for first, upto in sorted(parts):
-        last = min(upto, end_s)
-        if made and first <= made[-1][1]:
-            made[-1] = made[-1][0], max(last, made[-1][1])
-        elif last > first:
-            made.append((first, last))
-    return made

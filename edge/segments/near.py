@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from av.container import InputContainer
@@ -33,14 +34,30 @@ def around_s(frame_s: float) -> float:
 
 def stretches(times_s: Iterable[float], end_s: float, around_s: float) -> list[tuple[float, float]]:
     """What lies within `around_s` of the times, from 0 to `end_s`, in order; what meets is one."""
+    return joined([(time_s - around_s, time_s + around_s) for time_s in times_s], end_s)
+
+
+def joined(spans: Iterable[tuple[float, float]], end_s: float) -> list[tuple[float, float]]:
+    """The spans' parts between 0 and `end_s`, in order; what meets is one."""
     made: list[tuple[float, float]] = []
-    for time_s in sorted(times_s):
-        first, last = max(0.0, time_s - around_s), min(end_s, time_s + around_s)
+    for begin_s, until_s in sorted(spans):
+        first, last = max(0.0, begin_s), min(end_s, until_s)
         if made and first <= made[-1][1]:
-            first = made.pop()[0]
-        if last > first:
+            made[-1] = made[-1][0], max(last, made[-1][1])
+        elif last > first:
             made.append((first, last))
     return made
+
+
+@contextmanager
+def decoder(media: Media) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """Open the file once more, to decode stretches of its pictures on all cores."""
+    with open_file(media.path) as container:
+        video = video_stream(container)
+        assert video is not None  # it was there when the file was opened first
+        video.codec_context.thread_count = min(4, usable_cores())
+        video.thread_type = "AUTO"
+        yield container, video
 
 
 def cues_near(media: Media, spans: Sequence[tuple[float, float]]) -> tuple[Float, Float]:
@@ -52,11 +69,7 @@ def cues_near(media: Media, spans: Sequence[tuple[float, float]]) -> tuple[Float
     found_blacks: list[Float] = [np.empty((0, 2))]
     if media.video is None or not spans:
         return found_cuts[0], found_blacks[0]
-    with open_file(media.path) as container:
-        video = video_stream(container)
-        assert video is not None  # it was there when the file was opened first
-        video.codec_context.thread_count = min(4, usable_cores())
-        video.thread_type = "AUTO"
+    with decoder(media) as (container, video):
         for first, last in spans:
             try:
                 times, greys = _greys(container, video, first + media.start_s, last + media.start_s)

@@ -35,9 +35,9 @@ from models.segments.train import (
     counted,
     crf_of,
     decode,
+    emissions_again,
     emissions_of,
     fixed_keys,
-    looked_keys,
     restore,
     restore_mean,
 )
@@ -91,10 +91,7 @@ class Held:
 
     def emissions(self, head: Head | HeadMean, *, again: bool = False) -> list[NDArray[np.float32]]:
         """Each programme's emissions; `again`: after the second look that the box takes."""
-        made = emissions_of(head, self.items, self.keys)
-        if again and any(k is not None for k in self.keys):
-            made = emissions_of(head, self.items, looked_keys(head, self.keys, made))
-        return made
+        return (emissions_again if again else emissions_of)(head, self.items, self.keys)
 
 
 def found_by(
@@ -208,20 +205,13 @@ def probes(head: Head | HeadMean, judge: Judge, test: Held) -> dict[str, dict[st
 def changed(
     cache: Path, head: Head | HeadMean, judge: Judge, by: Reductions
 ) -> dict[str, dict[str, float]]:
-    """The same head on programmes that were drawn without a cue, and on the same ones with it."""
+    """The same head on the programmes as they were drawn without a cue, where that was done."""
     out = {}
     for how in CHANGES:
-        if not (cache / how).is_dir():
-            continue
-        held = Held.of(cache / how, "test", by, exact=False)
-        names = {i.name for i in held.items}
-        whole = Held.of(cache, "test", by, exact=False)
-        pairs = [(i, k) for i, k in zip(whole.items, whole.keys, strict=True) if i.name in names]
-        same = Held([i for i, _ in pairs], [k for _, k in pairs])
-        for name, one in ((f"{how}: as drawn", same), (how, held)):
-            out[name] = figures(
-                one.tallies([judge.segments(e) for e in one.emissions(head, again=True)])
-            )
+        if (cache / how).is_dir():
+            held = Held.of(cache / how, "test", by, exact=False)
+            emissions = held.emissions(head, again=True)
+            out[how] = figures(held.tallies([judge.segments(e) for e in emissions]))
     return out
 
 
@@ -311,7 +301,7 @@ def markdown(found: dict[str, Any]) -> str:
             "\n## Probes: synthetic test programmes\n",
             (
                 "Shuffled seconds and another's sound with a picture a second, "
-                "the others with key frames and a second look.\n"
+                "the others with key frames and a second look, to be compared with what ships.\n"
             ),
             _table(
                 ("probe", *COLUMNS),

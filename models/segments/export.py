@@ -38,9 +38,8 @@ from models.segments.judge import Judge, calibrate
 from models.segments.network import Head, HeadGraph, HeadMean
 from models.segments.train import (
     crf_of,
-    emissions_of,
+    emissions_again,
     fixed_keys,
-    looked_keys,
     restore_mean,
 )
 from quantize.halve import halve
@@ -53,8 +52,7 @@ def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
     """Write the head as ONNX (opset 17; the number of seconds is free), weights as float16."""
     if head.shape.own_sound or head.shape.views != "both":
         raise UsageError("only a head of both views with the shared CNN makes a bundle")
-    heads = [head] if isinstance(head, Head) else [h for h in head.heads if isinstance(h, Head)]
-    graph = HeadGraph(heads, by.visual, by.sound).eval()
+    graph = HeadGraph(head, by.visual, by.sound).eval()
     inputs = tuple(torch.zeros(1, 40, n) for n in (FEATURES, FEATURES, LOW))
     names = ["visual", "sound", "low"]
     with warnings.catch_warnings(), torch.no_grad():
@@ -80,9 +78,7 @@ def judged(head: Head | HeadMean, by: Reductions, cache: Path) -> Judge:
     if crf is None:
         raise UsageError("a bundle needs a head with a CRF")
     items = [load(p, by) for p in paths(cache, "validation")]
-    keys = [fixed_keys(i) for i in items]
-    seen = looked_keys(head, keys, emissions_of(head, items, keys))
-    return calibrate(crf, items, emissions_of(head, items, seen))
+    return calibrate(crf, items, emissions_again(head, items, [fixed_keys(i) for i in items]))
 
 
 def data_digest(cache: Path) -> str:

@@ -213,17 +213,16 @@ class HeadMean(nn.Module):
 
 
 class HeadGraph(nn.Module):
-    """What is exported of heads: the CNN's own features in, the mean of their emissions out."""
+    """What is exported of a head or a mean of heads: the CNN's own features in, emissions out."""
 
-    def __init__(self, heads: Sequence[Head], visual: Reduction, sound: Reduction) -> None:
+    def __init__(self, head: Head | HeadMean, visual: Reduction, sound: Reduction) -> None:
         super().__init__()
-        self.heads = nn.ModuleList(heads)
-        self.visual, self.sound = visual, sound
+        self.head, self.visual, self.sound = head, visual, sound
 
     def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
         """(1, t, 1280), (1, t, 1280), (1, t, 43) -> (1, t, 3)."""
-        reduced = self.visual(visual), self.sound(sound)
-        return torch.stack([head(*reduced, low) for head in self.heads]).mean(0)
+        emissions: Tensor = self.head(self.visual(visual), self.sound(sound), low)
+        return emissions
 
 
 def _dropped(x: Tensor, p: float) -> Tensor:

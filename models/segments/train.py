@@ -181,6 +181,16 @@ def looked_keys(
     ]  # fmt: skip
 
 
+def emissions_again(
+    head: Head | HeadMean,
+    items: Sequence[Item],
+    keys: Sequence[NDArray[np.float64] | None],
+) -> list[NDArray[np.float32]]:
+    """As `emissions_of`, after the second look that the box takes at key frames' suspects."""
+    first = emissions_of(head, items, keys)
+    return emissions_of(head, items, looked_keys(head, keys, first))
+
+
 def crf_of(head: Head | HeadMean) -> Crf | None:
     """The trained CRF's scores, float64; None for a head without."""
     if head.crf is None:

@@ -15,7 +15,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,12 @@ class Material:
     """(m, 64, 100)."""
     heard: Floats
     """(m, 5)."""
-    programmes: int
+    kinds: list[NDArray[np.intp]] = field(init=False)
+    """The pictures of each kind of text that there is."""
+
+    def __post_init__(self) -> None:
+        found = (np.flatnonzero(column) for column in self.shown.T)
+        self.kinds = [rows for rows in found if len(rows)]
 
     @classmethod
     def of(cls, files: Sequence[Path], each: int = 90, seed: int = 0) -> Material:
@@ -86,13 +91,11 @@ class Material:
             rows = rng.permutation(len(made.mel))[:each]
             mel.append(made.mel[rows].astype(np.float16))
             heard.append(made.heard[rows])
-        return cls(pictures, np.concatenate(shown), np.concatenate(mel), np.concatenate(heard),
-                   len(files))  # fmt: skip
+        return cls(pictures, np.concatenate(shown), np.concatenate(mel), np.concatenate(heard))
 
     def rows(self, rng: np.random.Generator, count: int) -> NDArray[np.intp]:
         """Pictures of a step: some drawn by the kind of their text, the others from all."""
-        kinds = [np.flatnonzero(self.shown[:, k]) for k in range(len(TEXTS))]
-        kinds = [k for k in kinds if len(k)]
+        kinds = self.kinds
         lettered = round(count * LETTERED) if kinds else 0
         chosen = [int(rng.choice(kinds[int(rng.integers(len(kinds)))])) for _ in range(lettered)]
         return np.array([*chosen, *rng.integers(len(self.pictures), size=count - lettered)])
@@ -155,12 +158,8 @@ def tune(
     rate: float = 4e-4,
     sizes: tuple[int, int] = (PICTURES, PATCHES),
     say: Callable[[str], None] = print,
-    more: Callable[[], Material] | None = None,
 ) -> int:
-    """Train for so long, or `most` steps; the rate falls to nothing. Returns the steps.
-
-    `more` is asked for the material anew when a quarter and a half of the time have passed.
-    """
+    """Train for so long, or `most` steps; the rate falls to nothing. Returns the steps."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     trunk = prepare(net)
@@ -168,14 +167,12 @@ def tune(
     opt = torch.optim.AdamW(
         [{"params": trunk, "lr": rate}, {"params": named, "lr": 10 * rate}], weight_decay=0.01
     )
-    started, steps, losses, asked = time.monotonic(), 0, [], 0
+    started, steps, losses = time.monotonic(), 0, []
     while True:
         part = (time.monotonic() - started) / (60 * minutes)
         part = part if most is None else max(part, steps / most)
         if part >= 1:
             return steps
-        if more is not None and part > (asked + 1) / 4 and asked < 2:
-            material, asked = more(), asked + 1
         factor = min(1.0, (steps + 1) / 50) * (0.5 + 0.5 * math.cos(math.pi * part))
         for group, full in zip(opt.param_groups, (rate, 10 * rate), strict=True):
             group["lr"] = full * factor
@@ -255,19 +252,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(text, flush=True)
 
     with one_line_errors(parser):
-
-        def material() -> Material:
-            files = sorted(args.drawn.glob("train-*.npz"))
-            if not files:
-                raise UsageError(f"{args.drawn}: no drawn training programme")
-            say(f"{len(files)} training programmes")
-            return Material.of(files)
-
+        files = sorted(args.drawn.glob("train-*.npz"))
+        if not files:
+            raise UsageError(f"{args.drawn}: no drawn training programme")
+        say(f"{len(files)} training programmes")
         path = args.cnn / TRUNK
         net, before = restore(path) if path.exists() else (Named(), {"steps": 0, "minutes": 0})
         net.to(memory_format=torch.channels_last)
-        kept = material()
-        steps = tune(net, kept, minutes=args.minutes, seed=before["steps"], say=say, more=material)
+        steps = tune(net, Material.of(files), minutes=args.minutes, seed=before["steps"], say=say)
         record = {
             "steps": before["steps"] + steps,
             "minutes": before["minutes"] + args.minutes,
