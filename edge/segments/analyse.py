@@ -28,7 +28,7 @@ from edge.segments.near import around_s, cues_near, stretches
 from edge.segments.network import SegmentsNetwork
 from edge.segments.reading import Picture, Reader, Sound, whole_seconds
 from edge.segments.rows import Rows
-from edge.segments.types import Segment
+from edge.segments.types import Judged, Segment
 from edge.types import Float
 
 Progress = Callable[[str, float, float | None], None]
@@ -130,9 +130,9 @@ class _Work:
             return self._again(window_s)
         end_s = self._end_s(reader, window_s)
         with self._stage("judge"):
-            emissions = rows.finish(whole_seconds(end_s))
+            judged = rows.finish(whole_seconds(end_s))
         with self._stage("decode"):
-            candidates, probabilities = self._decode(emissions, end_s)
+            candidates, probabilities = self._decode(judged, end_s)
         if not exact and not reader.jumps:  # it can be wound to times that are its own
             better = self._looked_again(candidates, rows, end_s)
             if better is not None:
@@ -204,21 +204,21 @@ class _Work:
         is_right = told_s is not None and abs(told_s - reader.end_s) < 1.0
         return told_s if told_s is not None and is_right and window_s is None else reader.end_s
 
-    def _decode(self, emissions: Float, end_s: float) -> tuple[tuple[Segment, ...], Float]:
+    def _decode(self, judged: Judged, end_s: float) -> tuple[tuple[Segment, ...], Float]:
         manifest = self._network.bundle.manifest
         crf = manifest.crf.crf
         any_ = {
             label: replace(rule, threshold=0.0) for label, rule in manifest.decode_rules().items()
         }
-        found = decode(emissions, crf, any_)
+        found = decode(judged, crf, any_, manifest.verifiers_by_label())
         # the last second is one that has begun
-        ended = [replace(s, end_s=end_s) if s.end_s >= len(emissions) else s for s in found]
-        return tuple(ended), marginals(emissions, crf)
+        ended = [replace(s, end_s=end_s) if s.end_s >= len(judged) else s for s in found]
+        return tuple(ended), marginals(judged.emissions, crf)
 
     def _looked_again(
         self, candidates: Sequence[Segment], rows: Rows, end_s: float
-    ) -> Float | None:
-        """Emissions with a picture of each second of what is suspected; None for no suspicion."""
+    ) -> Judged | None:
+        """Judged with a picture of each second of what is suspected; None for no suspicion."""
         open_ = [c for c in candidates if c.start_s >= rows.open_from_s]
         wanted = look.spans(open_, end_s)
         if self._media.video is None or not wanted:

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, zip_longest
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.segments.crf import Crf, Limits, constrained, segment_posterior
-from edge.segments.types import Label, Segment
+from edge.segments.types import Judged, Label, Segment
+from edge.segments.verify import Verifier
 from edge.types import Float
 
 REACH_S = 2.0
 """How far a segment's end may move to a cue."""
 MARGIN_S = 3
-"""How far off a segment's ends may be when its probability is told."""
+"""How far off a segment's ends may be when the chain tells its probability."""
 _TOUCH_S = 1e-6
 
 
@@ -59,13 +61,19 @@ class Cues:
 
 
 def decode(
-    emissions: Float, crf: Crf, rules: Mapping[Label, Rules] = USUAL, *, first_s: float = 0.0
+    judged: Judged,
+    crf: Crf,
+    rules: Mapping[Label, Rules] = USUAL,
+    verifiers: Mapping[Label, Verifier] = MappingProxyType({}),
+    *,
+    first_s: float = 0.0,
 ) -> tuple[Segment, ...]:
-    """(s, 3) emissions, one row a second from `first_s` on -> the segments that are likely enough.
+    """One row a second from `first_s` on -> the segments that are likely enough.
 
-    Content is what is left. Each probability is that of one whole segment of the label whose ends
-    are at most 3 s off. No emissions give no segments.
+    Content is what is left. A segment's probability is what the label's verifier says of it;
+    without one, that of a whole segment whose ends are at most 3 s off. No row, no segment.
     """
+    emissions = judged.emissions
     if not len(emissions):
         return ()
     limits = tuple(
@@ -77,7 +85,10 @@ def decode(
     for label, start, end in runs(path):
         if label is Label.CONTENT:
             continue
-        p = segment_posterior(emissions, crf, label, start, end, MARGIN_S)
+        if label in verifiers:
+            p = verifiers[label].probability(judged.evidence, start, end)
+        else:
+            p = segment_posterior(emissions, crf, label, start, end, MARGIN_S)
         if p >= rules[label].threshold:
             found.append(Segment(label, first_s + start, first_s + end, p))
     return tuple(found)

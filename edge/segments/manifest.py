@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
@@ -18,6 +19,7 @@ from edge.errors import BundleError
 from edge.segments.crf import Crf
 from edge.segments.decode import Rules
 from edge.segments.types import Label
+from edge.segments.verify import Verifier
 
 LABELS = tuple(label.text for label in Label)
 
@@ -68,6 +70,33 @@ class RuleParameters(_Model):
     longest_s: int | None = Field(None, ge=1)
 
 
+class VerifierParameters(_Model):
+    """See `edge.segments.verify.Verifier`: what is pooled of k columns of the head's evidence."""
+
+    mean: tuple[float, ...] = Field(min_length=3)
+    scale: tuple[float, ...]
+    weights: tuple[float, ...]
+    bias: float
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if {len(self.scale), len(self.weights)} != {len(self.mean)} or len(self.mean) % 3:
+            raise ValueError("mean, scale and weights are not of one length, three for a column")
+        return self
+
+    @property
+    def columns(self) -> int:
+        """Of evidence."""
+        return len(self.mean) // 3
+
+    @property
+    def verifier(self) -> Verifier:
+        """The regression."""
+        return Verifier(
+            np.array(self.mean), np.array(self.scale), np.array(self.weights), self.bias
+        )
+
+
 class SegmentsManifest(_Model):
     """A segments bundle's `manifest.json`."""
 
@@ -79,6 +108,10 @@ class SegmentsManifest(_Model):
     files: tuple[SegmentsFile, ...]
     crf: CrfParameters
     rules: dict[Literal["intro", "recap"], RuleParameters]
+    verifiers: dict[Literal["intro", "recap"], VerifierParameters] = Field(
+        default_factory=dict,
+        description="Where there is one, a segment's probability is its; else the CRF's.",
+    )
     training: dict[str, Any] = Field(default_factory=dict, description="Seeds, data, versions.")
     measured: dict[str, Any] = Field(
         default_factory=dict, description="Figures on synthetic held-out programmes."
@@ -107,6 +140,10 @@ class SegmentsManifest(_Model):
             Label[name.upper()]: Rules(r.threshold, r.most, r.shortest_s, r.longest_s)
             for name, r in self.rules.items()
         }
+
+    def verifiers_by_label(self) -> Mapping[Label, Verifier]:
+        """What tells segments' probabilities, for the labels that have it."""
+        return {Label[name.upper()]: v.verifier for name, v in self.verifiers.items()}
 
 
 @dataclass(frozen=True, slots=True)

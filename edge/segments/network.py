@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edge.engines import EngineOptions, load_named
-from edge.engines.protocol import Engine
+from edge.engines.protocol import Array, Engine
 from edge.errors import BundleError
 from edge.segments import pictures, sound
 from edge.segments.features import FEATURES, LOW, Floats, Track
 from edge.segments.manifest import SegmentsBundle
+from edge.segments.types import Judged
 from edge.types import Float
 
 BATCH = 4
@@ -62,12 +63,32 @@ class SegmentsNetwork:
             len(patches), (sound.as_picture(patches[at]) for at in _batches(len(patches)))
         )
 
-    def judge(self, track: Track) -> Float:
-        """Features of s seconds -> (s, 3) calibrated emissions for the manifest's CRF."""
+    def judge(self, track: Track) -> Judged:
+        """Features of s seconds -> emissions, and evidence where the bundle has verifiers.
+
+        BundleError where the head's evidence is not what the verifiers take.
+        """
         inputs = {"visual": track.visual, "sound": track.sound, "low": track.low}
         given = {name: array[None] for name, array in inputs.items()}
-        emissions = self._head.run(given)["emissions"][0].astype(np.float64)
-        return np.asarray(emissions / self.bundle.manifest.crf.temperature, np.float64)
+        made = self._head.run(given)
+        emissions = made["emissions"][0].astype(np.float64)
+        return Judged(
+            np.asarray(emissions / self.bundle.manifest.crf.temperature, np.float64),
+            self._evidence(made, len(emissions)),
+        )
+
+    def _evidence(self, made: Mapping[str, Array], seconds: int) -> Float:
+        verifiers = self.bundle.manifest.verifiers
+        if not verifiers:
+            return np.empty((seconds, 0))
+        evidence = made["evidence"][0] if "evidence" in made else np.empty((seconds, 0))
+        if any(evidence.shape[1] != v.columns for v in verifiers.values()):
+            raise BundleError(
+                f"{self.bundle.path}: the head of {self.bundle.label} gives "
+                f"{evidence.shape[1]} columns of evidence, its verifiers take another number; "
+                "reinstall the bundle"
+            )
+        return np.asarray(evidence, np.float64)
 
     def _features(self, n: int, batches: Iterator[Floats]) -> Floats:
         made = np.empty((n, FEATURES), np.float32)

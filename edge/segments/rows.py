@@ -1,4 +1,4 @@
-"""Pictures and sound as they come become emissions, one row a second, in bounded memory."""
+"""Pictures and sound as they come are judged, one row a second, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from edge.segments.cues import levels_db
 from edge.segments.features import FEATURES, RATE_S, lay_out, measure_sound
 from edge.segments.network import BATCH, SegmentsNetwork
 from edge.segments.reading import Picture, Sound
+from edge.segments.types import Judged
 from edge.types import Float, Image
 
 AT_ONCE_S = 3600
@@ -46,7 +47,7 @@ class Rows:
         self._measured: list[NDArray[np.float32]] = []
         self._levels: list[NDArray[np.int8]] = []
         self._seconds_heard = 0
-        self._made: list[Float] = []
+        self._made: list[Judged] = []
         self._judged_s = self._open_from_s = self._seconds = 0
         self._strip_every_s = strip_every_s
         self._strip: list[tuple[float, Image]] = []
@@ -68,18 +69,18 @@ class Rows:
         self._seconds_heard = piece.first_s + piece.seconds
         self._judge_what_is_there()
 
-    def finish(self, seconds: int) -> Float:
-        """All was read: emissions (seconds, 3)."""
+    def finish(self, seconds: int) -> Judged:
+        """All was read: so many seconds, judged."""
         self._look()
         if not self._has_sound:
             self._be_deaf(seconds)
         self._seconds = seconds
         while self._judged_s < seconds:
             self._judge(min(self._judged_s + self._at_once_s, seconds), seconds)
-        return np.concatenate(self._made)[:seconds]
+        return Judged.joined(self._made)[:seconds]
 
-    def look_again(self, more: Iterable[Picture]) -> Float:
-        """All was judged: with these pictures too, from `open_from_s` on, emissions as `finish`."""
+    def look_again(self, more: Iterable[Picture]) -> Judged:
+        """All was judged: with these pictures too, from `open_from_s` on; returns as `finish`."""
         for picture in more:
             self._waiting.append(picture)
             if len(self._waiting) == BATCH:
@@ -90,7 +91,7 @@ class Rows:
         if self._judged_s < seconds:
             self._made.pop()
             self._judge(seconds, seconds)
-        return np.concatenate(self._made)[: self._seconds]
+        return Judged.joined(self._made)[: self._seconds]
 
     @property
     def open_from_s(self) -> int:
@@ -145,8 +146,8 @@ class Rows:
             heard[rows].astype(np.float32),
             measured[rows],
         )
-        emissions = self._network.judge(track)
-        self._made.append(emissions[begun - first : until - first])
+        judged = self._network.judge(track)
+        self._made.append(judged[begun - first : until - first])
         self._judged_s, self._open_from_s = until, until
         if until == seconds:  # the last part: all that it needed is kept, for a second look
             self._open_from_s = begun

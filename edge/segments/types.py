@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+
+import numpy as np
+
+from edge.types import Float
 
 
 class Label(IntEnum):
@@ -30,9 +35,35 @@ class Segment:
     end_s: float
     """Seconds from the programme's first picture."""
     probability: float = 1.0
-    """That it is one whole segment of this label, 0..1."""
+    """That it is a segment of this label, 0..1."""
 
     @property
     def length_s(self) -> float:
         """Seconds."""
         return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the head makes of s seconds."""
+
+    emissions: Float
+    """(s, 3), calibrated for the manifest's CRF."""
+    evidence: Float
+    """(s, k): what a verifier pools over a segment; k = 0 for a bundle without verifiers."""
+
+    def __len__(self) -> int:
+        """Seconds."""
+        return len(self.emissions)
+
+    def __getitem__(self, seconds: slice) -> Judged:
+        """Some of them."""
+        return Judged(self.emissions[seconds], self.evidence[seconds])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Judged]) -> Judged:
+        """One after the other."""
+        return cls(
+            np.concatenate([p.emissions for p in parts]),
+            np.concatenate([p.evidence for p in parts]),
+        )

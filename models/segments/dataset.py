@@ -38,12 +38,15 @@ from models.segments.network import LABELS, Reduction
 from models.segments.scoring import seconds_of
 
 Floats = NDArray[np.float32]
-NARROW = (160, 80)
+NARROW = (96, 16)
 """Components of picture and sound features."""
 NOISE = 0.5
 """Of picture features, at most; the largest components vary by 1."""
 LOOKED_AT = 0.6
 """So many programmes are seen as after a second look."""
+LAID_ANEW = 0.7
+"""So many programmes are laid out anew, see `splice`."""
+Anew = Callable[[np.random.Generator, "Item"], "Item"]
 ROWS = 60_000
 """Seconds from which the components are computed."""
 
@@ -137,11 +140,16 @@ class Reductions:
 
 
 def paths(cache: Path, split: str) -> list[Path]:
-    """The cached programmes of a split; UsageError when there is none."""
+    """The cached programmes of a split; UsageError where there is none."""
     found = sorted(cache.glob(f"{split}-*.npz"))
     if not found:
         raise UsageError(f"{cache}: no programme of {split!r}; `models.segments.cache` makes them")
     return found
+
+
+def erased(cache: Path) -> list[Path]:
+    """Cached training programmes of which all text was erased, where there are any."""
+    return sorted((cache / "erased").glob("train-*.npz"))
 
 
 def fit(files: Sequence[Path], narrow: tuple[int, int] = NARROW) -> Reductions:
@@ -233,15 +241,23 @@ class Augmenter:
     """Draws training batches."""
 
     def __init__(
-        self, items: Sequence[Item], by: Reductions, *, shortest: int, longest: int
+        self,
+        items: Sequence[Item],
+        by: Reductions,
+        *,
+        shortest: int,
+        longest: int,
+        anew: Anew | None = None,
     ) -> None:
-        """Crops have between `shortest` and `longest` seconds."""
-        self._items = items
+        """Crops have between `shortest` and `longest` seconds; `anew` lays a programme out anew."""
+        self._items, self._anew = items, anew
         self._nothing, self._silence = by.nothing(), silent_low()
         self._shortest, self._longest = shortest, longest
 
     def sample(self, rng: np.random.Generator, item: Item) -> Sample:
         """One programme as an encoder, a player and a mixer might have left it."""
+        if self._anew is not None and rng.random() < LAID_ANEW:
+            item = self._anew(rng, item)
         count = len(item.labels)
         keys = key_frames(rng, item.cuts_s, count)
         if rng.random() < LOOKED_AT:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from edge.errors import UsageError
 from edge.segments.crf import viterbi
 from edge.segments.features import LOW_PICTURE
-from edge.segments.types import Segment
+from edge.segments.types import Judged, Segment
 from models.registration.commands import one_line_errors
 from models.segments.change import CHANGES
 from models.segments.dataset import Item, Reductions, load, paths
@@ -35,12 +35,13 @@ from models.segments.train import (
     counted,
     crf_of,
     decode,
-    emissions_again,
     emissions_of,
     fixed_keys,
+    judged,
     restore,
     restore_mean,
 )
+from models.segments.verifier import read_verifiers
 
 POSITION = "position"
 """No network: a guess by the seconds since the beginning."""
@@ -89,9 +90,9 @@ class Held:
         pairs = zip(self.items, found, strict=True)
         return [tally(i.spans, f, len(i.labels)) for i, f in pairs]
 
-    def emissions(self, head: Head | HeadMean, *, again: bool = False) -> list[NDArray[np.float32]]:
-        """Each programme's emissions; `again`: after the second look that the box takes."""
-        return (emissions_again if again else emissions_of)(head, self.items, self.keys)
+    def judged(self, head: Head | HeadMean, *, again: bool = False) -> list[Judged]:
+        """Each programme, judged; `again`: after the second look that the box takes."""
+        return judged(head, self.items, self.keys, again=again)
 
 
 def found_by(
@@ -120,7 +121,8 @@ def ladder(
             held = Held.of(cache, "test", by, exact=False, mel=head.shape.own_sound)
             if name == "bilstm+viterbi" and labelled is None:
                 labelled = [load(p, by) for p in paths(cache, "train")]
-            found = found_by(name, head, held.emissions(head), labelled or [])
+            emissions = emissions_of(head, held.items, held.keys)
+            found = found_by(name, head, emissions, labelled or [])
             out.setdefault(name, []).append(figures(held.tallies(found)))
         if name in out:
             say(f"{name}: {len(out[name])} seeds")
@@ -154,7 +156,8 @@ def shipped(cache: Path, run: Path, seeds: Sequence[int]) -> dict[str, Any]:
     if crf is None:
         raise UsageError(f"{SHIPPED}-{seeds[0]} has no CRF")
     validation = Held.of(cache, "validation", by, exact=False)
-    judge = calibrate(crf, validation.items, validation.emissions(head, again=True))
+    verifiers = read_verifiers(run)
+    judge = calibrate(crf, verifiers, validation.items, validation.judged(head, again=True))
     out: dict[str, Any] = {
         "seeds": list(seeds),
         "temperature": judge.temperature,
@@ -166,14 +169,14 @@ def shipped(cache: Path, run: Path, seeds: Sequence[int]) -> dict[str, Any]:
         ("far", AS_SHIPPED),
     ):  # fmt: skip
         held = Held.of(cache, split, by, exact=way == "a picture a second")
-        emissions = held.emissions(head, again=way == AS_SHIPPED)
-        out["rows"][f"{split}, {way}"] = row(held, [judge.segments(e) for e in emissions])
+        seen = held.judged(head, again=way == AS_SHIPPED)
+        out["rows"][f"{split}, {way}"] = row(held, [judge.segments(j) for j in seen])
     test = Held.of(cache, "test", by, exact=False)
-    emissions = test.emissions(head, again=True)
-    out["reliability"] = reliability(judge, test.items, emissions)
-    out["abstain"] = abstain_curve(judge, test.items, emissions)
+    seen = test.judged(head, again=True)
+    out["reliability"] = reliability(judge, test.items, seen)
+    out["abstain"] = abstain_curve(judge, test.items, seen)
     out["probes"] = probes(head, judge, test) | changed(cache, head, judge, by)
-    out["recaps"] = recaps(test, [judge.segments(e) for e in emissions])
+    out["recaps"] = recaps(test, [judge.segments(j) for j in seen])
     out["cnn"] = in_float(cache, head, judge, by)
     return out
 
@@ -196,9 +199,8 @@ def probes(head: Head | HeadMean, judge: Judge, test: Held) -> dict[str, dict[st
     out = {}
     for name in ("seconds shuffled", "sound of another programme"):
         items = [_spoilt(name, rng, i, test.items) for i in test.items]
-        scores = emissions_of(head, items, [None] * len(items))
-        held = Held(items, test.keys)
-        out[name] = figures(held.tallies([judge.segments(e) for e in scores]))
+        held = Held(items, [None] * len(items))
+        out[name] = figures(held.tallies([judge.segments(j) for j in held.judged(head)]))
     return out
 
 
@@ -210,8 +212,8 @@ def changed(
     for how in CHANGES:
         if (cache / how).is_dir():
             held = Held.of(cache / how, "test", by, exact=False)
-            emissions = held.emissions(head, again=True)
-            out[how] = figures(held.tallies([judge.segments(e) for e in emissions]))
+            seen = held.judged(head, again=True)
+            out[how] = figures(held.tallies([judge.segments(j) for j in seen]))
     return out
 
 
@@ -255,10 +257,9 @@ def in_float(cache: Path, head: Head | HeadMean, judge: Judge, by: Reductions) -
     out: dict[str, Any] = {"programmes": len(both)}
     for name, floats in (("int8", False), ("fp32", True)):
         items = [load(p, by, in_float=floats) for p in both]
-        scores = emissions_of(head, items, [None] * len(items))
         held = Held(items, [None] * len(items))
         if items:
-            out[name] = figures(held.tallies([judge.segments(e) for e in scores]))
+            out[name] = figures(held.tallies([judge.segments(j) for j in held.judged(head)]))
     return out
 
 

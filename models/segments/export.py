@@ -14,7 +14,7 @@ import importlib.metadata
 import json
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,11 @@ from edge.segments.manifest import (
     RuleParameters,
     SegmentsFile,
     SegmentsManifest,
+    VerifierParameters,
     shipped_bundle,
 )
+from edge.segments.types import Label
+from edge.segments.verify import Verifier
 from models.registration.commands import one_line_errors
 from models.segments.backbone import INT8, RECORD
 from models.segments.dataset import Reductions, load, paths
@@ -38,10 +41,11 @@ from models.segments.judge import Judge, calibrate
 from models.segments.network import Head, HeadGraph, HeadMean
 from models.segments.train import (
     crf_of,
-    emissions_again,
     fixed_keys,
+    judged,
     restore_mean,
 )
+from models.segments.verifier import read_verifiers
 from quantize.halve import halve
 
 HEAD = "head.onnx"
@@ -54,7 +58,7 @@ def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
         raise UsageError("only a head of both views with the shared CNN makes a bundle")
     graph = HeadGraph(head, by.visual, by.sound).eval()
     inputs = tuple(torch.zeros(1, 40, n) for n in (FEATURES, FEATURES, LOW))
-    names = ["visual", "sound", "low"]
+    names, made = ["visual", "sound", "low"], ["emissions", "evidence"]
     with warnings.catch_warnings(), torch.no_grad():
         # the exporter that writes plain opset 17 is called legacy, on every call
         warnings.simplefilter("ignore")
@@ -63,8 +67,8 @@ def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
             inputs,
             str(path),
             input_names=names,
-            output_names=["emissions"],
-            dynamic_axes={name: {1: "s"} for name in [*names, "emissions"]},
+            output_names=made,
+            dynamic_axes={name: {1: "s"} for name in [*names, *made]},
             opset_version=17,
             dynamo=False,
             do_constant_folding=True,
@@ -72,13 +76,16 @@ def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
     halve(path)
 
 
-def judged(head: Head | HeadMean, by: Reductions, cache: Path) -> Judge:
+def judge_of(
+    head: Head | HeadMean, by: Reductions, cache: Path, verifiers: Mapping[Label, Verifier]
+) -> Judge:
     """Temperature and thresholds of a head, from what the box sees of validation programmes."""
     crf = crf_of(head)
     if crf is None:
         raise UsageError("a bundle needs a head with a CRF")
     items = [load(p, by) for p in paths(cache, "validation")]
-    return calibrate(crf, items, emissions_again(head, items, [fixed_keys(i) for i in items]))
+    seen = judged(head, items, [fixed_keys(i) for i in items], again=True)
+    return calibrate(crf, verifiers, items, seen)
 
 
 def data_digest(cache: Path) -> str:
@@ -121,11 +128,21 @@ def write_bundle(
             )
             for label, r in judge.rules.items()
         },
+        verifiers={label.text: _written(v) for label, v in judge.verifiers.items()},
         training=training,
         measured=measured,
     )
     (folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return manifest
+
+
+def _written(verifier: Verifier) -> VerifierParameters:
+    """Six digits are more than enough of a regression."""
+    rows = {
+        name: tuple(float(f"{x:.6g}") for x in getattr(verifier, name))
+        for name in ("mean", "scale", "weights")
+    }
+    return VerifierParameters(**rows, bias=verifier.bias)
 
 
 def _file(path: Path, graph: Any, precision: Any) -> SegmentsFile:
@@ -160,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "cnn": json.loads((args.cnn / RECORD).read_text()),
         }
         measured = json.loads(args.measured.read_text()) if args.measured else {}
-        judge = judged(head, by, args.cache)
+        judge = judge_of(head, by, args.cache, read_verifiers(args.head[0].parent))
         made = write_bundle(
             args.out,
             head,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from edge.segments.crf import Crf, marginals
 from edge.segments.decode import USUAL, Rules
 from edge.segments.decode import decode as product_decode
-from edge.segments.types import Label, Segment
+from edge.segments.types import Judged, Label, Segment
+from edge.segments.verify import Verifier
 from models.segments.dataset import Item
 from models.segments.scoring import MARKED, calibration_error, figures, tally
 
@@ -23,7 +24,6 @@ SKIPPED_S_PER_HOUR = 10.0
 """Content that may be skipped wrongly, in an hour of validation programmes."""
 SURE = 0.9
 """Share of draws of validation series in which it must not be more."""
-Emissions = Sequence[NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,7 @@ class Judge:
     crf: Crf
     temperature: float = 1.0
     rules: Mapping[Label, Rules] = field(default_factory=lambda: USUAL)
+    verifiers: Mapping[Label, Verifier] = field(default_factory=dict)
 
     @property
     def calibrated(self) -> Crf:
@@ -40,14 +41,14 @@ class Judge:
         t = self.temperature
         return Crf(self.crf.transitions / t, self.crf.start / t, self.crf.end / t)
 
-    def segments(self, emissions: NDArray[np.float32]) -> tuple[Segment, ...]:
-        """(s, 3) emissions -> what the box would mark."""
-        scaled = emissions.astype(np.float64) / self.temperature
-        return product_decode(scaled, self.calibrated, self.rules)
+    def segments(self, judged: Judged) -> tuple[Segment, ...]:
+        """What the box would mark of seconds whose emissions are the head's own."""
+        scaled = Judged(judged.emissions / self.temperature, judged.evidence)
+        return product_decode(scaled, self.calibrated, self.rules, self.verifiers)
 
-    def marginals(self, emissions: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(s, 3) emissions -> (s, 3) probabilities."""
-        scaled = emissions.astype(np.float64) / self.temperature
+    def marginals(self, judged: Judged) -> NDArray[np.float64]:
+        """(s, 3) probabilities."""
+        scaled = judged.emissions / self.temperature
         return np.asarray(marginals(scaled, self.calibrated), np.float64)
 
 
@@ -56,7 +57,9 @@ def without_threshold(judge: Judge) -> Judge:
     return replace(judge, rules={k: replace(r, threshold=0.0) for k, r in judge.rules.items()})
 
 
-def calibrate(crf: Crf, items: Sequence[Item], emissions: Emissions) -> Judge:
+def calibrate(
+    crf: Crf, verifiers: Mapping[Label, Verifier], items: Sequence[Item], judged: Sequence[Judged]
+) -> Judge:
     """Temperature of least log loss a second, then a threshold for each label.
 
     The thresholds are the pair with the best segment F1 at 3 s among those that skip at most 10 s
@@ -64,8 +67,9 @@ def calibrate(crf: Crf, items: Sequence[Item], emissions: Emissions) -> Judge:
     every mistake: so the limit holds in nine of ten draws of their series, of pairs that do as well
     the higher is taken, and none under `LEAST`.
     """
-    judge = Judge(crf, min(TEMPERATURES, key=lambda t: _log_loss(Judge(crf, t), items, emissions)))
-    found = [without_threshold(judge).segments(e) for e in emissions]
+    best_t = min(TEMPERATURES, key=lambda t: _log_loss(Judge(crf, t), items, judged))
+    judge = Judge(crf, best_t, verifiers=verifiers)
+    found = [without_threshold(judge).segments(j) for j in judged]
     best: tuple[tuple[bool, float, float], tuple[float, float]] | None = None
     sure = [t for t in THRESHOLDS if t >= LEAST]
     for intro in sure:
@@ -98,10 +102,10 @@ def skipped_at_most(
 
 
 def abstain_curve(
-    judge: Judge, items: Sequence[Item], emissions: Emissions
+    judge: Judge, items: Sequence[Item], judged: Sequence[Judged]
 ) -> list[dict[str, float]]:
     """Figures of one threshold for both labels, from marking all to marking nearly nothing."""
-    found = [without_threshold(judge).segments(e) for e in emissions]
+    found = [without_threshold(judge).segments(j) for j in judged]
     rows = []
     for t in THRESHOLDS[::2]:
         f = figures(_tallies(items, [_sure(s, (t, t)) for s in found]))
@@ -111,18 +115,18 @@ def abstain_curve(
 
 
 def reliability(
-    judge: Judge, items: Sequence[Item], emissions: Emissions
+    judge: Judge, items: Sequence[Item], judged: Sequence[Judged]
 ) -> dict[str, tuple[float, list[tuple[float, float, int]]]]:
     """Calibration error and its table for each label's probability of a second."""
-    p = np.concatenate([judge.marginals(e) for e in emissions])
+    p = np.concatenate([judge.marginals(j) for j in judged])
     truth = np.concatenate([i.labels for i in items])
     return {label.text: calibration_error(p[:, label], truth == label) for label in MARKED}
 
 
-def _log_loss(judge: Judge, items: Sequence[Item], emissions: Emissions) -> float:
+def _log_loss(judge: Judge, items: Sequence[Item], judged: Sequence[Judged]) -> float:
     logs = [
-        np.log(judge.marginals(e)[np.arange(len(e)), i.labels] + 1e-9).sum()
-        for i, e in zip(items, emissions, strict=True)
+        np.log(judge.marginals(j)[np.arange(len(j)), i.labels] + 1e-9).sum()
+        for i, j in zip(items, judged, strict=True)
     ]
     return -float(sum(logs))
 

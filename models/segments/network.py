@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from edge.segments.features import LOW, LOW_PICTURE
+from edge.segments.features import BANDS, LOW, LOW_PICTURE
 from edge.segments.types import Label
+from models.segments.annotate import SOUNDS
 from models.segments.crf_loss import CrfLikelihood, set_cross_entropy
 
 Memory = Literal["none", "lstm", "bilstm"]
@@ -35,10 +36,13 @@ class Shape:
     hidden: int = 64
     crf: bool = True
     views: Views = "both"
+    read: tuple[int, int] = (8, 5)
+    """Components of picture and sound features that it reads, the first ones: what the CNN was
+    taught to name. Of all others it could learn the programmes by heart."""
     visual: int = 96
     """Values that a second's picture features become before fusion."""
     sound: int = 64
-    dropout: float = 0.3
+    dropout: float = 0.2
     leaps: bool = True
     """Whether it sees how far each picture is from the one before, see `Leaps`."""
     own_sound: bool = False
@@ -105,15 +109,40 @@ COMPARED = slice(8, 88)
 """Components of picture features that tell scenes apart: neither the named ones nor the last."""
 LEAPS_S = (5, 15)
 """Leaps are counted so many seconds before and after each."""
+RETURNS_S = range(2, 9)
+"""A dialogue goes back to a view after so many seconds."""
+SAME = 0.995
+"""A cosine above is that of one picture that is held."""
+
+
+def compared(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(b, t, narrow) -> (b, t) and (b, t, 2): one minus a cosine to the picture before; returns.
+
+    A cut within a scene moves the features less than one to another scene; a dialogue goes back to
+    its views, a recap goes on. Returns are the largest cosine to another picture of the seconds
+    before, and of the seconds after, -1 where there is none.
+    """
+    unit = functional.normalize(x[..., COMPARED], dim=-1, eps=1e-6)
+    step = functional.pad(1 - (unit[:, 1:] * unit[:, :-1]).sum(-1), (1, 0))
+    before, after = -torch.ones_like(step), -torch.ones_like(step)
+    for back in RETURNS_S:
+        shifted = functional.pad(unit, (0, 0, back, 0))[:, : unit.shape[1]]
+        cosine = (unit * shifted).sum(-1)
+        cosine = torch.where((cosine > SAME) | (cosine == 0), -torch.ones_like(cosine), cosine)
+        before = torch.maximum(before, cosine)
+        ahead = functional.pad(cosine, (0, back), value=-1.0)[:, back:]
+        after = torch.maximum(after, ahead)
+    return step, torch.stack([before, after], -1)
 
 
 class Leaps(nn.Module):
-    """(b, t, narrow) -> (b, t, 3): how far each picture is from the one before, and leaps around.
+    """(b, t, narrow) -> (b, t, 5): how far each picture is from the one before, leaps, returns.
 
-    A cut within a scene moves the features less than one to another scene, and a recap leaps from
-    scene to scene. What is a leap is learnt: the least distance (one minus a cosine), and how sharp
+    A recap leaps from scene to scene. What is a leap is learnt: the least distance, and how sharp
     the passage is.
     """
+
+    SIZE = 3 + len(LEAPS_S)
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,13 +150,28 @@ class Leaps(nn.Module):
         self.sharp = nn.Parameter(torch.tensor(2.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Distances, leaps a second within 5 and within 15 s, all about 0..2."""
-        unit = functional.normalize(x[..., COMPARED], dim=-1, eps=1e-6)
-        step = 1 - (unit[:, 1:] * unit[:, :-1]).sum(-1)
-        step = functional.pad(step, (1, 0))
+        """Distances, leaps a second within 5 and within 15 s, returns, all about -1..2."""
+        step, returns = compared(x)
         leap = torch.sigmoid((step - self.least) * self.sharp.exp())
         around = [5 * functional.avg_pool1d(leap[:, None], 2 * s + 1, 1, s)[:, 0] for s in LEAPS_S]
-        return torch.stack([step, *around], -1)
+        return torch.cat([torch.stack([step, *around], -1), returns], -1)
+
+
+LEAST_LEAP, SHARP = 0.6, 12.0
+"""What is a leap as evidence: there nothing is learnt."""
+
+
+def evidence(visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
+    """What a verifier pools over a segment: (b, t, narrow) twice and (b, t, 43) -> (b, t, 26).
+
+    Texts and sounds that the CNN names, distance to the picture before, whether it is a leap,
+    returns, and what is measured of pictures.
+    """
+    step, returns = compared(visual)
+    leap = torch.sigmoid((step - LEAST_LEAP) * SHARP)
+    moved = torch.stack([step, leap], -1)
+    named = (visual[..., : COMPARED.start], sound[..., : len(SOUNDS)])
+    return torch.cat([*named, moved, returns, low[..., :LOW_PICTURE]], -1)
 
 
 class Head(nn.Module):
@@ -142,11 +186,12 @@ class Head(nn.Module):
         self.register_buffer("low_scale", torch.ones(LOW))
         self.low_mean: Tensor
         self.low_scale: Tensor
-        self.from_visual = nn.Linear(narrow[0], s.visual)
-        self.from_sound = nn.Linear(narrow[1], s.sound)
+        self.read = min(s.read[0], narrow[0]), min(s.read[1], narrow[1])
+        self.from_visual = nn.Linear(self.read[0], s.visual)
+        self.from_sound = nn.Linear(self.read[1], s.sound)
         self.sound_cnn = SoundCnn(s.sound) if s.own_sound else None
         self.leaps = Leaps() if s.leaps and s.views != "audio" else None
-        extra = 1 + len(LEAPS_S) if self.leaps is not None else 0
+        extra = Leaps.SIZE if self.leaps is not None else 0
         self.fuse = nn.Linear(s.visual + s.sound + LOW + extra, 2 * s.hidden)
         self.memory = _memory(s)
         width = 2 * s.hidden if s.memory != "lstm" else s.hidden
@@ -162,7 +207,7 @@ class Head(nn.Module):
         """
         p = self.shape.dropout if self.training else 0.0
         parts = [
-            functional.relu(self.from_visual(_dropped(visual, p / 2))),
+            functional.relu(self.from_visual(_dropped(visual[..., : self.read[0]], p / 2))),
             functional.relu(self._sound(sound, p / 2)),
             ((low - self.low_mean) * self.low_scale).clamp(-6, 6) * self.low_seen,
         ]
@@ -187,7 +232,7 @@ class Head(nn.Module):
 
     def _sound(self, sound: Tensor, p: float) -> Tensor:
         if self.sound_cnn is None:
-            return self.from_sound(_dropped(sound, p))
+            return self.from_sound(_dropped(sound[..., : self.read[1]], p))
         b, t = sound.shape[:2]
         return self.sound_cnn(sound.flatten(0, 1)).view(b, t, -1)
 
@@ -213,16 +258,19 @@ class HeadMean(nn.Module):
 
 
 class HeadGraph(nn.Module):
-    """What is exported of a head or a mean of heads: the CNN's own features in, emissions out."""
+    """What is exported of a head or a mean of heads: the CNN's own features in, emissions out.
+
+    And the evidence that a verifier pools, with the CNN's features reduced as the head's are.
+    """
 
     def __init__(self, head: Head | HeadMean, visual: Reduction, sound: Reduction) -> None:
         super().__init__()
         self.head, self.visual, self.sound = head, visual, sound
 
-    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
-        """(1, t, 1280), (1, t, 1280), (1, t, 43) -> (1, t, 3)."""
-        emissions: Tensor = self.head(self.visual(visual), self.sound(sound), low)
-        return emissions
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, t, 1280), (1, t, 1280), (1, t, 43) -> (1, t, 3) and (1, t, 26)."""
+        seen, heard = self.visual(visual), self.sound(sound)
+        return self.head(seen, heard, low), evidence(seen, heard, low)
 
 
 def _dropped(x: Tensor, p: float) -> Tensor:
@@ -247,8 +295,12 @@ def _memory(s: Shape) -> nn.LSTM | None:
 
 
 def _low_seen(views: Views) -> Tensor:
-    """Which low-level features a head of these views may see."""
+    """Which low-level features a head of these views may see.
+
+    Not the spectrum's bands: they tell a speaker from another, and a programme it was shown.
+    """
     seen = torch.ones(LOW)
+    seen[LOW_PICTURE : LOW_PICTURE + 2 * BANDS] = 0
     if views == "audio":
         seen[:LOW_PICTURE] = 0
     if views == "video":

@@ -25,6 +25,7 @@ from edge.errors import UsageError
 from edge.segments.crf import Crf, viterbi
 from edge.segments.decode import USUAL
 from edge.segments.decode import decode as product_decode
+from edge.segments.types import Judged
 from models.registration.commands import one_line_errors
 from models.segments.augment import key_frames, looked_at
 from models.segments.dataset import (
@@ -32,15 +33,18 @@ from models.segments.dataset import (
     Item,
     Reductions,
     collate,
+    erased,
     fit,
     load,
     paths,
 )
 from models.segments.network import LABELS, Head, HeadMean, Reduction, Shape
 from models.segments.scoring import figures, runs, tally
+from models.segments.splice import Splicer
+from models.segments.verifier import evidence_of
 
 ROWS: dict[str, Shape] = {
-    "frame": Shape(memory="none", crf=False),
+    "frame": Shape(memory="none", crf=False, leaps=False),
     "lstm": Shape(memory="lstm", crf=False),
     "lstm2": Shape(memory="lstm", layers=2, crf=False),
     "bilstm": Shape(crf=False),
@@ -81,9 +85,14 @@ class Data:
 
 
 def read(cache: Path, *, mel: bool = False, limit: int | None = None) -> Data:
-    """Load the cached training and validation programmes."""
+    """Load the cached training and validation programmes.
+
+    With the training programmes of which all text was erased, where there are any.
+    """
     train = paths(cache, "train")[:limit]
     by = fit(train)
+    if limit is None:
+        train += erased(cache)
     validation = paths(cache, "validation")
     return Data(
         by,
@@ -105,7 +114,13 @@ def train(data: Data, settings: Settings, say: Callable[[str], None] = print) ->
     rng = np.random.default_rng(settings.seed)
     head = Head(settings.shape, (data.by.visual.basis.shape[0], data.by.sound.basis.shape[0]))
     head.low_mean, head.low_scale = data.by.low_mean, data.by.low_scale
-    draws = Augmenter(data.train, data.by, shortest=settings.shortest, longest=settings.longest)
+    draws = Augmenter(
+        data.train,
+        data.by,
+        shortest=settings.shortest,
+        longest=settings.longest,
+        anew=Splicer(data.train).spliced,
+    )
     steps = settings.epochs * math.ceil(len(data.train) / settings.batch)
     opt = torch.optim.AdamW(head.parameters(), settings.rate, weight_decay=settings.weight_decay)
     plan = torch.optim.lr_scheduler.OneCycleLR(opt, settings.rate, total_steps=steps, pct_start=0.2)
@@ -176,19 +191,32 @@ def looked_keys(
     rules = {label: replace(rule, threshold=0.0) for label, rule in USUAL.items()}
     return [
         None if times is None
-        else looked_at(times, product_decode(e.astype(np.float64), crf, rules), len(e))
+        else looked_at(times, product_decode(alone(e), crf, rules), len(e))
         for times, e in zip(keys, emissions, strict=True)
     ]  # fmt: skip
 
 
-def emissions_again(
+def alone(emissions: NDArray[np.float32]) -> Judged:
+    """Emissions without evidence."""
+    return Judged(emissions.astype(np.float64), np.empty((len(emissions), 0)))
+
+
+def judged(
     head: Head | HeadMean,
     items: Sequence[Item],
     keys: Sequence[NDArray[np.float64] | None],
-) -> list[NDArray[np.float32]]:
-    """As `emissions_of`, after the second look that the box takes at key frames' suspects."""
-    first = emissions_of(head, items, keys)
-    return emissions_of(head, items, looked_keys(head, keys, first))
+    *,
+    again: bool = False,
+) -> list[Judged]:
+    """What the box makes of programmes; `again`: after its second look at key frames' suspects."""
+    emissions = emissions_of(head, items, keys)
+    if again:
+        keys = looked_keys(head, keys, emissions)
+        emissions = emissions_of(head, items, keys)
+    return [
+        Judged(e.astype(np.float64), evidence_of(item, times))
+        for e, item, times in zip(emissions, items, keys, strict=True)
+    ]
 
 
 def crf_of(head: Head | HeadMean) -> Crf | None:

@@ -287,7 +287,7 @@ def test_long_programmes_are_judged_in_parts_as_in_one(network, programme):
             reader = Reader(media)
             for piece in reader.pieces():
                 (rows.see if isinstance(piece, Picture) else rows.hear)(piece)
-            made.append(rows.finish(whole_seconds(reader.end_s)))
+            made.append(rows.finish(whole_seconds(reader.end_s)).emissions)
     assert made[0].shape == (70, 3)
     assert made[1] == pytest.approx(made[0])
 

@@ -72,8 +72,10 @@ def test_the_graphs_work_on_pictures_and_on_sound(bundle, engine):
     heard = network.hear(np.full((3, 64, 100), -5.0, np.float32))
     assert heard.shape == (3, 1280)
     low = np.zeros((11, LOW), np.float32)
-    emissions = network.judge(Track(seen, np.zeros((11, 1280), np.float32), low))
+    judged = network.judge(Track(seen, np.zeros((11, 1280), np.float32), low))
+    emissions = judged.emissions
     assert emissions.shape == (11, 3)
+    assert judged.evidence.shape == (11, 0)  # a bundle without verifiers needs none
     assert emissions[:, Label.INTRO] == pytest.approx([-6] * 4 + [6] * 7)
     assert network.see(shown[:0]).shape == (0, 1280)
     network.close()
@@ -92,8 +94,25 @@ def test_temperature_scales_emissions_and_scores(tmp_path):
         np.zeros((2, 1280), np.float32),
         np.zeros((2, LOW), np.float32),
     )
-    assert network.judge(track) == pytest.approx(3.0)
+    assert network.judge(track).emissions == pytest.approx(3.0)
     network.close()
+
+
+def test_verifiers_take_the_head_s_evidence(tmp_path):
+    rows = {"mean": [0.0] * 6, "scale": [1.0] * 6, "weights": [0.0] * 6, "bias": 2.0}
+    folder = write_bundle(tmp_path / "b", verifiers={"recap": rows})
+    bundle = load_segments_bundle(folder)
+    assert bundle.manifest.verifiers_by_label()[Label.RECAP].bias == 2
+    network = SegmentsNetwork(bundle, threads=1)
+    nothing = np.zeros((2, 1280), np.float32)
+    track = Track(nothing, nothing, np.zeros((2, LOW), np.float32))
+    with pytest.raises(BundleError, match="0 columns of evidence"):
+        network.judge(track)
+    network.close()
+    for bad in ([0.0] * 5, [0.0] * 7):
+        folder = write_bundle(tmp_path / f"{len(bad)}", verifiers={"recap": rows | {"scale": bad}})
+        with pytest.raises(BundleError, match="one length"):
+            load_segments_bundle(folder)
 
 
 def test_a_head_of_another_version_is_told(tmp_path, monkeypatch):

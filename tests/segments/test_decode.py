@@ -9,17 +9,18 @@ from hypothesis import strategies as st
 
 from edge.segments.crf import Crf
 from edge.segments.decode import REACH_S, USUAL, Cues, Rules, decode, movable, runs, snapped
-from edge.segments.types import Label, Segment
+from edge.segments.types import Judged, Label, Segment
+from edge.segments.verify import Verifier
 
 STICKY = Crf.of([[0, -4, -4], [-4, 0, -4], [-4, -4, 0]], [0, -1, -1], [0, -1, -1])
 C, I, R = Label  # noqa: E741 - content, intro, recap
 
 
 def emissions(labels, strength=2.0):
-    """Rows that speak for the labels."""
+    """Rows that speak for the labels, and evidence of one column: the row's number."""
     e = np.zeros((len(labels), 3))
     e[np.arange(len(labels)), labels] = strength
-    return e
+    return Judged(e, np.arange(len(labels), dtype=float)[:, None])
 
 
 def programme(*parts):
@@ -58,7 +59,21 @@ def test_a_window_begins_where_it_begins():
 def test_a_label_without_rules_is_never_marked():
     both = emissions(programme((C, 30), (R, 30), (C, 20), (I, 25), (C, 100)))
     assert [s.label for s in decode(both, STICKY, {I: USUAL[I]})] == [I]
-    assert decode(np.zeros((0, 3)), STICKY) == ()
+    assert decode(Judged(np.zeros((0, 3)), np.zeros((0, 0))), STICKY) == ()
+
+
+def test_a_verifier_says_how_likely_a_segment_is_and_the_chain_of_the_others():
+    both = emissions(programme((R, 30), (C, 20), (I, 25), (C, 60)))
+    plain = {s.label: s.probability for s in decode(both, STICKY)}
+    late = Verifier(np.zeros(3), np.ones(3), np.array([1.0, 0, 0]), -62.0)  # mean second above 62
+    for label, sure in ((R, False), (I, True)):
+        told = {s.label: s.probability for s in decode(
+            both, STICKY, {R: Rules(threshold=0.0), I: Rules(threshold=0.0)}, {label: late}
+        )}  # fmt: skip
+        other = I if label is R else R
+        assert told[other] == plain[other]
+        assert told[label] == pytest.approx(0.5 if sure else 0, abs=1e-6)
+    assert [s.label for s in decode(both, STICKY, verifiers={R: late})] == [I]
 
 
 def test_runs_cover_the_path():

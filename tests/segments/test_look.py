@@ -75,7 +75,7 @@ def judged(network, path, spans=None, *, exact=False, at_once_s=3600):
         made = rows.finish(whole_seconds(reader.end_s))
         if spans is not None:
             made = rows.look_again(look.pictures(media, spans))
-    return made, rows
+    return made.emissions, rows
 
 
 def test_what_was_looked_at_is_judged_as_by_exact_reading_and_the_rest_stays(network, sparse):

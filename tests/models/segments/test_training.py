@@ -15,14 +15,16 @@ from edge.segments.crf import log_partition
 from edge.segments.features import LOW, LOW_PICTURE, assemble
 from edge.segments.manifest import load_segments_bundle
 from edge.segments.types import Label, Segment
+from edge.segments.verify import Verifier
 from models.segments import backbone, cache, drawn, evaluate, export, scoring
 from models.segments import train as training
 from models.segments.augment import SOUND_LEVELS, held, key_frames, louder, noisy, shown_at
 from models.segments.crf_loss import CrfLikelihood
 from models.segments.dataset import collate, fit, load, paths, silent_low
 from models.segments.judge import skipped_at_most
-from models.segments.network import Head, HeadMean, Leaps, Shape
+from models.segments.network import Head, HeadMean, Leaps, Shape, compared
 from models.segments.trunk import Trunk
+from models.segments.verifier import evidence_of
 
 SHAPE = Shape(hidden=6, visual=5, sound=4)
 
@@ -236,12 +238,15 @@ def test_exported_head_is_the_trained_one(
     for path in paths(folder, "test"):
         kept = np.load(path)
         feed = {k: kept[k].astype(np.float32)[None] for k in ("visual", "sound", "low")}
-        given = graph.run(feed)["emissions"][0].copy()
+        told = graph.run(feed)
+        given, seen = told["emissions"][0].copy(), told["evidence"][0].copy()
         item = load(path, reductions)
         batch = collate([item.sample()], 1)
         with torch.no_grad():
             wanted = head(batch.visual, batch.sound, batch.low)[0].numpy()
         np.testing.assert_allclose(given, wanted, atol=3e-3)  # weights are float16
+        assert seen.shape == (len(given), 26)
+        np.testing.assert_allclose(seen, evidence_of(item, None), atol=0.02)
     graph.close()
 
 
@@ -258,13 +263,17 @@ def test_the_bundle_loads_where_the_box_looks(
     cnn.mkdir()
     backbone.export(Trunk(pretrained=False), cnn / backbone.FP32)
     backbone.write_int8(cnn / backbone.FP32, cnn / backbone.INT8, seen)
-    judge = export.judged(head, reductions, folder)
+    sure = Verifier(np.zeros(78), np.ones(78), np.full(78, 1e-3), 1 / 3)
+    judge = export.judge_of(head, reductions, folder, {Label.INTRO: sure})
     out = tmp_path / "bundle"
     export.write_bundle(
         out, head, reductions, judge, cnn, version="0.0.1", training={}, measured={}
     )
     bundle = load_segments_bundle(out)
     np.testing.assert_allclose(bundle.manifest.crf.crf.transitions, judge.calibrated.transitions)
+    again = bundle.manifest.verifiers_by_label()
+    assert set(again) == {Label.INTRO}
+    np.testing.assert_allclose(again[Label.INTRO].weights, sure.weights)
     assert sum(f.size for f in bundle.manifest.files) < 15e6
     graph = load_named(bundle.file("cnn"), "onnxruntime", EngineOptions(threads=1))
     for part in (seen.pictures, seen.patches[:1]):
@@ -285,11 +294,25 @@ def test_the_digest_of_the_data_is_of_what_is_in_it(tmp_path: Path) -> None:
 def test_leaps_are_counted_around_each_second() -> None:
     scenes = torch.eye(88)[[8, 8, 9, 9, 9, 10, 10]].repeat_interleave(10, 0)[None] * 3
     made = Leaps()(scenes).detach()[0]
-    assert made.shape == (70, 3)
+    assert made.shape == (70, 5)
     assert made[:, 0].nonzero().flatten().tolist() == [20, 50]
     near, wide = made[:, 1] * 11 / 5, made[:, 2] * 31 / 5
     assert near[[5, 20, 25, 26, 50]].tolist() == pytest.approx([0, 1, 1, 0, 1], abs=0.05)
     assert wide[[4, 20, 35, 65]].tolist() == pytest.approx([0, 1, 2, 1], abs=0.05)
+
+
+def test_a_dialogue_returns_to_its_views_and_a_recap_goes_on() -> None:
+    turns = torch.eye(88)[[8, 9, 8, 9, 10, 11, 12, 13]].repeat_interleave(3, 0)[None]
+    turns = turns + 0.05 * torch.randn(turns.shape, generator=torch.Generator().manual_seed(0))
+    step, returns = compared(turns)
+    assert step[0].gt(0.5).nonzero().flatten().tolist() == [3, 6, 9, 12, 15, 18, 21]
+    assert returns[0, 6:12, 0].min() > 0.7  # both views were there six seconds ago
+    assert returns[0, 0:6, 1].min() > 0.7  # and will be again
+    goes_on = returns[0, [14, 17, 20], 0]  # but for the same shot, three seconds long
+    assert goes_on.min() > 0.7
+    assert returns[0, [12, 15, 18, 21], 0].max() < 0.5
+    held = torch.eye(88)[[8, 9, 10]].repeat_interleave(9, 0)[None]
+    assert compared(held)[1].max() == -1  # a picture that is held is no return to it
 
 
 def test_a_head_without_pictures_sees_no_leaps() -> None:
