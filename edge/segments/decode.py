@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.segments.crf import Crf, Limits, constrained, segment_posterior
+from edge.segments.crf import Crf, Limits, constrained, marginals, segment_posterior
 from edge.segments.types import Judged, Label, Segment
 from edge.segments.verify import Verifier
 from edge.types import Float
@@ -35,6 +35,8 @@ class Rules:
     """In a programme."""
     shortest_s: int = 4
     longest_s: int | None = None
+    ends: float = 0.0
+    """Least probability of its first and of its last second, by the chain."""
 
     @property
     def limits(self) -> Limits:
@@ -70,8 +72,9 @@ def decode(
 ) -> tuple[Segment, ...]:
     """One row a second from `first_s` on -> the segments that are likely enough.
 
-    Content is what is left. A segment's probability is what the label's verifier says of it;
-    without one, that of a whole segment whose ends are at most 3 s off. No row, no segment.
+    Content is what is left. The most likely path runs on where it is in doubt, so that seconds at
+    either end may be left out. Where a label has a verifier, that trims a segment too and says how
+    likely it is; else its probability is that of a whole one whose ends are at most 3 s off.
     """
     emissions = judged.emissions
     if not len(emissions):
@@ -81,17 +84,31 @@ def decode(
         for label in Label
     )
     path, _ = constrained(emissions, crf, limits)
+    seconds = marginals(emissions, crf)
     found = []
-    for label, start, end in runs(path):
+    for label, begun, over in runs(path):
         if label is Label.CONTENT:
             continue
-        if label in verifiers:
-            p = verifiers[label].probability(judged.evidence, start, end)
+        rule, verifier = rules[label], verifiers.get(label)
+        start, end = begun, over
+        if verifier is not None:
+            start, end = verifier.trimmed(judged.evidence, start, end)
+        start, end = _likely(seconds[:, label], start, end, rule.ends)
+        if end - start < rule.shortest_s:
+            continue
+        if verifier is not None:
+            p = verifier.probability(judged.evidence, start, end)
         else:
             p = segment_posterior(emissions, crf, label, start, end, MARGIN_S)
-        if p >= rules[label].threshold:
+        if p >= rule.threshold:
             found.append(Segment(label, first_s + start, first_s + end, p))
     return tuple(found)
+
+
+def _likely(seconds: Float, start: int, end: int, least: float) -> tuple[int, int]:
+    """From the first to the last second that is as likely; nothing where none is."""
+    there = np.flatnonzero(seconds[start:end] >= least)
+    return (start + int(there[0]), start + int(there[-1]) + 1) if len(there) else (start, start)
 
 
 def runs(path: NDArray[np.integer]) -> list[tuple[Label, int, int]]:

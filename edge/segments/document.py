@@ -27,7 +27,7 @@ class MarkedSegment(_Model):
     start_s: Seconds = Field(description="From the programme's first picture.")
     end_s: Seconds
     probability: float = Field(
-        ge=0, le=1, description="That it is one whole segment of this label; 1 from chapters."
+        ge=0, le=1, description="That it is a segment of this label; 1 from chapters."
     )
 
     @model_validator(mode="after")

@@ -68,6 +68,7 @@ class RuleParameters(_Model):
     most: int = Field(1, ge=1)
     shortest_s: int = Field(ge=1)
     longest_s: int | None = Field(None, ge=1)
+    ends: float = Field(0.0, ge=0, lt=1)
 
 
 class VerifierParameters(_Model):
@@ -137,7 +138,7 @@ class SegmentsManifest(_Model):
     def decode_rules(self) -> Mapping[Label, Rules]:
         """What segments must be, by label."""
         return {
-            Label[name.upper()]: Rules(r.threshold, r.most, r.shortest_s, r.longest_s)
+            Label[name.upper()]: Rules(r.threshold, r.most, r.shortest_s, r.longest_s, r.ends)
             for name, r in self.rules.items()
         }
 

@@ -125,6 +125,7 @@ def write_bundle(
                 most=r.most,
                 shortest_s=r.shortest_s,
                 longest_s=r.longest_s,
+                ends=r.ends,
             )
             for label, r in judge.rules.items()
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,9 @@ from models.segments.dataset import Item
 from models.segments.scoring import MARKED, calibration_error, figures, tally
 
 TEMPERATURES = tuple(np.round(np.geomspace(0.5, 4.0, 16), 3).tolist())
-THRESHOLDS = tuple(np.round(np.arange(0.0, 1.0, 0.05), 2).tolist())
+THRESHOLDS = (*np.round(np.arange(0.0, 1.0, 0.05), 2).tolist(), 0.97, 0.98, 0.99, 0.995)
+ENDS = (0.0, 0.5, 0.6, 0.7, 0.8)
+"""How likely a segment's first and last second must be."""
 LEAST = 0.25
 """What is less likely is never marked, whatever a few validation programmes say."""
 SKIPPED_S_PER_HOUR = 10.0
@@ -60,32 +63,30 @@ def without_threshold(judge: Judge) -> Judge:
 def calibrate(
     crf: Crf, verifiers: Mapping[Label, Verifier], items: Sequence[Item], judged: Sequence[Judged]
 ) -> Judge:
-    """Temperature of least log loss a second, then a threshold for each label.
+    """Temperature of least log loss a second, then a threshold for each label and its ends.
 
-    The thresholds are the pair with the best segment F1 at 3 s among those that skip at most 10 s
-    of content an hour, or that skip least where no pair does. Some dozen programmes do not show
-    every mistake: so the limit holds in nine of ten draws of their series, of pairs that do as well
-    the higher is taken, and none under `LEAST`.
+    They are those with the best segment F1 at 3 s among those that skip at most 10 s
+    of content an hour, or that skip least where none do. Some dozen programmes do not show every
+    mistake: so the limit holds in nine of ten draws of their series, of thresholds that do as well
+    the higher are taken, and none under `LEAST`.
     """
     best_t = min(TEMPERATURES, key=lambda t: _log_loss(Judge(crf, t), items, judged))
-    judge = Judge(crf, best_t, verifiers=verifiers)
-    found = [without_threshold(judge).segments(j) for j in judged]
-    best: tuple[tuple[bool, float, float], tuple[float, float]] | None = None
+    best: tuple[tuple[bool, float, float], Judge] | None = None
     sure = [t for t in THRESHOLDS if t >= LEAST]
-    for intro in sure:
-        for recap in sure:
-            tallies = _tallies(items, [_sure(s, (intro, recap)) for s in found])
+    for ends in ENDS:
+        judge = Judge(crf, best_t, _rules((0.0, 0.0), ends), verifiers)
+        found = [judge.segments(j) for j in judged]
+        for thresholds in product(sure, sure):
+            tallies = _tallies(items, [_sure(s, thresholds) for s in found])
             f, skipped = figures(tallies), skipped_at_most(tallies, [i.series for i in items])
             fits = skipped <= SKIPPED_S_PER_HOUR
-            gain = float(np.nan_to_num([f["intro F1@3"], f["recap F1@3"]]).mean())
-            key = (fits, gain if fits else -skipped, intro + recap)
+            kinds = [f[f"{k.text} {what}"] for k in MARKED for what in ("F1", "F1@3")]
+            gain = float(np.nan_to_num(kinds).mean())
+            key = (fits, gain if fits else -skipped, sum(thresholds))
             if best is None or key > best[0]:
-                best = key, (intro, recap)
+                best = key, replace(judge, rules=_rules(thresholds, ends))
     assert best is not None
-    rules = {
-        label: replace(USUAL[label], threshold=t) for label, t in zip(MARKED, best[1], strict=True)
-    }
-    return replace(judge, rules=rules)
+    return best[1]
 
 
 def skipped_at_most(
@@ -129,6 +130,13 @@ def _log_loss(judge: Judge, items: Sequence[Item], judged: Sequence[Judged]) -> 
         for i, j in zip(items, judged, strict=True)
     ]
     return -float(sum(logs))
+
+
+def _rules(thresholds: tuple[float, float], ends: float) -> dict[Label, Rules]:
+    return {
+        label: replace(USUAL[label], threshold=t, ends=ends)
+        for label, t in zip(MARKED, thresholds, strict=True)
+    }
 
 
 def _sure(found: Sequence[Segment], thresholds: tuple[float, float]) -> list[Segment]:

@@ -42,7 +42,7 @@ class Shape:
     visual: int = 96
     """Values that a second's picture features become before fusion."""
     sound: int = 64
-    dropout: float = 0.2
+    dropout: float = 0.05
     leaps: bool = True
     """Whether it sees how far each picture is from the one before, see `Leaps`."""
     own_sound: bool = False

@@ -219,6 +219,17 @@ def test_a_short_training_lowers_the_loss_and_is_restored(folder: Path, tmp_path
     assert all(np.isfinite(e).all() for e in again)
 
 
+def test_programmes_without_text_are_trained_on_too(folder: Path, tmp_path: Path) -> None:
+    for path in folder.glob("*.npz"):
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "erased").mkdir()
+    drawn.write(tmp_path / "erased" / "train-00000.npz", programme(900))
+    drawn.write(tmp_path / "erased" / "test-00000.npz", programme(901))  # a probe's
+    both, first = training.read(tmp_path), training.read(tmp_path, limit=2)
+    assert (len(both.train), len(first.train)) == (7, 2)
+    torch.testing.assert_close(both.by.visual.basis, training.read(folder).by.visual.basis)
+
+
 def test_no_head_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.pt").write_bytes(b"nothing")
     with pytest.raises(UsageError, match=r"x\.pt: no head"):
