@@ -162,6 +162,7 @@ def shipped(cache: Path, run: Path, seeds: Sequence[int]) -> dict[str, Any]:
         "seeds": list(seeds),
         "temperature": judge.temperature,
         "thresholds": {k.text: r.threshold for k, r in judge.rules.items()},
+        "ends": next(iter(judge.rules.values())).ends,
         "rows": {},
     }
     for split, way in (
@@ -281,7 +282,8 @@ def markdown(found: dict[str, Any]) -> str:
         parts += [
             f"\n## What ships: synthetic programmes, seeds {one['seeds']}, with its thresholds\n",
             (
-                f"Temperature {one['temperature']}, thresholds {one['thresholds']}; "
+                f"Temperature {one['temperature']}, thresholds {one['thresholds']}, ends from "
+                f"{one['ends']} on; "
                 "in brackets the 95 % interval over series.\n"
             ),
             _table(

@@ -21,7 +21,6 @@ from models.segments import train as training
 from models.segments.augment import SOUND_LEVELS, held, key_frames, louder, noisy, shown_at
 from models.segments.crf_loss import CrfLikelihood
 from models.segments.dataset import collate, fit, load, paths, silent_low
-from models.segments.judge import skipped_at_most
 from models.segments.network import Head, HeadMean, Leaps, Shape, compared
 from models.segments.trunk import Trunk
 from models.segments.verifier import evidence_of
@@ -329,16 +328,6 @@ def test_a_dialogue_returns_to_its_views_and_a_recap_goes_on() -> None:
 def test_a_head_without_pictures_sees_no_leaps() -> None:
     assert Head(Shape(views="audio"), (12, 8)).leaps is None
     assert Head(Shape(leaps=False), (12, 8)).leaps is None
-
-
-def test_what_is_skipped_is_judged_by_draws_of_series() -> None:
-    """One bad series among twelve: the mean keeps to the limit, one draw in ten does not."""
-    tallies = [{"skipped": 40.0 if i < 2 else 0.0, "hours": 0.5} for i in range(24)]
-    series = [f"s{i // 2}" for i in range(24)]
-    mean = sum(t["skipped"] for t in tallies) / sum(t["hours"] for t in tallies)
-    assert mean < 7
-    assert skipped_at_most(tallies, series) == pytest.approx(2 * 80 / 12, abs=1)
-    assert skipped_at_most([{"skipped": 0.0, "hours": 1.0}], ["a"]) == 0
 
 
 TRUE = (Segment(Label.RECAP, 2.0, 12.0), Segment(Label.INTRO, 20.0, 30.0))
