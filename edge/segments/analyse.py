@@ -131,13 +131,10 @@ class _Work:
         end_s = self._end_s(reader, window_s)
         with self._stage("judge"):
             judged = rows.finish(whole_seconds(end_s))
+        if not exact and not reader.jumps:  # it can be wound to times that are its own
+            judged = self._looked_again(judged, rows, end_s)
         with self._stage("decode"):
             candidates, probabilities = self._decode(judged, end_s)
-        if not exact and not reader.jumps:  # it can be wound to times that are its own
-            better = self._looked_again(candidates, rows, end_s)
-            if better is not None:
-                with self._stage("decode"):
-                    candidates, probabilities = self._decode(better, end_s)
         rules = self._network.bundle.manifest.decode_rules()
         sure = [s for s in candidates if s.probability >= rules[s.label].threshold]
         with self._stage("near"):
@@ -207,22 +204,26 @@ class _Work:
     def _decode(self, judged: Judged, end_s: float) -> tuple[tuple[Segment, ...], Float]:
         manifest = self._network.bundle.manifest
         crf = manifest.crf.crf
-        any_ = {
-            label: replace(rule, threshold=0.0) for label, rule in manifest.decode_rules().items()
-        }
+        any_ = {k: replace(r, threshold=0.0) for k, r in manifest.decode_rules().items()}
         found = decode(judged, crf, any_, manifest.verifiers_by_label())
         # the last second is one that has begun
         ended = [replace(s, end_s=end_s) if s.end_s >= len(judged) else s for s in found]
         return tuple(ended), marginals(judged.emissions, crf)
 
-    def _looked_again(
-        self, candidates: Sequence[Segment], rows: Rows, end_s: float
-    ) -> Judged | None:
-        """Judged with a picture of each second of what is suspected; None for no suspicion."""
-        open_ = [c for c in candidates if c.start_s >= rows.open_from_s]
-        wanted = look.spans(open_, end_s)
+    def _suspects(self, judged: Judged) -> tuple[Segment, ...]:
+        """All that may be a segment, however doubtful it is or its ends are."""
+        manifest = self._network.bundle.manifest
+        rules = manifest.decode_rules().items()
+        doubtful = {k: replace(r, threshold=0.0, ends=0.0) for k, r in rules}
+        return decode(judged, manifest.crf.crf, doubtful)
+
+    def _looked_again(self, judged: Judged, rows: Rows, end_s: float) -> Judged:
+        """With a picture of each second of what is suspected."""
+        with self._stage("decode"):
+            suspects = self._suspects(judged)
+        wanted = look.spans([s for s in suspects if s.start_s >= rows.open_from_s], end_s)
         if self._media.video is None or not wanted:
-            return None
+            return judged
         give_back()  # what the reading needed is not needed beside a second decoder
         whole_s = sum(b - a for a, b in wanted)
 

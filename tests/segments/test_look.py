@@ -105,6 +105,17 @@ def test_ends_between_key_frames_are_found(network, sparse):
     assert found.mode == "keyframes"
 
 
+def test_what_is_too_doubtful_to_be_marked_is_looked_at_too(sparse, tmp_path):
+    """Its ends are doubted, and a verifier would have none of it: the key frames may be wrong."""
+    rules = {"threshold": 0.5, "shortest_s": 4, "ends": 0.999999}
+    bundle = load_segments_bundle(
+        write_bundle(tmp_path / "b", rules={"intro": rules, "recap": rules})
+    )
+    found = analyse(sparse, bundle)
+    assert "look" in found.seconds
+    assert all(s.length_s < 25 for s in found.candidates)
+
+
 def test_a_span_that_cannot_be_reached_has_no_pictures_and_a_warning(tmp_path, monkeypatch):
     path = write_programme(tmp_path / "a.mkv", [(GREY, 20.0)])
     with open_media(path) as media:
