@@ -74,28 +74,24 @@ class RuleParameters(_Model):
 class VerifierParameters(_Model):
     """See `edge.segments.verify.Verifier`: what is pooled of k columns of the head's evidence."""
 
-    mean: tuple[float, ...] = Field(min_length=3)
-    scale: tuple[float, ...]
-    weights: tuple[float, ...]
+    weights: tuple[float, ...] = Field(min_length=3)
     bias: float
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if {len(self.scale), len(self.weights)} != {len(self.mean)} or len(self.mean) % 3:
-            raise ValueError("mean, scale and weights are not of one length, three for a column")
+        if len(self.weights) % 3:
+            raise ValueError(f"{len(self.weights)} weights are not three for a column")
         return self
 
     @property
     def columns(self) -> int:
         """Of evidence."""
-        return len(self.mean) // 3
+        return len(self.weights) // 3
 
     @property
     def verifier(self) -> Verifier:
         """The regression."""
-        return Verifier(
-            np.array(self.mean), np.array(self.scale), np.array(self.weights), self.bias
-        )
+        return Verifier(np.array(self.weights), self.bias)
 
 
 class SegmentsManifest(_Model):

@@ -27,10 +27,6 @@ LARGEST = 3
 class Verifier:
     """A logistic regression on pooled evidence of k columns."""
 
-    mean: Float
-    """(3k,)."""
-    scale: Float
-    """(3k,): the pooled evidence is centred and multiplied by it."""
     weights: Float
     """(3k,)."""
     bias: float
@@ -41,8 +37,7 @@ class Verifier:
 
     def logit(self, evidence: Float, start: int, end: int) -> float:
         """The same as the logarithm of its odds."""
-        z = (pooled(evidence, start, end) - self.mean) * self.scale @ self.weights
-        return float(z) + self.bias
+        return float(pooled(evidence, start, end) @ self.weights) + self.bias
 
     def trimmed(self, evidence: Float, start: int, end: int) -> tuple[int, int]:
         """Begin and end of what is left when one part at either end is rather something else.

@@ -139,11 +139,8 @@ def write_bundle(
 
 def _written(verifier: Verifier) -> VerifierParameters:
     """Six digits are more than enough of a regression."""
-    rows = {
-        name: tuple(float(f"{x:.6g}") for x in getattr(verifier, name))
-        for name in ("mean", "scale", "weights")
-    }
-    return VerifierParameters(**rows, bias=verifier.bias)
+    weights = tuple(float(f"{x:.6g}") for x in verifier.weights)
+    return VerifierParameters(weights=weights, bias=verifier.bias)
 
 
 def _file(path: Path, graph: Any, precision: Any) -> SegmentsFile:

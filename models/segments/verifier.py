@@ -22,6 +22,7 @@ from edge.errors import UsageError
 from edge.segments.types import Label
 from edge.segments.verify import Verifier, pooled
 from models.registration.commands import one_line_errors
+from models.regression import logistic
 from models.segments.augment import key_frames, looked_at, suspected
 from models.segments.dataset import Item, erased, fit, load, paths
 from models.segments.network import evidence
@@ -41,7 +42,7 @@ VERIFIED = (Label.RECAP,)
 FILE = "verifiers.npz"
 """Of the folder of heads."""
 RIDGE = 3.0
-"""Of the squared weights, beside the sum over examples."""
+"""See `logistic`."""
 Floats = NDArray[np.float64]
 
 
@@ -77,28 +78,12 @@ def examples(items: Sequence[Item], label: Label, seed: int = 0) -> Examples:
     return Examples(np.array(rows), np.array(true), np.array(weights))
 
 
-def fitted(made: Examples, rounds: int = 30) -> Verifier:
-    """The regression with the least penalized loss, by Newton's method.
-
-    ValueError where there is only one kind of example.
-    """
+def fitted(made: Examples) -> Verifier:
+    """The regression with the least penalized loss; ValueError for one kind of example only."""
     if made.true.all() or not made.true.any():
         raise ValueError("no example of one of the two kinds")
-    mean = made.pooled.mean(0)
-    scale = 1 / np.maximum(made.pooled.std(0), 1e-6)
-    x = np.column_stack([(made.pooled - mean) * scale, np.ones(len(made.true))])
-    ridge = np.full(x.shape[1], RIDGE)
-    ridge[-1] = 1e-6
-    w = np.zeros(x.shape[1])
-    for _ in range(rounds):
-        p = 0.5 * (1 + np.tanh(0.5 * (x @ w)))
-        slope = x.T @ (made.weights * (p - made.true)) + ridge * w
-        bend = (x * (made.weights * p * (1 - p))[:, None]).T @ x + np.diag(ridge)
-        step = np.linalg.solve(bend, slope)
-        w -= step
-        if np.abs(step).max() < 1e-8:
-            break
-    return Verifier(mean, scale, w[:-1], float(w[-1]))
+    w = logistic(made.pooled, made.true, RIDGE, made.weights)
+    return Verifier(w[:-1], float(w[-1]))
 
 
 def _stretches(
@@ -128,7 +113,7 @@ def write_verifiers(run: Path, verifiers: Mapping[Label, Verifier]) -> None:
     arrays = {
         f"{label.text} {name}": getattr(v, name)
         for label, v in verifiers.items()
-        for name in ("mean", "scale", "weights", "bias")
+        for name in ("weights", "bias")
     }
     part = run / f"{FILE}.part"
     with part.open("wb") as file:
@@ -143,12 +128,7 @@ def read_verifiers(run: Path) -> dict[Label, Verifier]:
     with np.load(run / FILE) as kept:
         names = sorted({key.split(" ")[0] for key in kept.files})
         return {
-            Label[name.upper()]: Verifier(
-                kept[f"{name} mean"],
-                kept[f"{name} scale"],
-                kept[f"{name} weights"],
-                float(kept[f"{name} bias"]),
-            )
+            Label[name.upper()]: Verifier(kept[f"{name} weights"], float(kept[f"{name} bias"]))
             for name in names
         }
 

@@ -99,7 +99,7 @@ def test_temperature_scales_emissions_and_scores(tmp_path):
 
 
 def test_verifiers_take_the_head_s_evidence(tmp_path):
-    rows = {"mean": [0.0] * 6, "scale": [1.0] * 6, "weights": [0.0] * 6, "bias": 2.0}
+    rows = {"weights": [0.0] * 6, "bias": 2.0}
     folder = write_bundle(tmp_path / "b", verifiers={"recap": rows})
     bundle = load_segments_bundle(folder)
     assert bundle.manifest.verifiers_by_label()[Label.RECAP].bias == 2
@@ -110,8 +110,10 @@ def test_verifiers_take_the_head_s_evidence(tmp_path):
         network.judge(track)
     network.close()
     for bad in ([0.0] * 5, [0.0] * 7):
-        folder = write_bundle(tmp_path / f"{len(bad)}", verifiers={"recap": rows | {"scale": bad}})
-        with pytest.raises(BundleError, match="one length"):
+        folder = write_bundle(
+            tmp_path / f"{len(bad)}", verifiers={"recap": rows | {"weights": bad}}
+        )
+        with pytest.raises(BundleError, match="three for a column"):
             load_segments_bundle(folder)
 
 

@@ -85,7 +85,7 @@ def test_ends_that_the_chain_doubts_are_left_out():
 def test_a_verifier_says_how_likely_a_segment_is_and_the_chain_of_the_others():
     both = emissions(programme((R, 30), (C, 20), (I, 25), (C, 60)))
     plain = {s.label: s.probability for s in decode(both, STICKY)}
-    late = Verifier(np.zeros(3), np.ones(3), np.array([0.1, 0, 0]), -4.0)  # mean second above 40
+    late = Verifier(np.array([0.1, 0, 0]), -4.0)  # mean second above 40
     for label, sure in ((R, False), (I, True)):
         told = {s.label: s.probability for s in decode(
             both, STICKY, {R: Rules(threshold=0.0), I: Rules(threshold=0.0)}, {label: late}

@@ -273,7 +273,7 @@ def test_the_bundle_loads_where_the_box_looks(
     cnn.mkdir()
     backbone.export(Trunk(pretrained=False), cnn / backbone.FP32)
     backbone.write_int8(cnn / backbone.FP32, cnn / backbone.INT8, seen)
-    sure = Verifier(np.zeros(78), np.ones(78), np.full(78, 1e-3), 1 / 3)
+    sure = Verifier(np.full(78, 1e-3), 1 / 3)
     judge = export.judge_of(head, reductions, folder, {Label.INTRO: sure})
     out = tmp_path / "bundle"
     export.write_bundle(
