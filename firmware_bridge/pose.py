@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -217,15 +218,21 @@ def closed_form(
 def picture_grid(field_from_image: _Matrix, size: tuple[int, int]) -> tuple[_Matrix, _Matrix]:
     """Picture points below the horizon, relative to the centre, and the field points they show."""
     width, height = size
-    xs, ys = np.meshgrid(np.linspace(0.05, 0.95, 6) * width, np.linspace(0.05, 0.95, 6) * height)
-    image = np.column_stack([xs.ravel(), ys.ravel()])
-    mapped = np.column_stack([image, np.ones(len(image))]) @ field_from_image.T
-    bottom = field_from_image @ np.array([(width - 1) / 2, height - 1.0, 1.0])
-    weight = mapped[:, 2] * np.sign(bottom[2])
+    grid = _grid(size)
+    mapped = grid @ field_from_image.T
+    bottom = field_from_image[2] @ ((width - 1) / 2, height - 1.0, 1.0)
+    weight = mapped[:, 2] * np.sign(bottom)
     field = mapped / mapped[:, 2:3]
     field[:, 2] = 0.0
     seen = (weight > 0) & (np.abs(field) < REACH_LIMIT_M).all(axis=1)
-    return image[seen] - _centre(width, height), field[seen]
+    return grid[seen, :2] - _centre(width, height), field[seen]
+
+
+@lru_cache(maxsize=8)
+def _grid(size: tuple[int, int]) -> _Matrix:
+    """(36, 3) homogeneous points evenly over a picture of (width, height)."""
+    xs, ys = np.meshgrid(*(np.linspace(0.05, 0.95, 6) * side for side in size))
+    return np.column_stack([xs.ravel(), ys.ravel(), np.ones(xs.size)])
 
 
 _Solution = tuple[_Matrix, float, _Matrix, _Matrix, float]
@@ -255,9 +262,11 @@ def _solve(
         if step == _STEPS:
             break
         # a little damping: with a narrow view, distance and focal length are nearly one parameter
-        damped = normal + np.diag(np.diag(normal) * 1e-6 + 1e-12)
+        damped = normal.copy()
+        damped.flat[:: free + 1] *= 1 + 1e-6
+        damped.flat[:: free + 1] += 1e-12
         update = np.linalg.solve(damped, jacobian.T @ difference)
-        update[:4] = np.clip(update[:4], -0.3, 0.3)
+        np.minimum(np.maximum(update[:4], -0.3), 0.3, out=update[:4])
         rotation = small_rotation(update[:3]) @ rotation
         focal *= math.exp(update[3])
         if free_position:
@@ -276,21 +285,21 @@ def linearize(
     rotation: _Matrix, focal: float, centre: _Matrix, image: _Matrix, field: _Matrix
 ) -> tuple[_Matrix, _Matrix]:
     """Residuals (2n,) image - projection, and the projection's (2n, 7) derivatives."""
-    local = (field - centre) @ rotation.T
-    x, y, z = local.T
-    u, v = focal * x / z, focal * y / z
-    zero = np.zeros_like(x)
-    # derivatives of the projection by the local coordinates
-    du = np.stack([focal / z, zero, -u / z], axis=1)
-    dv = np.stack([zero, focal / z, -v / z], axis=1)
-    # a small rotation w on the left moves local to local + w x local
-    cross = np.stack(
-        [np.stack([zero, z, -y], 1), np.stack([-z, zero, x], 1), np.stack([y, -x, zero], 1)], axis=1
-    )
-    ju = np.column_stack([np.einsum("ni,nij->nj", du, cross), u, -du @ rotation])
-    jv = np.column_stack([np.einsum("ni,nij->nj", dv, cross), v, -dv @ rotation])
-    difference = np.concatenate([image[:, 0] - u, image[:, 1] - v])
-    return difference, np.concatenate([ju, jv])
+    x, y, z = rotation @ (field - centre).T
+    u, v, n = focal * x / z, focal * y / z, len(x)
+    difference = (image.T - (u, v)).ravel()
+    jacobian = np.empty((2 * n, 7))
+    ju, jv = jacobian[:n], jacobian[n:]
+    # a small rotation w on the left moves local to local + w x local, and the projection by
+    # w . (local x its derivative by the local coordinates)
+    uv = u * v / focal
+    ju[:, 0], ju[:, 1], ju[:, 2] = -uv, focal + u * u / focal, -v
+    jv[:, 0], jv[:, 1], jv[:, 2] = -focal - v * v / focal, uv, u
+    ju[:, 3], jv[:, 3] = u, v
+    depth = (focal / z)[:, None]
+    ju[:, 4:] = (u / z)[:, None] * rotation[2] - depth * rotation[0]
+    jv[:, 4:] = (v / z)[:, None] * rotation[2] - depth * rotation[1]
+    return difference, jacobian
 
 
 def small_rotation(w: _Matrix) -> _Matrix:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from edge.types import Frame, Registration
 
 _REMEMBERED = 31
 """Intervals between frames by which a source's pace is told."""
-_UNBOUNDED_EVERY_S = 0.1
+_UNBOUNDED_EVERY_S = 0.2
 """A frame that may take as long as it needs comes at least this often, seconds of the stream."""
 
 
@@ -17,7 +18,8 @@ class Allowance:
 
     Frames that take longer than the interval between them make later ones wait, and in the end
     drop. Where frames come so fast that refinement does not fit in, an answer that is good enough
-    to be given is given unrefined, but for one frame in a tenth of a second.
+    to be given is given unrefined, but for one frame in a fifth of a second, and that frame is not
+    one that has waited already.
     """
 
     def __init__(self) -> None:
@@ -36,14 +38,15 @@ class Allowance:
             return None
         if last_s is not None and pts_s > last_s:
             self._intervals_s.append(pts_s - last_s)
-        if not self._intervals_s or self._refined_s is None:
-            return None
-        since_s = pts_s - self._refined_s  # negative where the source started over
-        if not 0.0 <= since_s < _UNBOUNDED_EVERY_S:
+        if not self._intervals_s:
             return None
         # frames that were dropped lengthen some intervals, jitter shortens a few
-        interval_s = sorted(self._intervals_s)[len(self._intervals_s) // 4]
-        return max(0.0, 1e3 * interval_s - waited_ms)
+        interval_ms = 1e3 * sorted(self._intervals_s)[len(self._intervals_s) // 4]
+        # since_s is negative where the source started over
+        since_s = math.inf if self._refined_s is None else pts_s - self._refined_s
+        if waited_ms < interval_ms and not 0.0 <= since_s < _UNBOUNDED_EVERY_S:
+            return None
+        return max(0.0, interval_ms - waited_ms)
 
     def answered(self, frame: Frame, registration: Registration) -> None:
         """Take note of whether a frame took its time."""

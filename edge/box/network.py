@@ -59,9 +59,11 @@ def network_of(config: Config, bundle: Bundle) -> Network:
         engine=config.engine.name,
         threads=config.engine.threads,
         refine=config.registration.refine,
+        follow=config.registration.follow == "auto",
     )
 
     def apply(changed: Config) -> None:
         registrar.refines = changed.registration.refine
+        registrar.follows = changed.registration.follow == "auto"
 
     return Network(registrar, field, bundle, registrar.engine_name, registrar.precision, apply)

@@ -28,7 +28,7 @@ class Flight(Protocol):
 class Sensing(Protocol):
     """A registrar whose network may run over one frame while another is finished."""
 
-    def sense(self, image_bgr: Image) -> Any:
+    def sense(self, image_bgr: Image, *, pts_s: float | None = None) -> Any:
         """Run the network over a picture; returns the `Flight` that `finish` takes."""
 
     def finish(

@@ -144,7 +144,7 @@ class SwitchingRegistrar:
         if not isinstance(registrar, Sensing):
             return None
         try:
-            return _OwnFlight(registrar, registrar.sense(frame.image))
+            return _OwnFlight(registrar, registrar.sense(frame.image, pts_s=frame.pts_s))
         except Exception as error:  # noqa: BLE001 - raised again when `register` asks for it
             log.debug("the network failed ahead of its frame: %s", error)
             return None

@@ -1,4 +1,4 @@
-"""Threads that read beside the work: latest-wins for a live source, a short queue for a file."""
+"""Threads that read beside the work: the newest win for a live source, a short queue for a file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from edge.types import Frame
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
 
+PATIENCE_S = 0.045
+"""How long live frames may wait for one that takes long, before the newest alone counts."""
 _JOIN_S = 5.0
 _FROZEN_RETRY = 5
 """A camera whose picture stays frozen is connected to again after so many times the limit."""
@@ -44,7 +46,7 @@ class _Closing:
 
 
 class LiveReader(_Closing):
-    """Reads a live source in a thread, keeps the newest frame only, reconnects when it breaks.
+    """Reads a live source in a thread, keeps the newest frames, reconnects when it breaks.
 
     `open_` makes a new connection and raises SourceError when it cannot; `first` is one that is
     open already, for a caller who wants a wrong address to fail at once. A source that ends (None)
@@ -72,7 +74,7 @@ class LiveReader(_Closing):
         self._frozen_retry_s = _FROZEN_RETRY * (frozen_after_s or 0.0)
         self._frozen: Outage | None = None
         self._frozen_tried_s = 0.0
-        self._slot = LatestSlot()
+        self._slot = LatestSlot(PATIENCE_S)
         self._stop = threading.Event()
         self._indices = 0
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
@@ -128,7 +130,7 @@ class LiveReader(_Closing):
         return self._slot.closed and not counts.waiting
 
     def get(self, timeout_s: float | None = None) -> Frame | None:
-        """Take the newest frame, waiting up to `timeout_s` (None: without limit).
+        """Take the next of the newest frames, waiting up to `timeout_s` (None: without limit).
 
         None when no frame came in that time or none ever will; `ended` tells which.
         """

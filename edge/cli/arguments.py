@@ -17,6 +17,7 @@ _SETTINGS = {
     "threads": "engine.threads",
     "bundle": "engine.bundle",
     "refine": "registration.refine",
+    "follow": "registration.follow",
     "broker": "broker",
     "site": "site",
     "device": "device",
@@ -24,6 +25,7 @@ _SETTINGS = {
 }
 """Option of the command line -> path in the configuration."""
 REFINE = ("auto", "never", "always")
+FOLLOW = ("auto", "never")
 ENGINES = ("auto", "onnxruntime", "openvino", "tflite")
 
 
@@ -64,6 +66,9 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--threads", type=positive_int, metavar="N", help="threads of the engine")
     group.add_argument(
         "--refine", choices=REFINE, help="mend answers that verification doubts (default: auto)"
+    )
+    group.add_argument(
+        "--follow", choices=FOLLOW, help="follow some frames without the network (default: auto)"
     )
     group.add_argument("--bundle", type=Path, metavar="FOLDER", help="another model bundle")
 

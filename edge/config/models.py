@@ -94,6 +94,13 @@ class RegistrationConfig(Section):
         "auto: when verification fails; never: only accept or refuse; always: every frame.",
         change="live",
     )
+    follow: Literal["auto", "never"] = setting(
+        "auto",
+        "Follow",
+        "auto: a frame soon after one that the network saw is carried on by the picture's "
+        "motion and checked on its lines; never: the network runs over every frame.",
+        change="live",
+    )
 
 
 class EventConfig(Section):

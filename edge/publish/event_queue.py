@@ -57,7 +57,7 @@ class EventQueue:
             return []
         if self._repeats:
             return [self._repeats[i] for i in range(min(room, len(self._repeats)))]
-        return self._spool.waiting(room, after=self._sent_number)
+        return self._spool.waiting(room, after=self._sent_number) if self._spool else []
 
     def pause_s(self) -> float:
         """Return how long nothing is due yet; 0 when something may be."""

@@ -71,6 +71,8 @@ class Spool:
         """Wall and monotonic clock when they were last compared."""
         self._db = _memory() if path is None else self._open(path)
         self._bytes = self._sum_bytes()
+        self._count: int | None = None
+        """Events that wait; None when they are to be counted."""
 
     def tend(self) -> None:
         """Go back to the file, now and then, where events wait in memory because of a fault."""
@@ -135,8 +137,9 @@ class Spool:
 
     def __len__(self) -> int:
         """Count the events that wait."""
-        count: int = self._db.execute("SELECT count(*) FROM event").fetchone()[0]
-        return count
+        if self._count is None:
+            self._count = int(self._db.execute("SELECT count(*) FROM event").fetchone()[0])
+        return self._count
 
     def close(self) -> None:
         """Close the file; what waits stays in it."""
@@ -163,7 +166,7 @@ class Spool:
             assert number is not None
             data = payload(number)
             self._db.execute("UPDATE event SET payload = ? WHERE number = ?", (data, number))
-        self._bytes += len(data)
+        self._bytes, self._count = self._bytes + len(data), None
         return number
 
     def _delete(self, number: int) -> None:
@@ -173,7 +176,7 @@ class Spool:
         if row is not None:
             with self._db:
                 self._db.execute("DELETE FROM event WHERE number = ?", (number,))
-            self._bytes -= row[0]
+            self._bytes, self._count = self._bytes - row[0], None
 
     def _follow_clock(self, now_ns: int) -> None:
         """Move the times of waiting events with a clock that was set."""
@@ -213,7 +216,7 @@ class Spool:
             log.warning("events that waited on disk cannot be read: %s", lost)
         self._db.close()
         self._db = memory
-        self._bytes = self._sum_bytes()
+        self._bytes, self._count = self._sum_bytes(), None
 
 
 def _file(path: Path) -> sqlite3.Connection:

@@ -116,7 +116,7 @@ class Workbench:
     def try_out(self, seen: Observation, image_from_field: Matrix) -> Candidate | None:
         """Judge a homography; None when no camera beside the field could have it."""
         seen = self._as_slid(seen, image_from_field)
-        trial = self._look(seen, image_from_field)
+        trial = self.look(seen.picture, image_from_field)
         return None if trial is None else self._judged(seen, trial)
 
     def first(self, seen: Observation) -> Candidate | None:
@@ -124,7 +124,7 @@ class Workbench:
         theta = self._camera_of_keypoints(seen) if self.steady else None
         best = None if theta is None else self._look_through(seen, theta)
         if best is None or best.evidence.support < CLEAR:
-            free = self._look(seen, seen.start)
+            free = self.look(seen.picture, seen.start)
             if free is not None and (best is None or _improves(free, best)):
                 best, theta = free, None
         return None if best is None else self._on_its_line(seen, self.improved(seen, best, theta))
@@ -160,7 +160,7 @@ class Workbench:
             self.size,
             anchor_px=anchor_px,
         )
-        trial = self._look(seen, facing(moved, seen.cells.image_px))
+        trial = self.look(seen.picture, facing(moved, seen.cells.image_px))
         return None if trial is None else self._on_its_line(seen, self.improved(seen, trial))
 
     def _on_a_comb(
@@ -186,7 +186,7 @@ class Workbench:
             return candidate
         by_m = off * self.field.period_m
         there = seen.slid(by_m)
-        trial = self._look(there, moved_along(candidate.image_from_field, by_m))
+        trial = self.look(there.picture, moved_along(candidate.image_from_field, by_m))
         if trial is None:
             return candidate
         other = self.improved(there, trial)
@@ -219,20 +219,20 @@ class Workbench:
         elif self.steady and self.memory.frames and weight >= 1:
             self.memory.contradict()
 
-    def _look(self, seen: Observation, image_from_field: Matrix) -> Trial | None:
+    def look(self, picture: Picture, image_from_field: Matrix) -> Trial | None:
         """What the picture says of a homography; None when no camera could have it."""
         if implausible(image_from_field, self.size):
             return None
-        width, height = seen.check_size
-        projected = seen.picture.check_from_net @ image_from_field
+        height, width = picture.grey.shape
+        projected = picture.check_from_net @ image_from_field
         shown = ev.project(self.lines, projected, width, height)
-        return Trial(
-            image_from_field, ev.check(seen.picture.grey, shown, paint=self.field.paint), None
-        )
+        return Trial(image_from_field, ev.check(picture.grey, shown, paint=self.field.paint), None)
 
     def _look_through(self, seen: Observation, theta: Float) -> Trial | None:
         """What the picture says of a camera, given in the checked picture."""
-        return self._look(seen, seen.picture.net_from_check @ cam.compose(theta, seen.check_size))
+        return self.look(
+            seen.picture, seen.picture.net_from_check @ cam.compose(theta, seen.check_size)
+        )
 
     def _judged(self, seen: Observation, trial: Trial) -> Candidate:
         features = measure(
@@ -265,7 +265,7 @@ class Workbench:
                 seen.keypoints.field_m,
                 seen.check_size,
             )
-            better = self._look(seen, back @ moved)
+            better = self.look(seen.picture, back @ moved)
             if better is None or not _improves(better, trial):
                 break
             gained = trial.evidence.residual_px - better.evidence.residual_px

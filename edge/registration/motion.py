@@ -1,4 +1,4 @@
-"""How the picture moved from one frame to the next, where the frame's own answer is in doubt.
+"""How the picture moved from one frame to the next.
 
 A PTZ camera turns and zooms about a centre that stands still, so everything in the scene, field,
 boards and stands, moves by one homography; people are outliers. Corners are followed by pyramidal
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from edge.registration.homography import Matrix
 from edge.registration.picture import scaling
 
-CORNERS = 160
+CORNERS, APART_PX = 80, 12
+"""At most, and how far apart: as exact as twice as many that lie half as far apart, in half the
+time."""
 LEAST = 24
 """Corners that must move together."""
 SHARE = 0.5
@@ -35,7 +37,7 @@ def motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Matrix | None
     if before.shape != after.shape:
         return None
     a, b = _halved(before), _halved(after)
-    corners = cv2.goodFeaturesToTrack(a, CORNERS, 0.01, 6)
+    corners = cv2.goodFeaturesToTrack(a, CORNERS, 0.01, APART_PX)
     if corners is None or len(corners) < LEAST:
         return None
     options = {"winSize": _WINDOW, "maxLevel": _LEVELS}

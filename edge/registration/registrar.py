@@ -1,6 +1,7 @@
 """The registrar: one picture in, a registration that may be trusted or a reason why not.
 
 prepare -> network -> keypoints -> homography -> verify -> (dense -> refine -> verify) -> answer
+prepare -> follow -> verify -> answer, for every second frame of a video while answers are sure
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
-from edge.registration.flight import Flight, Maps, Sight
+from edge.registration.flight import Flight, Maps, Sight, Turns
 from edge.registration.guidance import Guide, is_blank
 from edge.registration.homography import estimate, inverse, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
@@ -47,6 +48,8 @@ class Thresholds:
     """Share of the picture that must show the field."""
     cut: float = 0.16
     """Mean change of a thumbnail, of its range, that tells a cut from a camera's motion."""
+    still: float = 0.03
+    """The same, below which a picture shows as little of a field as the one before did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class Registrar:
     One thread registers, or one senses while another finishes.
 
     `verify="never"` answers every picture (for ablations); `refine` says when the dense head runs;
-    `steady=False` leaves the homography free of what a camera can be. Raises UsageError for a field
+    `follow=False` sends every frame through the network; `steady=False` leaves the homography free
+    of what a camera can be. Raises UsageError for a field
     of another sport, BundleError or EngineError when the bundle's graphs cannot be loaded.
     """
 
@@ -90,6 +94,7 @@ class Registrar:
         threads: int | None = None,
         verify: Literal["auto", "never"] = "auto",
         refine: RefineMode = "auto",
+        follow: bool = True,
         steady: bool = True,
         thresholds: Thresholds | None = None,
     ) -> None:
@@ -109,15 +114,21 @@ class Registrar:
             accepted=model.get("threshold.accepted", usual.accepted),
         )
         self.refines: RefineMode = refine
+        self.follows = follow
         self.verifies = verify == "auto"
         calibrated = model if "score.bias" in model else FALLBACK
         self.workbench = Workbench(field, self.size, calibrated, steady=steady)
         self.guide = Guide(self.workbench)
         self.tracker = Tracker(self.workbench)
         self._input = self._graphs.encoder.buffer("image")
-        self._network = threading.Lock()
+        self._network = threading.RLock()
         """Held while the network's input and outputs are in use."""
+        self._turns = Turns()
+        self._before: Registration | None = None
+        """The answer to the frame before."""
         self._thumb: NDArray[np.float32] | None = None
+        self._whole_ms = 0.0
+        """What a frame takes here, of late, through the network and without refinement."""
         self._refining_ms = 0.0
         """What the dense head and refinement take here, of late."""
 
@@ -138,7 +149,7 @@ class Registrar:
 
     def reset(self) -> None:
         """Forget the frames before: the next picture stands alone."""
-        self._thumb = None
+        self._thumb = self._before = None
         self.tracker.forget()
         self.workbench.memory.forget()
         self.guide.record.doubt()
@@ -152,45 +163,64 @@ class Registrar:
         self,
         image_bgr: Image,
         *,
-        pts_s: float | None = None,  # noqa: ARG002 - trackers will use it
+        pts_s: float | None = None,
         prior: CameraPrior | None = None,
         spare_ms: float | None = None,
     ) -> Registration:
         """Register a (height, width, 3) uint8 BGR picture.
 
+        `pts_s` tells how soon it comes after the one before; without it the network looks at it.
         `prior` is what the camera's telemetry says of it (see `edge.registration.guidance`);
         `spare_ms` what it may take: an answer that may be given is not refined when that would take
         longer. Never raises for what the picture shows: a refusal is a registration without a
         homography.
         """
         with self._network:
-            return self.finish(self._fly(image_bgr), prior=prior, spare_ms=spare_ms)
+            flight = self._fly(image_bgr, pts_s, spare_ms)
+            return self.finish(flight, prior=prior, spare_ms=spare_ms)
 
-    def sense(self, image_bgr: Image) -> Flight:
+    def sense(self, image_bgr: Image, *, pts_s: float | None = None) -> Flight:
         """Run the network over a picture; `finish` makes the answer that `register` would give.
 
         May be called in another thread while the frame before is finished: twice the frames a
         second on two cores. Frames are finished in the order in which they were sensed.
         """
         with self._network:
-            flight = self._fly(image_bgr)
+            flight = self._fly(image_bgr, pts_s)
             if flight.sight is None:
                 return flight
-            # the next run overwrites the network's outputs
-            maps = {name: array.copy() for name, array in flight.sight.maps.items()}
-            return replace(flight, sight=replace(flight.sight, maps=maps))
+            # the next run overwrites the network's input and outputs
+            return replace(flight, sight=flight.sight.kept())
 
-    def _fly(self, image_bgr: Image) -> Flight:
+    def _fly(self, image_bgr: Image, pts_s: float | None, spare_ms: float | None = None) -> Flight:
         watch = Stopwatch()
         if not _usable(image_bgr):
             return Flight(watch, None)
+        follows = self._turns.follows(pts_s, 2 if self._is_pressed(spare_ms) else 1)
         picture = self.prepare(image_bgr)
         glimpse = self._input[0, ::2, ::2].copy()
-        sight = Sight(picture, {}, self._thumbnail(), glimpse)
+        sight = Sight(picture, self._input, self._thumbnail(), glimpse)
         watch.lap("preprocess")
-        maps = self._graphs.encoder.run({"image": self._input})
-        watch.lap("infer")
-        return Flight(watch, replace(sight, maps=maps))
+        if not (follows and self._may_follow(spare_ms)):  # what is not finished yet is not known
+            sight = replace(sight, maps=self._graphs.encoder.run({"image": self._input}))
+            watch.lap("infer")
+        return Flight(watch, sight, follows)
+
+    def _may_follow(self, spare_ms: float | None) -> bool:
+        """Whether the last answer tells what a frame right after it shows.
+
+        A sure one does; where there is no time to look, any that was given.
+        """
+        before = self._before
+        if before is None or not self.follows or not self.verifies or self.refines == "always":
+            return False
+        if before.field_from_image is None:
+            return before.reason is Reason.NO_FIELD
+        return self._is_pressed(spare_ms) or before.quality.score >= self.thresholds.verified
+
+    def _is_pressed(self, spare_ms: float | None) -> bool:
+        """Whether the network cannot look at every frame."""
+        return spare_ms is not None and spare_ms < self._whole_ms
 
     def finish(
         self, flight: Flight, *, prior: CameraPrior | None = None, spare_ms: float | None = None
@@ -201,23 +231,68 @@ class Registrar:
         if sight is None:
             return _lost(Reason.BAD_FRAME, watch)
         blank = prior is not None and is_blank(sight.glimpse)
-        cut = not blank and self._is_cut(sight.thumb)
+        change = 0.0 if blank else self._change(sight.thumb)
+        cut = change > self.thresholds.cut
         wishes = _Wishes(prior, spare_ms)
+        if cut:
+            self.tracker.forget()
+        if cut or prior is None:
+            self.guide.record.doubt()
+        answer = None
         try:
-            return self._answer(sight, watch, wishes, cut=cut, blank=blank)
+            if flight.follows and not cut and not blank and self._may_follow(spare_ms):
+                answer = self._followed(sight, watch, wishes, change)
+            if answer is None:
+                answer = self._answer(sight, watch, wishes, cut=cut, blank=blank)
+                if not answer.dense_ran:
+                    self._whole_ms += 0.2 * (watch.total_ms - self._whole_ms)
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
             self.tracker.forget()
-            return _lost(Reason.IMPLAUSIBLE, watch, cut=cut)
+            answer = _lost(Reason.IMPLAUSIBLE, watch, cut=cut)
+        self._before = answer
+        return answer
+
+    def _followed(
+        self, sight: Sight, watch: Stopwatch, wishes: _Wishes, change: float
+    ) -> Registration | None:
+        """What the frame before tells of this one, without the network; None where it does not."""
+        before, picture = self._before, sight.picture
+        if before is None:
+            return None
+        if before.field_from_image is None:
+            if change > self.thresholds.still:
+                return None
+            lost = _lost(before.reason, watch)
+            return self._stood_in(lost, picture, wishes.prior, watch, blank=False)
+        answer = self.tracker.followed(picture)
+        watch.lap("verify")
+        if answer is None:
+            return None
+        verdict = answer.verdict
+        return replace(
+            before,
+            state=State.TRACKED,
+            field_from_image=_field_from_image(answer, picture),
+            quality=replace(
+                before.quality,
+                score=verdict.score,
+                rms_px=_rms_px(answer, picture),
+                line_support=verdict.evidence,
+            ),
+            dense_ran=False,
+            cut=False,
+            latency_ms=watch.ms,
+        )
 
     def _answer(
         self, sight: Sight, watch: Stopwatch, wishes: _Wishes, *, cut: bool, blank: bool
     ) -> Registration:
         picture, prior = sight.picture, wishes.prior
-        if cut:
-            self.tracker.forget()
-        if cut or prior is None:
-            self.guide.record.doubt()
-        seen = self._read_off(picture, sight.maps, watch)
+        maps = sight.maps
+        if maps is None:
+            maps = self._looked_at(sight)
+            watch.lap("infer")
+        seen = self._read_off(picture, maps, watch)
         if isinstance(seen, Reason):
             self.tracker.forget()
             lost = _lost(seen, watch, cut=cut)
@@ -236,10 +311,9 @@ class Registrar:
         if own and score >= sure and prior is not None:
             shown = picture.check_from_net @ answer.image_from_field
             self.guide.compare(shown, seen.check_size, prior)
-        field_from_image = inverse(answer.image_from_field) @ picture.net_from_source
         return Registration(
             state=decision.state,
-            field_from_image=field_from_image / np.linalg.norm(field_from_image),
+            field_from_image=_field_from_image(answer, picture),
             quality=self._quality(answer, seen),
             dense_ran=decision.dense_ran,
             cut=cut,
@@ -272,6 +346,14 @@ class Registrar:
             quality=answer.quality,
             guided=True,
         )
+
+    def _looked_at(self, sight: Sight) -> Maps:
+        """The network's maps of a picture that it has not run over."""
+        with self._network:
+            if sight.image is not self._input:
+                np.copyto(self._input, sight.image)
+            maps = self._graphs.encoder.run({"image": self._input})
+            return {name: array.copy() for name, array in maps.items()}
 
     def prepare(self, image_bgr: Image) -> Picture:
         """Fill the network's input from a picture; `observe` comes next."""
@@ -363,12 +445,10 @@ class Registrar:
 
     def _quality(self, answer: Candidate, seen: Observation) -> Quality:
         f = answer.verdict.features
-        offset = answer.evidence.offset_px[answer.evidence.found]
-        to_source = seen.picture.width / seen.check_size[0]
         return Quality(
             score=answer.verdict.score,
             inliers=round(f["inliers"] * len(seen.keypoints.score)),
-            rms_px=float(np.sqrt(np.mean(offset**2)) * to_source) if len(offset) else None,
+            rms_px=_rms_px(answer, seen.picture),
             expected_error_m=answer.verdict.expected_error_m,
             line_support=answer.verdict.evidence,
         )
@@ -379,12 +459,10 @@ class Registrar:
         thumb: Image = cv2.resize(self._input[0], size, interpolation=cv2.INTER_AREA)
         return thumb.astype(np.float32)
 
-    def _is_cut(self, thumb: NDArray[np.float32]) -> bool:
-        """Whether the picture is another shot than the one before."""
+    def _change(self, thumb: NDArray[np.float32]) -> float:
+        """Mean change of the thumbnail since the frame before, of its range; 0 for the first."""
         before, self._thumb = self._thumb, thumb
-        if before is None:
-            return False
-        return float(np.abs(thumb - before).mean()) / 255 > self.thresholds.cut
+        return 0.0 if before is None else float(np.abs(thumb - before).mean()) / 255
 
 
 def _usable(image: Image) -> bool:
@@ -394,6 +472,19 @@ def _usable(image: Image) -> bool:
         and image.dtype == np.uint8
         and min(image.shape[:2]) >= SMALLEST
     )
+
+
+def _field_from_image(answer: Candidate, picture: Picture) -> NDArray[np.float64]:
+    """(3, 3) of the source's pixels, of norm 1."""
+    h = inverse(answer.image_from_field) @ picture.net_from_source
+    return np.asarray(h / np.linalg.norm(h))
+
+
+def _rms_px(answer: Candidate, picture: Picture) -> float | None:
+    """RMS distance from the projected lines to those found, source pixels; None if none were."""
+    offset = answer.evidence.offset_px[answer.evidence.found]
+    to_source = picture.width / picture.grey.shape[1]
+    return float(np.sqrt(np.mean(offset**2)) * to_source) if len(offset) else None
 
 
 def _refused(decision: _Decision, watch: Stopwatch, period_m: float, *, cut: bool) -> Registration:

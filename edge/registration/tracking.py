@@ -1,8 +1,10 @@
-"""Carries a shot's last answer on by the picture's motion, through frames that show too little.
+"""Carries a shot's last answer on by the picture's motion.
 
-The frame's own answer always comes first: one that is sure is taken as it is. Where it is in doubt,
-the last answer moved with the picture is tried too, and the likelier of the two is given. What is
-carried loses confidence with every frame, and is dropped when the picture's lines leave it.
+Through frames that show too little: the frame's own answer comes first, and one that is sure is
+taken as it is. Where it is in doubt, the last answer moved with the picture is tried too, and the
+likelier of the two is given. And to a frame that comes so soon after a sure one that the network
+need not look at it. What is carried loses confidence with every frame, and is dropped when the
+picture's lines leave it.
 """
 
 from __future__ import annotations
@@ -15,11 +17,14 @@ from numpy.typing import NDArray
 from edge.registration.candidates import Candidate, Observation, Workbench
 from edge.registration.homography import Matrix
 from edge.registration.motion import motion
+from edge.registration.picture import Picture
 
 KEPT = 0.97
 """Share of its score that an answer keeps from frame to frame: an error of the motion adds up."""
 BORNE_OUT = 0.7
 """Share of the support at the last sure answer that a carried one must still have."""
+FOLLOWED = 0.85
+"""The same from one frame to the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,35 @@ class Tracker:
             return None
         score = max(carried.verdict.score, KEPT * last.answer.verdict.score)
         return replace(carried, verdict=replace(carried.verdict, score=score))
+
+    def followed(self, picture: Picture) -> Candidate | None:
+        """The last answer, moved with the picture and no more; None where its lines leave it.
+
+        It is remembered as the last one. Nothing of it is the picture's own but its evidence.
+        """
+        last = self._last
+        if last is None:
+            return None
+        moved = motion(last.grey, picture.grey)
+        if moved is None:
+            return None
+        there = picture.net_from_check @ moved @ picture.check_from_net
+        trial = self._bench.look(picture, there @ last.answer.image_from_field)
+        if trial is None or trial.evidence.support < FOLLOWED * last.answer.evidence.support:
+            return None
+        verdict = replace(
+            last.answer.verdict,
+            score=KEPT * last.answer.verdict.score,
+            features={**last.answer.verdict.features, "support": trial.evidence.support},
+        )
+        followed = replace(
+            last.answer,
+            image_from_field=trial.image_from_field,
+            evidence=trial.evidence,
+            verdict=verdict,
+        )
+        self._last = replace(last, grey=picture.grey, answer=followed)
+        return followed
 
     def _carry(self, seen: Observation, moved: Matrix, before: Matrix) -> Candidate | None:
         p = seen.picture

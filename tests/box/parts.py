@@ -37,7 +37,9 @@ class ScriptedRegistrar:
         self.seen = 0
         self.closed = False
 
-    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
+    def register(
+        self, image_bgr: Image, *, pts_s: float | None = None, spare_ms: float | None = None
+    ) -> Registration:
         assert image_bgr.ndim == 3
         if self._hook is not None:
             self._hook(self.seen)

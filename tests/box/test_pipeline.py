@@ -69,7 +69,7 @@ def test_max_frames_stops_and_what_was_decoded_ahead_is_accounted_for(tmp_path: 
     assert reader.captured == 7 + sum(reader.dropped.values())
 
 
-def test_live_keeps_the_newest_frame_and_the_account_adds_up():
+def test_live_keeps_the_newest_frames_and_the_account_adds_up():
     first_seen, all_read = threading.Event(), threading.Event()
 
     class Bursting(ListSource):
@@ -95,8 +95,12 @@ def test_live_keeps_the_newest_frame_and_the_account_adds_up():
     )
     reader.close()
     assert why == "end"
-    assert outlet.frames == [0, 39]
-    assert (reader.captured, tally.ledger.processed, reader.dropped["busy"]) == (40, 2, 38)
+    given = outlet.frames
+    assert given[0] == 0
+    assert given[1:] == list(range(40 - len(given) + 1, 40))
+    assert 2 <= len(given) <= 5
+    assert (reader.captured, tally.ledger.processed) == (40, len(given))
+    assert reader.dropped["busy"] == 40 - len(given)
 
 
 def test_an_error_of_the_source_comes_out_of_the_loop():

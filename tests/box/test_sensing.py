@@ -38,7 +38,7 @@ class TwoPhase(ScriptedRegistrar):
         self.registered = 0
         self._broken = broken
 
-    def sense(self, image_bgr: Image) -> Seen:
+    def sense(self, image_bgr: Image, *, pts_s: float | None = None) -> Seen:
         number = len(self.sensed)
         self.sensed.append(number)
         if number in self._broken:
@@ -49,7 +49,9 @@ class TwoPhase(ScriptedRegistrar):
         self.finished.append(flight.number)
         return self._answers[flight.number % 3]
 
-    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
+    def register(
+        self, image_bgr: Image, *, pts_s: float | None = None, spare_ms: float | None = None
+    ) -> Registration:
         self.registered += 1
         return super().register(image_bgr, pts_s=pts_s)
 
@@ -183,12 +185,14 @@ def test_an_allowance_is_the_interval_between_frames_and_now_and_then_unbounded(
     assert allowance.of(at(0.02), 0.0) == pytest.approx(20.0)
     assert allowance.of(at(0.06), 0.0) == pytest.approx(20.0)  # a frame was dropped between
     assert allowance.of(at(0.08), 0.0) == pytest.approx(20.0)
-    assert allowance.of(at(0.10), 0.0) is None  # a tenth of a second after the last
-    allowance.answered(at(0.10), GOOD)  # which needed no refinement
-    assert allowance.of(at(0.12), 0.0) is None
-    allowance.answered(at(0.12), refined)
-    assert allowance.of(at(0.14), 0.0) == pytest.approx(20.0)
-    assert allowance.of(at(0.15), 7.0) == pytest.approx(13.0)
-    assert allowance.of(at(0.16), 70.0) == 0.0
+    assert allowance.of(at(0.20), 0.0) is None  # a fifth of a second after the last
+    allowance.answered(at(0.20), GOOD)  # which needed no refinement
+    assert allowance.of(at(0.22), 0.0) is None
+    assert allowance.of(at(0.24), 25.0) == 0.0  # another frame has come meanwhile
+    assert allowance.of(at(0.26), 0.0) is None
+    allowance.answered(at(0.26), refined)
+    assert allowance.of(at(0.28), 0.0) == pytest.approx(20.0)
+    assert allowance.of(at(0.29), 7.0) == pytest.approx(13.0)
+    assert allowance.of(at(0.30), 70.0) == 0.0
     assert allowance.of(at(None), 0.0) is None
     assert allowance.of(at(0.01), 0.0) is None  # the source starts over

@@ -11,8 +11,8 @@ from edge.capture import LatestSlot
 from edge.types import Frame
 
 
-def frame(index: int) -> Frame:
-    return Frame(np.zeros((2, 2, 3), np.uint8), index, None, 0, 0)
+def frame(index: int, at_ms: int = 0) -> Frame:
+    return Frame(np.zeros((2, 2, 3), np.uint8), index, None, 0, at_ms * 1_000_000)
 
 
 def test_the_newest_frame_wins() -> None:
@@ -26,6 +26,27 @@ def test_the_newest_frame_wins() -> None:
     counts = slot.counts
     assert (counts.captured, counts.processed, counts.waiting) == (4, 1, 0)
     assert counts.dropped == {"busy": 3, "closed": 0}
+
+
+@pytest.mark.parametrize(
+    ("put_ms", "given", "busy"),
+    [
+        ([0, 17, 33], [0, 1, 2], 0),  # what waits shortly is caught up with
+        ([0, 17, 33, 50], [3], 3),  # who is too late goes on with the newest
+        ([0, 17, 33, 50, 67], [3, 4], 3),
+        ([0, 1, 2, 3, 4, 5], [4, 5], 4),  # a burst
+    ],
+)
+def test_a_patient_slot_gives_frames_in_order_until_they_are_late(
+    put_ms: list[int], given: list[int], busy: int
+) -> None:
+    slot = LatestSlot(patience_s=0.045)
+    for index, at_ms in enumerate(put_ms):
+        slot.put(frame(index, at_ms))
+    assert slot.counts.waiting == len(given)
+    assert [got.index for _ in given if (got := slot.get(0))] == given
+    assert slot.get(0) is None
+    assert slot.counts.dropped["busy"] == busy
 
 
 def test_a_finished_slot_gives_what_is_left() -> None:
@@ -62,9 +83,12 @@ def test_a_waiting_reader_is_woken_by_a_frame() -> None:
     assert [f.index for f in got if f is not None] == [7]
 
 
-@given(st.lists(st.sampled_from(["put", "get", "finish", "close"]), max_size=40))
-def test_every_frame_is_accounted_for(steps: list[str]) -> None:
-    slot = LatestSlot()
+@given(
+    st.lists(st.sampled_from(["put", "get", "finish", "close"]), max_size=40),
+    st.sampled_from([0.0, 1.0]),
+)
+def test_every_frame_is_accounted_for(steps: list[str], patience_s: float) -> None:
+    slot = LatestSlot(patience_s)
     put = taken = 0
     for step in steps:
         if step == "put":
