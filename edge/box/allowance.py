@@ -9,8 +9,10 @@ from edge.types import Frame, Registration
 
 _REMEMBERED = 31
 """Intervals between frames by which a source's pace is told."""
-_UNBOUNDED_EVERY_S = 0.2
+_UNBOUNDED_EVERY_S, _FAST_EVERY_S = 0.1, 0.2
 """A frame that may take as long as it needs comes at least this often, seconds of the stream."""
+_FAST_MS = 21.5
+"""Interval of a fast stream, of 48 frames a second and more: they differ by half as much."""
 
 
 class Allowance:
@@ -18,8 +20,8 @@ class Allowance:
 
     Frames that take longer than the interval between them make later ones wait, and in the end
     drop. Where frames come so fast that refinement does not fit in, an answer that is good enough
-    to be given is given unrefined, but for one frame in a fifth of a second, and that frame is not
-    one that has waited already.
+    to be given is given unrefined, but for one frame in a tenth or, of a fast stream, a fifth of a
+    second, and that frame is not one that has waited already.
     """
 
     def __init__(self) -> None:
@@ -44,7 +46,8 @@ class Allowance:
         interval_ms = 1e3 * sorted(self._intervals_s)[len(self._intervals_s) // 4]
         # since_s is negative where the source started over
         since_s = math.inf if self._refined_s is None else pts_s - self._refined_s
-        if waited_ms < interval_ms and not 0.0 <= since_s < _UNBOUNDED_EVERY_S:
+        every_s = _FAST_EVERY_S if interval_ms <= _FAST_MS else _UNBOUNDED_EVERY_S
+        if waited_ms < interval_ms and not 0.0 <= since_s < every_s:
             return None
         return max(0.0, interval_ms - waited_ms)
 

@@ -12,8 +12,8 @@ from edge.registration.picture import Picture
 from edge.registration.stopwatch import Stopwatch
 
 Maps = Mapping[str, NDArray[np.float32]]
-SOON_S = 0.0425
-"""Longest time from a frame that the network saw to one that is followed: of 24 frames a second."""
+SOON_S = 0.0215
+"""Longest time from a frame to one that is followed from it: of 48 frames a second."""
 
 
 class Turns:
@@ -24,9 +24,12 @@ class Turns:
         self._followed = 0
 
     def follows(self, pts_s: float | None, in_a_row: int = 1) -> bool:
-        """Whether the next frame may be followed, as one of `in_a_row` at most."""
-        looked_s = self._looked_s
-        soon = pts_s is not None and looked_s is not None and 0 < pts_s - looked_s <= SOON_S
+        """Whether the next frame may be followed, as one of `in_a_row` at most.
+
+        Also as the only one, so late as so many would be.
+        """
+        looked_s, late_s = self._looked_s, in_a_row * SOON_S
+        soon = pts_s is not None and looked_s is not None and 0 < pts_s - looked_s <= late_s
         if soon and self._followed < in_a_row:
             self._followed += 1
             return True

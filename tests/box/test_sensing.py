@@ -196,3 +196,12 @@ def test_an_allowance_is_the_interval_between_frames_and_now_and_then_unbounded(
     assert allowance.of(at(0.30), 70.0) == 0.0
     assert allowance.of(at(None), 0.0) is None
     assert allowance.of(at(0.01), 0.0) is None  # the source starts over
+
+
+def test_a_slower_stream_is_unbounded_more_often():
+    allowance = Allowance()
+    for n in range(3):
+        allowance.of(at(n / 25), 0.0)
+    allowance.answered(at(2 / 25), Registration(State.REFINED, dense_ran=True))
+    assert allowance.of(at(4 / 25), 0.0) == pytest.approx(40.0)
+    assert allowance.of(at(5 / 25), 0.0) is None
