@@ -45,6 +45,8 @@ NONREF_FPS = 10.0
 
 
 _BLOCK, _OVER = BLOCK_S * RATE_HZ, WINDOW - HOP
+_CHUNK = RATE_HZ // 10
+"""Samples that the resampler gives at a time: fewer cost more for each, more save nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +263,8 @@ class _Listener:
         self._resampler: AudioResampler | None = None
         self._parts: list[NDArray[np.float32]] = []
         self._held = 0
+        self._inside = 0.0
+        """Samples that the resampler holds."""
         self._first_s = 0
         self.came = False
         """Whether any sound came."""
@@ -273,7 +277,7 @@ class _Listener:
     @property
     def end_s(self) -> float:
         """Where the sound ends that came so far."""
-        return self._first_s + self._held / RATE_HZ
+        return self._first_s + (self._held + self._inside) / RATE_HZ
 
     def push(self, frame: AudioFrame) -> Iterator[Sound]:
         """Take the next frame; gives the blocks that it completes."""
@@ -283,16 +287,15 @@ class _Listener:
         if time_s + lasts_s < self.end_s - _GAP_S:
             return
         if time_s > self.end_s + _GAP_S:
+            self._drain()
             yield from self._fill(time_s)
-        for made in self._resampled(frame):
-            self._add(made.to_ndarray()[0])
+        self._resample(frame)
+        self._inside += lasts_s * RATE_HZ
         yield from self._whole_blocks()
 
     def finish(self, seconds: int) -> Iterator[Sound]:
         """Fill up with silence to so many seconds, and give what is left of them."""
-        if self._resampler is not None:
-            for made in self._resampler.resample(None):
-                self._add(made.to_ndarray()[0])
+        self._drain()
         yield from self._whole_blocks()
         yield from self._fill(float(seconds))
         if seconds > self._first_s:
@@ -303,15 +306,27 @@ class _Listener:
             self._add(np.zeros(min(missing, _BLOCK), np.float32))
             yield from self._whole_blocks()
 
-    def _resampled(self, frame: AudioFrame) -> list[AudioFrame]:
+    def _resample(self, frame: AudioFrame) -> None:
         frame.pts = None  # times are kept here; the resampler would fill and cut by its own
         try:
             if self._resampler is not None:
-                return self._resampler.resample(frame)
+                self._take(self._resampler.resample(frame))
+                return
         except ValueError:  # another rate or layout from here on
-            pass
-        self._resampler = AudioResampler("flt", "mono", RATE_HZ)
-        return self._resampler.resample(frame)
+            self._drain()
+        self._resampler = AudioResampler("flt", "mono", RATE_HZ, _CHUNK)
+        self._take(self._resampler.resample(frame))
+
+    def _take(self, made: Iterable[AudioFrame]) -> None:
+        for frame in made:
+            self._add(frame.to_ndarray()[0])
+            self._inside -= frame.samples
+
+    def _drain(self) -> None:
+        """Take what the resampler holds; the next frame gets another one."""
+        if self._resampler is not None:
+            self._take(self._resampler.resample(None))
+        self._resampler, self._inside = None, 0.0
 
     def _add(self, samples: NDArray[np.float32]) -> None:
         self._parts.append(samples)

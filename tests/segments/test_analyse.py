@@ -277,6 +277,22 @@ def test_sound_is_read_as_it_was_written(tmp_path):
     assert np.flatnonzero(heard).tolist() == list(range(25, 36))
 
 
+def test_sound_of_another_rate_from_some_point_on_loses_none(tmp_path):
+    parts = [
+        write_programme(tmp_path / f"{rate}.ts", [(GREY, 6.08)], tones=[(0.3, 6.08)], rate=rate)
+        for rate in (44_100, 48_000)
+    ]
+    path = tmp_path / "both.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with open_media(path) as media:
+        pieces = [p for p in Reader(media).pieces() if not isinstance(p, Picture)]
+    seconds = sum(p.seconds for p in pieces)
+    assert seconds == pytest.approx(12, abs=1)
+    level = np.concatenate([levels_db(p.samples, p.seconds) for p in pieces])
+    loud = np.flatnonzero(level > -40)
+    assert len(loud) > 1190
+
+
 def test_long_programmes_are_judged_in_parts_as_in_one(network, programme):
     made = []
     for at_once, context in ((3600, 120), (20, 15)):
