@@ -113,7 +113,7 @@ class Quality:
     That the homography is right (reprojection error under 2 % of the height).
     """
     inliers: int = 0
-    """Keypoints within the inlier threshold."""
+    """Keypoints within the inlier threshold; of a followed frame, those of the one before."""
     rms_px: float | None = None
     """RMS distance from the projected lines to those found in the picture, source pixels."""
     expected_error_m: float | None = None

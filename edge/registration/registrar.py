@@ -80,8 +80,8 @@ class Registrar:
 
     `verify="never"` answers every picture (for ablations); `refine` says when the dense head runs;
     `follow=False` sends every frame through the network; `steady=False` leaves the homography free
-    of what a camera can be. Raises UsageError for a field
-    of another sport, BundleError or EngineError when the bundle's graphs cannot be loaded.
+    of what a camera can be. Raises UsageError for a field of another sport, BundleError or
+    EngineError when the bundle's graphs cannot be loaded.
     """
 
     def __init__(

@@ -22,19 +22,6 @@ def make(**options):
 
 
 @pytest.fixture(scope="module")
-def registrar():
-    made = make()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fresh(registrar):
-    registrar.reset()
-    return registrar
-
-
-@pytest.fixture(scope="module")
 def shot():
     """(picture, truth) of a second of one shot."""
     with RenderedMatch(seconds=0.5, fps=60, seed=3, cutaways=False) as source:

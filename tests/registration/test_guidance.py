@@ -8,10 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.bundles import find_bundle
 from edge.capture import RenderedMatch
 from edge.cli.camera import _Match, _placed
-from edge.fields import load_field
 from edge.registration import Registrar
 from edge.registration.guidance import EARNED, PriorRecord
 from edge.types import CameraPrior, Image, Registration, State
@@ -21,13 +19,6 @@ from firmware_bridge.sim import SimSettings, SimulatedCamera
 from models.registration.metrics import errors
 
 FPS = 10.0
-
-
-@pytest.fixture(scope="module")
-def registrar():
-    made = Registrar(find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1)
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -16,19 +16,6 @@ from edge.types import Reason, State
 from models.registration.metrics import errors
 
 
-@pytest.fixture(scope="module")
-def registrar():
-    made = Registrar(find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def fresh(registrar):
-    registrar.reset()
-    return registrar
-
-
 def match(seconds=6.0, fps=3.0, seed=3, **kwargs):
     """(picture, truth) of a rendered match."""
     with RenderedMatch(seconds=seconds, fps=fps, seed=seed, **kwargs) as source:

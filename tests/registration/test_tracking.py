@@ -4,11 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.bundles import find_bundle
 from edge.capture import RenderedMatch
-from edge.fields import load_field
 from edge.geometry import apply_homography
-from edge.registration import Registrar
 from edge.registration.motion import motion
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import KEPT
@@ -79,13 +76,6 @@ def test_no_motion_is_made_up(kind):
         before = after.copy()
         before[20:60, 20:200] = after[20:60, 20:200] = scene()[:40, :180]
     assert motion(before, after) is None
-
-
-@pytest.fixture(scope="module")
-def registrar():
-    made = Registrar(find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1)
-    yield made
-    made.close()
 
 
 def observed(registrar, image):
