@@ -19,13 +19,14 @@ from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
-from edge.registration.flight import Flight, Maps, Sight, Turns
+from edge.registration.flight import Flight, Maps, Sight
 from edge.registration.guidance import Guide, is_blank
 from edge.registration.homography import estimate, inverse, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import SMALLEST, Picture, prepare
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import Tracker
+from edge.registration.turns import Turns
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
 from edge.types import CameraPrior, Image, Quality, Reason, Registration, State
 

@@ -9,7 +9,7 @@ from edge.bundles import find_bundle
 from edge.capture import RenderedMatch
 from edge.fields import load_field
 from edge.registration import Registrar
-from edge.registration.flight import SOON_S, Turns
+from edge.registration.turns import SOON_S, Turns
 from edge.types import Reason, State
 from models.registration.metrics import errors
 
