@@ -26,7 +26,7 @@ from edge.segments.manifest import SegmentsBundle
 from edge.segments.media import Media, open_media
 from edge.segments.near import around_s, cues_near, stretches
 from edge.segments.network import SegmentsNetwork
-from edge.segments.reading import Picture, Reader, Sound, whole_seconds
+from edge.segments.reading import Packed, Picture, Reader, whole_seconds
 from edge.segments.rows import Rows
 from edge.segments.types import Judged, Segment
 from edge.types import Float
@@ -157,20 +157,20 @@ class _Work:
         )
 
     def _read(self, reader: Reader, rows: Rows) -> None:
-        """Judge what a thread reads while it reads on."""
+        """Decode sound and judge, while a thread reads on and decodes pictures."""
 
-        def read() -> Generator[Picture | Sound, None, None]:
-            pieces = reader.pieces()
+        def read() -> Generator[Picture | Packed, None, None]:
+            parts = reader.parts()
             while True:
                 with self._stage("read"):
-                    piece = next(pieces, None)
-                if piece is None:
+                    part = next(parts, None)
+                if part is None:
                     return
-                yield piece
+                yield part
 
         told_s = 0.0
-        with ahead(read) as pieces:
-            for piece in pieces:
+        with ahead(read) as parts:
+            for piece in reader.opened(parts):
                 if isinstance(piece, Picture):
                     with self._stage("see"):
                         rows.see(piece)

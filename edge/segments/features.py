@@ -63,11 +63,11 @@ def assemble(
 
 
 def lay_out(
-    picture_features: Floats,
+    picture_features: Floats | NDArray[np.float16],
     measures: Floats,
     thumbs: NDArray[np.uint8],
     times_s: NDArray[np.float64],
-    sound_features: Floats,
+    sound_features: Floats | NDArray[np.float16],
     heard: Floats,
 ) -> Track:
     """As `assemble`, from what is measured of the sound already: (s, 34)."""

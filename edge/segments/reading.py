@@ -1,11 +1,13 @@
 """One pass over a programme: sound in blocks, and key frames or a picture a second.
 
-Nothing but the piece at hand is kept, however long the programme is.
+Nothing but the piece at hand is kept, however long the programme is. Sound may be decoded in
+another thread than the pictures.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +46,8 @@ NONREF_FPS = 10.0
 """Below this rate each picture counts, referred to by others or not."""
 
 
+_PACKETS, _PACKETS_BYTES = 64, 1 << 18
+"""Packets of sound that are handed on together, and their size, at least one of both."""
 _BLOCK, _OVER = BLOCK_S * RATE_HZ, WINDOW - HOP
 _CHUNK = RATE_HZ // 10
 """Samples that the resampler gives at a time: fewer cost more for each, more save nothing."""
@@ -56,6 +60,13 @@ class Picture:
     time_s: float
     image: Image
     """(144, 256, 3) uint8 RGB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Sound as it lies in the file, in its order."""
+
+    packets: list[Packet[AudioStream]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +100,15 @@ class Reader:
         self._media = media
         self._until_s = float("inf") if until_s is None else until_s
         self._exact = exact
-        self._corrupt = 0
+        self._corrupt = self._corrupt_sound = 0
         start, end = media.start_s, media.duration_s
         self._sent, self._shown = Timeline(start, end), Timeline(start, end)
         self._listener = _Listener(Timeline(start, end))
         self._seconds = EverySecond()
         self._shrink = Shrinker()
         self._key_s = -float("inf")
+        self._unheard: list[Packet[AudioStream]] = []
+        self._unheard_bytes = 0
         self.pictures = 0
         """Pictures handed on."""
         self.packets = 0
@@ -116,30 +129,71 @@ class Reader:
 
         Raises SourceError where the file cannot be read on.
         """
+        yield from self.opened(self.parts())
+
+    def parts(self) -> Generator[Picture | Packed, None, None]:
+        """Read, with the sound left as it is; what comes must go through `opened`.
+
+        Raises SourceError where the file cannot be read on.
+        """
         if self._media.video is not None:
             self._set_up(self._media.video)
-        try:
+        with self._explained():
             for packet in self._packets():
                 if packet.stream is self._media.video:
-                    yield from self._look(packet)
+                    for picture in self._look(packet):
+                        yield from self._packed()
+                        yield picture
                 else:
-                    yield from self._listen(packet)
+                    self._unheard.append(packet)
+                    self._unheard_bytes += packet.size
+                    if len(self._unheard) >= _PACKETS or self._unheard_bytes >= _PACKETS_BYTES:
+                        yield from self._packed()
                 if self._is_done():
                     break
-        except FFmpegError as error:
-            raise SourceError(
-                f"{self._media.path}: reading stopped: {explain(error)}; check the disk"
-            ) from error
+        yield from self._packed()
         if self._exact:
             yield from self._hand_on(self._seconds.finish(self.end_s))
+
+    def opened(self, parts: Iterable[Picture | Packed]) -> Generator[Picture | Sound, None, None]:
+        """Decode the sound of all `parts`, in this thread or another.
+
+        Raises SourceError where that is not possible.
+        """
+        for part in parts:
+            if isinstance(part, Picture):
+                yield part
+                continue
+            for packet in part.packets:
+                with self._explained():
+                    frames, corrupt = _decoded(packet)
+                self._corrupt_sound += corrupt
+                for frame in frames:
+                    yield from self._listener.push(frame)
         if self._media.sound is not None:
             yield from self._listener.finish(whole_seconds(self.end_s))
         self._note()
 
+    def _packed(self) -> Iterator[Packed]:
+        if self._unheard:
+            packets, self._unheard, self._unheard_bytes = self._unheard, [], 0
+            yield Packed(packets)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except FFmpegError as error:
+            raise SourceError(
+                f"{self._media.path}: reading stopped: {explain(error)}; check the disk"
+            ) from error
+
     def _set_up(self, video: VideoStream) -> None:
         context = video.codec_context
-        # a single thread gives each key frame at once; of a whole decode two cores have the half
-        context.thread_type = "AUTO" if self._exact else "SLICE"
+        # frames in threads of their own come late, take memory, and on two cores gain nothing over
+        # decoding beside the rest of the work
+        by_frame = self._exact and usable_cores() > 2
+        context.thread_type = "AUTO" if by_frame else "SLICE"
         context.thread_count = min(4, usable_cores()) if self._exact else 1
         if not self._exact:
             context.skip_frame = "NONKEY"
@@ -167,7 +221,9 @@ class Reader:
     def _look(self, packet: Packet[VideoStream]) -> Iterator[Picture]:
         if packet.size and not self._is_wanted(packet):
             return
-        for frame in self._decoded(packet):
+        frames, corrupt = _decoded(packet)
+        self._corrupt += corrupt
+        for frame in frames:
             time_s = self._shown.at(frame.time, self._media.frame_s)
             if self._exact:
                 yield from self._hand_on(self._seconds.push(time_s, frame))
@@ -198,25 +254,11 @@ class Reader:
                 self.pictures += 1
                 yield Picture(time_s, self._shrink(frame))
 
-    def _listen(self, packet: Packet[AudioStream]) -> Iterator[Sound]:
-        for frame in self._decoded(packet):
-            yield from self._listener.push(frame)
-
-    def _decoded(self, packet: Packet[Any]) -> list[Any]:
-        try:
-            frames = packet.decode()
-        except InvalidDataError:
-            self._corrupt += 1
-            return []
-        whole = [frame for frame in frames if not frame.is_corrupt]
-        self._corrupt += len(frames) - len(whole)
-        return whole
-
     def _note(self) -> None:
         """Put what was odd into the warnings."""
         warn, told = self._media.warnings.append, self._media.duration_s
-        if self._corrupt:
-            warn(f"{self._corrupt} damaged pieces were passed over")
+        if corrupt := self._corrupt + self._corrupt_sound:
+            warn(f"{corrupt} damaged pieces were passed over")
         if self._media.video is not None and not self.pictures:
             warn("not a single picture can be decoded")
         if self._media.sound is not None and not self._listener.came:
@@ -226,6 +268,16 @@ class Reader:
         wanted = self._until_s if told is None else min(told, self._until_s)
         if told is not None and self.end_s < 0.95 * wanted - 2:
             warn(f"ends after {self.end_s:.0f} s of {told:.0f} s: the file is cut off or damaged")
+
+
+def _decoded(packet: Packet[Any]) -> tuple[list[Any], int]:
+    """The whole frames of a packet, and how many pieces of it were damaged."""
+    try:
+        frames = packet.decode()
+    except InvalidDataError:
+        return [], 1
+    whole = [frame for frame in frames if not frame.is_corrupt]
+    return whole, len(frames) - len(whole)
 
 
 def whole_seconds(end_s: float) -> int:

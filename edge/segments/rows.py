@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from edge.segments import pictures, sound
 from edge.segments.cues import levels_db
-from edge.segments.features import FEATURES, RATE_S, lay_out, measure_sound
+from edge.segments.features import FEATURES, RATE_S, Track, lay_out, measure_sound
+from edge.segments.heap import give_back
 from edge.segments.network import BATCH, SegmentsNetwork
 from edge.segments.reading import Picture, Sound
 from edge.segments.types import Judged
@@ -135,17 +136,8 @@ class Rows:
         begun = self._judged_s
         first = max(0, begun - self._context_s)
         last = min(seconds, until + self._context_s)
-        rows = slice(first - self._heard_from_s, last - self._heard_from_s)
-        heard, measured = _joined(self._heard), _joined(self._measured)
-        seen = self._seen.between(first, last)
-        track = lay_out(
-            seen.features.astype(np.float32),
-            seen.measures,
-            seen.thumbs,
-            seen.times_s - first,
-            heard[rows].astype(np.float32),
-            measured[rows],
-        )
+        track = self._track(first, last)
+        give_back()  # what laying it out needed is not needed beside the head
         judged = self._network.judge(track)
         self._made.append(judged[begun - first : until - first])
         self._judged_s, self._open_from_s = until, until
@@ -153,10 +145,22 @@ class Rows:
             self._open_from_s = begun
             return
         keep = max(self._heard_from_s, until - self._context_s)
-        self._heard = [heard[keep - self._heard_from_s :].copy()]
-        self._measured = [measured[keep - self._heard_from_s :].copy()]
+        self._heard = [_joined(self._heard)[keep - self._heard_from_s :].copy()]
+        self._measured = [_joined(self._measured)[keep - self._heard_from_s :].copy()]
         self._heard_from_s = keep
         self._seen.forget(keep)
+
+    def _track(self, first: int, last: int) -> Track:
+        rows = slice(first - self._heard_from_s, last - self._heard_from_s)
+        seen = self._seen.between(first, last)
+        return lay_out(
+            seen.features,
+            seen.measures,
+            seen.thumbs,
+            seen.times_s - first,
+            _joined(self._heard)[rows],
+            _joined(self._measured)[rows],
+        )
 
 
 def _joined(parts: list[NDArray[_Number]]) -> NDArray[_Number]:

@@ -277,6 +277,29 @@ def test_sound_is_read_as_it_was_written(tmp_path):
     assert np.flatnonzero(heard).tolist() == list(range(25, 36))
 
 
+def test_sound_decoded_in_another_thread_is_the_same(tmp_path):
+    path = write_programme(tmp_path / "a.mkv", SHOTS, tones=[(0.2, 30.0), (0.0, 9.0), (0.3, 31.0)])
+    made = []
+    for apart in (False, True):
+        with open_media(path) as media:
+            reader = Reader(media)
+            if apart:
+                with ahead(reader.parts) as parts:
+                    made.append(list(reader.opened(parts)))
+            else:
+                made.append(list(reader.pieces()))
+            assert media.warnings == []
+    assert len(made[0]) == len(made[1]) > 4
+    for one, other in zip(*made, strict=True):
+        assert type(one) is type(other)
+        if isinstance(one, Picture):
+            assert one.time_s == other.time_s
+            assert np.array_equal(one.image, other.image)
+        else:
+            assert (one.first_s, one.seconds) == (other.first_s, other.seconds)
+            assert np.array_equal(one.samples, other.samples)
+
+
 def test_sound_of_another_rate_from_some_point_on_loses_none(tmp_path):
     parts = [
         write_programme(tmp_path / f"{rate}.ts", [(GREY, 6.08)], tones=[(0.3, 6.08)], rate=rate)

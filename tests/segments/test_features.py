@@ -46,6 +46,26 @@ def test_long_sound_is_what_its_parts_are():
     assert np.allclose(whole[30:44], part[:14], atol=1e-4)
 
 
+def test_mel_power_is_multiplied_in_one_thread():
+    """OpenBLAS (interface/gemm.c) takes more threads beyond 4 * 65536 multiplications."""
+    made = []
+    given = np.matmul
+
+    class Watched(np.ndarray):
+        def __array_ufunc__(self, ufunc, method, *inputs, **options):
+            plain = [np.asarray(x) for x in inputs]
+            if ufunc is given:
+                made.append(plain[0].shape[-2] * plain[0].shape[-1] * plain[1].shape[-1])
+            return getattr(ufunc, method)(*plain, **options)
+
+    watched = sound.filters().view(Watched)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sound, "filters", lambda: watched)
+        sound.log_mel(np.zeros(25 * sound.RATE_HZ, np.float32))
+    assert made
+    assert max(made) <= 4 * 65536
+
+
 def test_the_network_sees_silence_and_noise_within_its_range():
     noise = np.random.default_rng(1).normal(0, 0.3, 32_000).astype(np.float32)
     patch = sound.as_picture(sound.log_mel(noise))
