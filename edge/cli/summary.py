@@ -7,7 +7,10 @@ from rich.table import Table
 
 from edge.box.summary import Summary
 
-_STAGE_ORDER = ("queue", "preprocess", "infer", "keypoints", "verify", "dense", "refine", "total")
+_STAGE_ORDER = (
+    *("queue", "preprocess", "motion", "infer", "keypoints"),
+    *("verify", "dense", "refine", "total"),
+)
 
 
 def print_summary(console: Console, summary: Summary) -> None:

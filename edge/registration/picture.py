@@ -22,6 +22,16 @@ SMALLEST = 48
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """How a picture moved since another one."""
+
+    before: NDArray[np.uint8]
+    """(h, w) the other one, grey."""
+    after_from_before: NDArray[np.float64] | None
+    """(3, 3) pixels of the grey pictures; None where no single motion explains them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """Views of one source picture."""
 
@@ -38,6 +48,8 @@ class Picture:
     """(3, 3) pixel coordinates of the grey picture from the network's."""
     net_from_check: NDArray[np.float64]
     """(3, 3) its inverse."""
+    moved: Moved | None = None
+    """Since the one before; None where nobody asked yet."""
 
 
 def scaling(sx: float, sy: float) -> NDArray[np.float64]:

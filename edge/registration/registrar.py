@@ -23,7 +23,8 @@ from edge.registration.flight import Flight, Maps, Sight
 from edge.registration.guidance import Guide, is_blank
 from edge.registration.homography import estimate, inverse, polish
 from edge.registration.keypoints import decode, read_keypoints, thin
-from edge.registration.picture import SMALLEST, Picture, prepare
+from edge.registration.motion import motion
+from edge.registration.picture import SMALLEST, Moved, Picture, prepare
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import Tracker
 from edge.registration.turns import Turns
@@ -128,6 +129,8 @@ class Registrar:
         self._before: Registration | None = None
         """The answer to the frame before."""
         self._thumb: NDArray[np.float32] | None = None
+        self._grey: NDArray[np.uint8] | None = None
+        """Of the last picture that was prepared."""
         self._whole_ms = 0.0
         """What a frame takes here, of late, through the network and without refinement."""
         self._refining_ms = 0.0
@@ -197,12 +200,18 @@ class Registrar:
         watch = Stopwatch()
         if not _usable(image_bgr):
             return Flight(watch, None)
-        follows = self._turns.follows(pts_s, 2 if self._is_pressed(spare_ms) else 1)
+        follows = self._turns.follows(pts_s, pressed=self._is_pressed(spare_ms))
         picture = self.prepare(image_bgr)
         glimpse = self._input[0, ::2, ::2].copy()
+        grey, self._grey = self._grey, picture.grey
+        follows_on = follows and self._may_follow(spare_ms)  # as far as frames are finished
+        watch.lap("preprocess")
+        if follows_on and grey is not None and self._shows_field:
+            picture = replace(picture, moved=Moved(grey, motion(grey, picture.grey)))
+            watch.lap("motion")
         sight = Sight(picture, self._input, self._thumbnail(), glimpse)
         watch.lap("preprocess")
-        if not (follows and self._may_follow(spare_ms)):  # what is not finished yet is not known
+        if not follows_on:
             sight = replace(sight, maps=self._graphs.encoder.run({"image": self._input}))
             watch.lap("infer")
         return Flight(watch, sight, follows)
@@ -218,6 +227,11 @@ class Registrar:
         if before.field_from_image is None:
             return before.reason is Reason.NO_FIELD
         return self._is_pressed(spare_ms) or before.quality.score >= self.thresholds.verified
+
+    @property
+    def _shows_field(self) -> bool:
+        """Whether the last answer says where the field is."""
+        return self._before is not None and self._before.field_from_image is not None
 
     def _is_pressed(self, spare_ms: float | None) -> bool:
         """Whether the network cannot look at every frame."""

@@ -68,7 +68,7 @@ class Tracker:
         last = self._last
         if last is None:
             return None
-        moved = motion(last.grey, seen.picture.grey)
+        moved = _motion(last.grey, seen.picture)
         if moved is None:
             return None
         carried = self._carry(seen, moved, last.answer.image_from_field)
@@ -85,7 +85,7 @@ class Tracker:
         last = self._last
         if last is None:
             return None
-        moved = motion(last.grey, picture.grey)
+        moved = _motion(last.grey, picture)
         if moved is None:
             return None
         there = picture.net_from_check @ moved @ picture.check_from_net
@@ -113,3 +113,11 @@ class Tracker:
             return None
         settled = self._bench.improved(seen, raw)
         return settled if settled.evidence.support >= raw.evidence.support else raw
+
+
+def _motion(before: NDArray[np.uint8], picture: Picture) -> Matrix | None:
+    """The picture's motion since `before`, worked out unless it was already."""
+    told = picture.moved
+    if told is not None and told.before is before:
+        return told.after_from_before
+    return motion(before, picture.grey)

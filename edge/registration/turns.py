@@ -4,24 +4,28 @@ from __future__ import annotations
 
 SOON_S = 0.0215
 """Longest time from a frame to one that is followed from it: of 48 frames a second."""
+UNSEEN_S = 0.0345
+"""Longest time after a frame that the network saw: two are followed of three at 60 a second."""
+PRESSED_S = 0.052
+"""The same where the network cannot look so often."""
 
 
 class Turns:
-    """Tells which frames may be followed: those soon after one that the network saw."""
+    """Tells which frames may be followed: those soon after the one before them.
+
+    And not long after one that the network saw.
+    """
 
     def __init__(self) -> None:
+        self._before_s: float | None = None
         self._looked_s: float | None = None
-        self._followed = 0
 
-    def follows(self, pts_s: float | None, in_a_row: int = 1) -> bool:
-        """Whether the next frame may be followed, as one of `in_a_row` at most.
-
-        Also as the only one, so late as so many would be.
-        """
-        looked_s, late_s = self._looked_s, in_a_row * SOON_S
-        soon = pts_s is not None and looked_s is not None and 0 < pts_s - looked_s <= late_s
-        if soon and self._followed < in_a_row:
-            self._followed += 1
-            return True
-        self._looked_s, self._followed = pts_s, 0
+    def follows(self, pts_s: float | None, *, pressed: bool = False) -> bool:
+        """Whether the next frame may be followed; `pressed`: also one that comes twice as late."""
+        before_s, looked_s, self._before_s = self._before_s, self._looked_s, pts_s
+        if pts_s is not None and before_s is not None and looked_s is not None:
+            soon = 0 < pts_s - before_s <= (2 if pressed else 1) * SOON_S
+            if soon and pts_s - looked_s <= (PRESSED_S if pressed else UNSEEN_S):
+                return True
+        self._looked_s = pts_s
         return False
