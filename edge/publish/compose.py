@@ -106,8 +106,10 @@ def pose_message(context: Context, seq: int, estimate: PoseEstimate) -> Pose | N
     turn = -1.0 if context.half_turn else 1.0
     pan = (pose.pan_deg + 360.0) % 360.0 - 180.0 if context.half_turn else pose.pan_deg
     values = (pose.x_m, pose.y_m, pose.z_m, pan, pose.tilt_deg, pose.roll_deg, pose.focal_px)
-    if not np.all(np.isfinite(values)):
+    if not np.all(np.isfinite((*values, pose.k1, estimate.residual_px))):
         return None
+    position = None if sigma is None else _known((sigma.x_m, sigma.y_m, sigma.z_m))
+    angles = None if sigma is None else _known((sigma.pan_deg, sigma.tilt_deg, sigma.roll_deg))
     return Pose(
         session=context.session,
         seq=seq,
@@ -120,13 +122,18 @@ def pose_message(context: Context, seq: int, estimate: PoseEstimate) -> Pose | N
         angles_deg=Angles(pan=pan, tilt=pose.tilt_deg, roll=pose.roll_deg),
         focal_px=pose.focal_px,
         k1=pose.k1,
-        sigma_position_m=None if sigma is None else (sigma.x_m, sigma.y_m, sigma.z_m),
+        sigma_position_m=None if position is None else (position[0], position[1], position[2]),
         sigma_angles_deg=None
-        if sigma is None
-        else Angles(pan=sigma.pan_deg, tilt=sigma.tilt_deg, roll=sigma.roll_deg),
-        sigma_focal_px=None if sigma is None else sigma.focal_px,
+        if angles is None
+        else Angles(pan=angles[0], tilt=angles[1], roll=angles[2]),
+        sigma_focal_px=None if sigma is None else finite(sigma.focal_px),
         residual_px=estimate.residual_px,
     )
+
+
+def _known(values: tuple[float, float, float]) -> tuple[float, float, float] | None:
+    """Deviations, or None where the picture leaves one of them open: it is infinite then."""
+    return values if np.all(np.isfinite(values)) else None
 
 
 def _published(

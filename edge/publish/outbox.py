@@ -103,7 +103,8 @@ class Outbox:
         self.event_drops: Counter[str] = Counter()
         """Events dropped before they reached the spool, by cause."""
         self.problem: str | None = None
-        """The last refusal of a message by the broker; None when there was none."""
+        """The last message that the broker refused or that could not be made; None if none was."""
+        self._told: set[tuple[str, type[Exception]]] = set()
         self._link = link
         self._events = EventQueue(spool)
         self._spool = spool
@@ -275,11 +276,23 @@ class Outbox:
             log.warning("%s", problem)
         self.problem = problem
 
+    def _unmade(self, what: str, error: Exception) -> None:
+        """Tell of a message that could not be made: a defect, which must not silence the others."""
+        problem = f"{what}: the message could not be made ({type(error).__name__}: {error})"
+        if (what, type(error)) not in self._told:
+            self._told.add((what, type(error)))
+            log.error("%s", problem, exc_info=error)
+        self.problem = " ".join(problem.split())
+
     def _store_drafts(self) -> None:
         while self._drafts:
             with self._wake:
                 item = self._drafts.popleft()
-            self._events.append(item.topic, item.payload, self._wall_ns())
+            try:
+                self._events.append(item.topic, item.payload, self._wall_ns())
+            except Exception as error:  # noqa: BLE001 - see _unmade
+                self.event_drops["unmade"] += 1
+                self._unmade(item.topic, error)
 
     def _send_frame(self) -> bool:
         if len(self._in_flight.frames) >= _FRAMES_IN_FLIGHT:
@@ -290,7 +303,13 @@ class Outbox:
         if time.monotonic() - item.offered_s > self.frame_expiry_s:
             self.frames.settle("expired")
             return True
-        mid = self._link.send(item.compose())
+        try:
+            message = item.compose()
+        except Exception as error:  # noqa: BLE001 - see _unmade
+            self.frames.settle("unmade")
+            self._unmade("a frame", error)
+            return True
+        mid = self._link.send(message)
         if mid is None:
             self.frames.settle("link_lost")
         else:
@@ -307,7 +326,11 @@ class Outbox:
                 return False
             with self._wake:
                 self._dirty.pop(topic)
-            message = self._documents[topic]()
+            try:
+                message = self._documents[topic]()
+            except Exception as error:  # noqa: BLE001 - see _unmade
+                self._unmade(topic, error)
+                continue
             mid = None if message is None else self._link.send(message)
             if mid is not None:
                 self._in_flight.documents[mid] = topic

@@ -41,7 +41,7 @@ class EventCounts:
     delivered: int = 0
     waiting: int = 0
     dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """By cause: `overflow` (the disk is stuck), `size`, `age`, `refused`."""
+    """By cause: `overflow` (the disk is stuck), `size`, `age`, `refused`, `unmade` (a defect)."""
 
 
 @dataclass(frozen=True, slots=True)

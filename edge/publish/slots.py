@@ -21,7 +21,9 @@ class FrameCounts:
     pending: int = 0
     """In the slot, or handed to the network and not yet written."""
     dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """By cause: `offline`, `slow_link` (newer came first), `expired`, `link_lost`, `stopped`."""
+    """By cause: `offline`, `slow_link` (newer came first), `expired`, `link_lost`, `stopped`,
+    `unmade` (a defect, told in the log).
+    """
 
     @property
     def unaccounted(self) -> int:

@@ -19,13 +19,14 @@ from pydantic import ValidationError
 from edge.errors import UsageError
 from edge.geometry import apply_homography
 from edge.publish.asyncapi import asyncapi
-from edge.publish.compose import Context, Stamp, homography_message
+from edge.publish.compose import Context, Stamp, homography_message, pose_message
 from edge.publish.examples import TOPICS
 from edge.publish.message import Document
 from edge.publish.messages import MESSAGES, FieldRef, Homography, schema_of
 from edge.publish.schemas import generated
 from edge.publish.topics import Topics, parse_topic
 from edge.types import Quality, Reason, Registration, State
+from firmware_bridge.pose import CameraPose, PoseEstimate, PoseSigma, PoseVerdict
 from tests.publish.parts import FIELD_FROM_IMAGE, answered, lost, make_frame
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +86,23 @@ def test_figures_that_are_not_finite_are_null() -> None:
     quality = Quality(np.nan, 3, np.inf, np.nan, None)
     shown = compose(replace(answered(), quality=quality)).quality
     assert (shown.score, shown.rms_px, shown.expected_error_m) == (0.0, None, None)
+
+
+def test_a_pose_whose_place_is_not_known_says_so() -> None:
+    pose = CameraPose(0.0, -60.0, 15.0, 2.0, 9.0, 0.1, 2800.0, 1280, 720)
+    sigma = PoseSigma(np.inf, np.inf, np.inf, 0.02, 0.03, 0.01, np.nan)
+    estimate = PoseEstimate(pose, PoseVerdict.OK, sigma, 0.4)
+    shown = pose_message(CONTEXT, 7, estimate)
+    assert shown is not None
+    assert shown.sigma_position_m is None
+    assert shown.sigma_focal_px is None
+    assert shown.sigma_angles_deg is not None
+    assert shown.sigma_angles_deg.tilt == 0.03
+    for bad in (
+        replace(estimate, residual_px=np.inf),
+        replace(estimate, pose=replace(pose, k1=np.nan)),
+    ):
+        assert pose_message(CONTEXT, 7, bad) is None
 
 
 def test_a_camera_on_the_far_side_publishes_the_field_turned_by_half_a_turn() -> None:

@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
@@ -16,6 +18,7 @@ from edge.config import PublishConfig
 from edge.config.models import EventConfig
 from edge.publish import Endpoint
 from edge.publish.messages import Event, Homography, Info, StateMessage
+from edge.publish.outbox import EventItem, FrameItem
 from tests.publish.listener import Listener
 from tests.publish.parts import (
     FIELD_FROM_IMAGE,
@@ -28,6 +31,30 @@ from tests.publish.parts import (
 )
 
 FIRST_LOCKS = PublishConfig(events=EventConfig(locked_after_frames=1, lost_after_frames=1))
+
+
+def test_a_message_that_cannot_be_made_silences_no_other(
+    endpoint: Endpoint, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> Any:
+        raise ValueError("no such number")
+
+    with Listener(endpoint.port) as listener, make_publisher(endpoint) as publisher:
+        publisher.wait_connected()
+        outbox = publisher._outbox
+        for _ in range(3):
+            outbox.set_document("touchline/wrong", fails)
+            outbox.offer_event(EventItem("touchline/wrong", fails))
+            outbox.offer_frame("cam", FrameItem(fails, time.monotonic()))
+            eventually(lambda: outbox.flush(0.1), "the outbox is empty")
+        publisher.publish(make_frame(), answered())
+        eventually(lambda: listener.of("/homography"), "the frame")
+        counts = publisher.counts()
+        assert counts.frames.dropped == {"unmade": 3}
+        assert counts.events.dropped == {"unmade": 3}
+        assert "no such number" in (outbox.problem or "")
+    told = [r for r in caplog.records if "could not be made" in r.message]
+    assert len(told) == 2, "each once: the topic's, and the frame's"
 
 
 def test_what_is_published_arrives_and_is_accounted_for(endpoint: Endpoint) -> None:
