@@ -29,6 +29,18 @@ SURE = 0.95
 """Score of a refined answer above which the comb of repeating lines is not laid anew."""
 CLEAR = 0.55
 """Share of lines borne out above which a first homography is not compared with another."""
+CLEAN_PX, CLEANER = 0.2, 0.6
+"""Median offset of the lines found, checked picture's pixels, and its share of what it was with all
+of them, below which a camera that leaves a line out is believed: then that line was none.
+"""
+LIKELIER = 0.02
+"""By how much its score must be higher as well."""
+MANY, PART = 8, 0.08
+"""Points found of a line, and their share of all, without which it cannot have drawn a camera."""
+YOUNG, NOW_AND_THEN = 4, 8
+"""Lines are left out on trial while the camera's memory has so few frames, and of later frames in
+every so manieth.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +124,7 @@ class Workbench:
         """Whether a camera's limits are used (off: free homographies only)."""
         self.numerals = Numerals.of(field)
         self._pulled: tuple[Keypoints, cam.Pull] | None = None
+        self._firsts = 0
 
     def try_out(self, seen: Observation, image_from_field: Matrix) -> Candidate | None:
         """Judge a homography; None when no camera beside the field could have it."""
@@ -127,7 +140,13 @@ class Workbench:
             free = self.look(seen.picture, seen.start)
             if free is not None and (best is None or _improves(free, best)):
                 best, theta = free, None
-        return None if best is None else self._on_its_line(seen, self.improved(seen, best, theta))
+        if best is None:
+            return None
+        settled = self.improved(seen, best, theta)
+        self._firsts += 1
+        if self.memory.frames < YOUNG or self._firsts % NOW_AND_THEN == 0:
+            settled = self._without_a_line(seen, settled)
+        return self._on_its_line(seen, settled)
 
     def refined(
         self, seen: Observation, start: Matrix, distances: NDArray[np.float32], *, known: bool
@@ -211,6 +230,46 @@ class Workbench:
         seen = self._as_slid(seen, trial.image_from_field)
         steady = self._steadied(seen, trial, theta) if self.steady else None
         return self._judged(seen, steady or self._polished(seen, trial))
+
+    def _without_a_line(self, seen: Observation, candidate: Candidate) -> Candidate:
+        """The candidate, or the likelier camera that all lines but one bear out to a hair.
+
+        The letters on a board, a seam of the turf beside a faint line: something that is no line
+        may draw a camera to it, which bends all the others a little, and then be remembered with
+        it. A lens bends lines too, but then no camera fits the rest of them.
+        """
+        seen = self._as_slid(seen, candidate.image_from_field)
+        e = candidate.evidence
+        if candidate.camera is None or e.residual_px < CLEAN_PX:
+            return candidate
+        number = self.lines.marking[e.projected.index]
+        counts = np.bincount(number[e.found])
+        best = candidate
+        for k in np.flatnonzero(counts >= max(MANY, PART * counts.sum())):
+            trial = replace(candidate, evidence=replace(e, found=e.found & (number != k)))
+            there = self._settled_anew(seen, trial, candidate.camera.theta)
+            if there is None or there.evidence.residual_px > min(CLEAN_PX, CLEANER * e.residual_px):
+                continue
+            other = self._judged(seen, there)
+            if other.verdict.score > best.verdict.score + LIKELIER:
+                best = other
+        if best is not candidate:
+            self.memory.forget()
+        return best
+
+    def _settled_anew(
+        self, seen: Observation, trial: Trial, theta: Float, rounds: int = 2
+    ) -> Trial | None:
+        """The camera that a trial's lines make of `theta`, whatever the shot's camera was."""
+        known = cam.usual(seen.check_size, self.field.vantage)
+        there: Trial | None = trial
+        for _ in range(rounds):
+            theta, information = cam.fit(theta, self._pull(seen, trial), known, seen.check_size)
+            there = self._look_through(seen, theta)
+            if there is None:
+                return None
+            trial = there = replace(there, camera=CameraFit(theta, information))
+        return there
 
     def remember(self, answer: Candidate, weight: float = 1.0) -> None:
         """Learn the shot's camera from an answer; `weight`, 0..1, says how far it is trusted."""
