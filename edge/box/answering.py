@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.box.allowance import Allowance
-from edge.box.interfaces import Registrar
+from edge.box.interfaces import Mending, Registrar
 from edge.box.sensing import Flight
 from edge.types import CameraPrior, Frame, Reason, Registration, State
 
@@ -46,9 +46,17 @@ class Answering:
         hints: dict[str, Any] = {"prior": prior, "spare_ms": spare_ms, "flight": flight}
         given = {name: hint for name, hint in hints.items() if hint is not None}
         answer = self._registrar.register(frame.image, pts_s=frame.pts_s, **given)
-        if self._allowance is not None:
-            self._allowance.answered(frame, answer)
+        if self._allowance is not None and answer.dense_ran:
+            self._allowance.refined(frame)
         return answer, waited_ms
+
+    def given(self, frame: Frame) -> None:
+        """The answer was handed on: do what is left to do for the frames to come."""
+        allowance, registrar = self._allowance, self._registrar
+        if allowance is None or not allowance.mends or not isinstance(registrar, Mending):
+            return
+        if registrar.mend():
+            allowance.refined(frame)
 
 
 def ms_since(monotonic_ns: int) -> float:

@@ -10,6 +10,7 @@ from typing import Protocol
 from edge.box.allowance import Allowance
 from edge.box.answering import Answering
 from edge.box.camera import open_camera
+from edge.box.garbage import set_aside
 from edge.box.health import Monitor, Watched
 from edge.box.interfaces import Stop
 from edge.box.ledger import Balance
@@ -117,6 +118,7 @@ def run_box(
             network = make_network(config)
             registrar = SwitchingRegistrar(network)
             stack.callback(registrar.close)
+            stack.enter_context(set_aside())
             source = early or open_or_wait(plan)
             if source is not None and early is None:
                 stack.enter_context(closing(source))

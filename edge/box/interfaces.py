@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from edge.capture import Outage
 from edge.capture.slot import Counts
@@ -34,6 +34,14 @@ class Registrar(Protocol):
 
     def close(self) -> None:
         """Release the engine."""
+
+
+@runtime_checkable
+class Mending(Protocol):
+    """A registrar that can refine an answer behind its frame."""
+
+    def mend(self) -> bool:
+        """Refine the last answer for the frames to come, if there was no time; returns whether."""
 
 
 @dataclass(frozen=True, slots=True)

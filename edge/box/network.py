@@ -62,6 +62,8 @@ def network_of(config: Config, bundle: Bundle) -> Network:
         follow=config.registration.follow == "auto",
     )
 
+    registrar.warm_up()
+
     def apply(changed: Config) -> None:
         registrar.refines = changed.registration.refine
         registrar.follows = changed.registration.follow == "auto"

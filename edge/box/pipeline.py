@@ -67,6 +67,7 @@ def run_loop(
                 sinks.put(frame, registration)
             if on_frame is not None:
                 on_frame(frame, registration)
+            answering.given(frame)
         elif reader.ended:
             why = "end"
             break

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from edge.box.interfaces import Mending
 from edge.box.network import Network
 from edge.box.sensing import Flight, Sensing
 from edge.config import Config
@@ -111,17 +112,24 @@ class SwitchingRegistrar:
         except Exception as error:
             if self._before is None:
                 raise
-            log.exception("the new bundle failed")
-            self.failure = f"{type(error).__name__}: {error}"
-            with self._changed:
-                self._pending = self._before
-            self._take_pending()
+            self._give_up(error)
             answer = ask()
         lost = answer.state is State.LOST
         ms = sensing_ms + 1e3 * (time.monotonic() - begun_s)
         with self._changed:
             self._seen.append((lost, answer.quality.score, ms))
         return answer
+
+    def mend(self) -> bool:
+        """Refine the last answer for the frames to come, where the network in use can."""
+        registrar = self._network.registrar
+        try:
+            return isinstance(registrar, Mending) and registrar.mend()
+        except Exception as error:
+            if self._before is None:
+                raise
+            self._give_up(error)
+            return False
 
     def reset(self) -> None:
         """Forget the frames before."""
@@ -216,6 +224,14 @@ class SwitchingRegistrar:
         else:
             answer = registrar.register(image_bgr, pts_s=pts_s, **hints)
         return answer
+
+    def _give_up(self, error: Exception) -> None:
+        """Take the network before again, at once: the new one has raised."""
+        log.error("the new bundle failed", exc_info=error)
+        self.failure = f"{type(error).__name__}: {error}"
+        with self._changed:
+            self._pending = self._before
+        self._take_pending()
 
     def _take_pending(self) -> None:
         with self._changed:

@@ -64,6 +64,18 @@ class _Decision:
     """Whether the prior had a part in it."""
     carried: bool = False
     """Whether it is the answer before, moved with the picture."""
+    withheld: bool = False
+    """Whether it would have been refined, had there been time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unrefined:
+    """An answer that was given as it was for want of time."""
+
+    seen: Observation
+    decision: _Decision
+    answer: Candidate
+    prior: CameraPrior | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +140,8 @@ class Registrar:
         self._turns = Turns()
         self._before: Registration | None = None
         """The answer to the frame before."""
+        self._unrefined: _Unrefined | None = None
+        """The same, where it may still be refined."""
         self._thumb: NDArray[np.float32] | None = None
         self._grey: NDArray[np.uint8] | None = None
         """Of the last picture that was prepared."""
@@ -153,10 +167,19 @@ class Registrar:
 
     def reset(self) -> None:
         """Forget the frames before: the next picture stands alone."""
-        self._thumb = self._before = None
+        self._thumb = self._before = self._unrefined = None
         self.tracker.forget()
         self.workbench.memory.forget()
         self.guide.record.doubt()
+
+    def warm_up(self) -> None:
+        """Run everything once over a black picture: a first run takes several times as long."""
+        width, height = self.size
+        self.register(np.zeros((2 * height, 2 * width, 3), np.uint8))
+        dense = self._graphs.dense
+        dense.run({"features": dense.buffer("features")})
+        self.reset()
+        self._whole_ms = 0.0
 
     def close(self) -> None:
         """Free the engines."""
@@ -176,8 +199,8 @@ class Registrar:
         `pts_s` tells how soon it comes after the one before; without it the network looks at it.
         `prior` is what the camera's telemetry says of it (see `edge.registration.guidance`);
         `spare_ms` what it may take: an answer that may be given is not refined when that would take
-        longer. Never raises for what the picture shows: a refusal is a registration without a
-        homography.
+        longer (see `mend`), none is at 0. Never raises for what the picture shows: a refusal is a
+        registration without a homography.
         """
         with self._network:
             flight = self._fly(image_bgr, pts_s, spare_ms)
@@ -243,6 +266,7 @@ class Registrar:
         """Answer for a picture that was sensed; `prior` and `spare_ms` are those of `register`."""
         watch, sight = flight.watch, flight.sight
         watch.resume()
+        self._unrefined = None
         if sight is None:
             return _lost(Reason.BAD_FRAME, watch)
         blank = prior is not None and is_blank(sight.glimpse)
@@ -266,6 +290,27 @@ class Registrar:
             answer = _lost(Reason.IMPLAUSIBLE, watch, cut=cut)
         self._before = answer
         return answer
+
+    def mend(self) -> bool:
+        """Refine the answer given last, if that was left undone for want of time.
+
+        What it was does not change; the frames after it follow the better one. To be called before
+        the next picture comes; returns whether there was anything to do.
+        """
+        left, self._unrefined = self._unrefined, None
+        if left is None:
+            return False
+        watch, seen, given = Stopwatch(), left.seen, left.answer
+        try:
+            better = self._refined(seen, given, watch, known=left.decision.carried)
+        except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
+            return True
+        if better is None or better.verdict.score <= given.verdict.score:
+            return True
+        if self._before is not None and self._accepted(better, seen, left.prior):
+            self._keep(seen, better, replace(left.decision, carried=False), left.prior)
+            self._before = replace(self._before, quality=self._quality(better, seen))
+        return True
 
     def _followed(
         self, sight: Sight, watch: Stopwatch, wishes: _Wishes, change: float
@@ -315,17 +360,13 @@ class Registrar:
         decision = self._decide(seen, watch, wishes)
         answer = decision.answer
         if decision.state is State.LOST or answer is None:
-            self.tracker.forget()
+            if not decision.withheld:
+                self.tracker.forget()
             refused = _refused(decision, watch, self.field.period_m, cut=cut)
             return self._stood_in(refused, picture, prior, watch, blank=blank)
-        self.tracker.keep(seen, answer, carried=decision.carried, guided=decision.guided)
-        own = not (decision.guided or decision.carried)
-        score, sure = answer.verdict.score, self.thresholds.verified
-        if own and score >= LEARNT:
-            self.workbench.remember(answer, min(1.0, score / sure) ** 2)
-        if own and score >= sure and prior is not None:
-            shown = picture.check_from_net @ answer.image_from_field
-            self.guide.compare(shown, seen.check_size, prior)
+        self._keep(seen, answer, decision, prior)
+        if decision.withheld:
+            self._unrefined = _Unrefined(seen, decision, answer, prior)
         return Registration(
             state=decision.state,
             field_from_image=_field_from_image(answer, picture),
@@ -335,6 +376,23 @@ class Registrar:
             guided=decision.guided,
             latency_ms=watch.ms,
         )
+
+    def _keep(
+        self,
+        seen: Observation,
+        answer: Candidate,
+        decision: _Decision,
+        prior: CameraPrior | None,
+    ) -> None:
+        """Learn from an answer for the frames to come."""
+        self.tracker.keep(seen, answer, carried=decision.carried, guided=decision.guided)
+        own = not (decision.guided or decision.carried)
+        score, sure = answer.verdict.score, self.thresholds.verified
+        if own and score >= LEARNT:
+            self.workbench.remember(answer, min(1.0, score / sure) ** 2)
+        if own and score >= sure and prior is not None:
+            shown = seen.picture.check_from_net @ answer.image_from_field
+            self.guide.compare(shown, seen.check_size, prior)
 
     def _stood_in(
         self,
@@ -432,23 +490,32 @@ class Registrar:
                 sure = fourth.verdict.score >= t.verified
         watch.lap("verify")
         asks = self.refines == "always" or (self.refines == "auto" and not sure)
-        spare_ms = wishes.spare_ms
+        spare_ms, withheld = wishes.spare_ms, False
         late = spare_ms is not None and watch.total_ms + self._refining_ms > spare_ms
-        if late and asks and self.refines == "auto" and best is not None:
-            asks = not self._accepted(best, seen, prior)
+        if late and asks and self.refines == "auto":
+            given = best is not None and self._accepted(best, seen, prior)
+            withheld = given or spare_ms == 0.0  # a frame that has waited does not keep others
+            asks = not withheld
         if asks:
-            begun_ms = watch.total_ms
-            distances = self.distances(seen)
-            watch.lap("dense")
-            start = seen.start if best is None else best.image_from_field
-            second = self.workbench.refined(seen, start, distances, known=carried)
-            watch.lap("refine")
+            second = self._refined(seen, best, watch, known=carried)
             if second is not None and (best is None or second.verdict.score > best.verdict.score):
                 best, state, carried = second, State.REFINED, False
-            self._refining_ms += 0.2 * (watch.total_ms - begun_ms - self._refining_ms)
         if best is not None and self._accepted(best, seen, prior):
-            return _Decision(state, best, asks, guided, carried)
-        return _Decision(State.LOST, best, asks)
+            return _Decision(state, best, asks, guided, carried, withheld)
+        return _Decision(State.LOST, best, asks, withheld=withheld)
+
+    def _refined(
+        self, seen: Observation, best: Candidate | None, watch: Stopwatch, *, known: bool
+    ) -> Candidate | None:
+        """What the dense head makes of the best answer so far, or of the keypoints' homography."""
+        begun_ms = watch.total_ms
+        distances = self.distances(seen)
+        watch.lap("dense")
+        start = seen.start if best is None else best.image_from_field
+        made = self.workbench.refined(seen, start, distances, known=known)
+        watch.lap("refine")
+        self._refining_ms += 0.2 * (watch.total_ms - begun_ms - self._refining_ms)
+        return made
 
     def _accepted(self, best: Candidate, seen: Observation, prior: CameraPrior | None) -> bool:
         """Whether an answer may be given: sure, or likely enough and not against a proven prior."""

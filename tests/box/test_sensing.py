@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 
 from edge.box.allowance import Allowance
 from edge.box.answering import Answering
+from edge.box.garbage import set_aside
 from edge.box.network import Network
 from edge.box.pipeline import Tally, run_loop
 from edge.box.readers import reader_for
@@ -16,7 +19,7 @@ from edge.box.sensing import SensedFrames
 from edge.box.switching import SwitchingRegistrar
 from edge.errors import EngineError, SourceError
 from edge.fields import load_field
-from edge.types import Frame, Image, Reason, Registration, State
+from edge.types import Frame, Image, Reason, Registration
 from tests.box.parts import GOOD, LOST, MENDED, ListSource, ScriptedRegistrar, make_frame
 
 WAIT_S = 30.0
@@ -178,30 +181,95 @@ def at(pts_s: float | None, index: int = 0) -> Frame:
     return replace(make_frame(index), pts_s=pts_s)
 
 
-def test_an_allowance_is_the_interval_between_frames_and_now_and_then_unbounded():
-    allowance, refined = Allowance(), Registration(State.REFINED, dense_ran=True)
-    assert allowance.of(at(0.0), 0.0) is None  # no pace is known yet
-    allowance.answered(at(0.0), refined)
-    assert allowance.of(at(0.02), 0.0) == pytest.approx(20.0)
-    assert allowance.of(at(0.06), 0.0) == pytest.approx(20.0)  # a frame was dropped between
-    assert allowance.of(at(0.08), 0.0) == pytest.approx(20.0)
-    assert allowance.of(at(0.20), 0.0) is None  # a fifth of a second after the last
-    allowance.answered(at(0.20), GOOD)  # which needed no refinement
-    assert allowance.of(at(0.22), 0.0) is None
-    assert allowance.of(at(0.24), 25.0) == 0.0  # another frame has come meanwhile
-    assert allowance.of(at(0.26), 0.0) is None
-    allowance.answered(at(0.26), refined)
-    assert allowance.of(at(0.28), 0.0) == pytest.approx(20.0)
-    assert allowance.of(at(0.29), 7.0) == pytest.approx(13.0)
-    assert allowance.of(at(0.30), 70.0) == 0.0
-    assert allowance.of(at(None), 0.0) is None
-    assert allowance.of(at(0.01), 0.0) is None  # the source starts over
+def test_an_allowance_is_the_interval_between_frames_and_now_and_then_an_answer_is_mended():
+    allowance = Allowance()
+
+    def ask(pts_s: float | None, waited_ms: float = 0.0) -> tuple[float | None, bool]:
+        spare_ms = allowance.of(at(pts_s), waited_ms)
+        return None if spare_ms is None else round(spare_ms, 6), allowance.mends
+
+    assert ask(0.0) == (None, False)  # no pace is known yet
+    allowance.refined(at(0.0))
+    assert ask(0.02) == (20.0, False)
+    assert ask(0.06) == (20.0, False)  # a frame was dropped between
+    assert ask(0.08) == (20.0, False)
+    assert ask(0.20) == (20.0, True)  # a fifth of a second after the last
+    assert ask(0.22) == (20.0, True)  # which needed no refinement
+    assert ask(0.24, 25.0) == (0.0, False)  # another frame has come meanwhile
+    assert ask(0.26) == (20.0, True)
+    allowance.refined(at(0.26))
+    assert ask(0.28) == (20.0, False)
+    assert ask(0.29, 7.0) == (13.0, False)
+    assert ask(0.30, 70.0) == (0.0, False)
+    assert ask(None) == (None, False)
+    assert ask(0.01) == (20.0, True)  # the source starts over
 
 
-def test_a_slower_stream_is_unbounded_more_often():
+def test_answers_of_a_slower_stream_are_mended_more_often():
     allowance = Allowance()
     for n in range(3):
         allowance.of(at(n / 25), 0.0)
-    allowance.answered(at(2 / 25), Registration(State.REFINED, dense_ran=True))
+    allowance.refined(at(2 / 25))
     assert allowance.of(at(4 / 25), 0.0) == pytest.approx(40.0)
-    assert allowance.of(at(5 / 25), 0.0) is None
+    assert not allowance.mends
+    allowance.of(at(5 / 25), 0.0)
+    assert allowance.mends
+
+
+class Hurried(TwoPhase):
+    """Leaves each answer to be mended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._answers = [GOOD]
+        self.done: list[str] = []
+
+    def mend(self) -> bool:
+        self.done.append("mended")
+        return True
+
+
+def test_an_answer_is_mended_behind_its_publication_and_not_each():
+    registrar, tally = Hurried(), Tally()
+    switching = SwitchingRegistrar(network(registrar))
+
+    class Outlet:
+        def publish(self, frame: Frame, registration: Registration) -> None:
+            registrar.done.append(str(frame.index))
+
+    allowance = Allowance()
+    answering = Answering(switching, allowance=allowance)
+    reader = reader_for(ListSource(frames=21), never)
+    run_loop(reader, switching, tally, stop=threading.Event(), outlet=Outlet(), answering=answering)
+    reader.close()
+    mended = [i for i, what in enumerate(registrar.done) if what == "mended"]
+    behind = [int(registrar.done[i - 1]) for i in mended]
+    assert len(registrar.done) == 21 + len(mended)
+    assert len(behind) >= 2
+    assert all(later - earlier >= 10 for earlier, later in pairwise(behind))
+
+
+class Breaking(Hurried):
+    def mend(self) -> bool:
+        raise EngineError("no memory")
+
+
+def test_a_new_network_that_fails_to_mend_makes_room_for_the_one_before():
+    old = Hurried()
+    switching = SwitchingRegistrar(network(old))
+    assert switching.switch(network(Breaking()))
+    switching.register(make_frame(0).image)
+    assert switching.mend() is False
+    assert "no memory" in (switching.failure or "")
+    assert switching.network.registrar is old
+    switching.settle()
+    alone = SwitchingRegistrar(network(Breaking()))
+    with pytest.raises(EngineError):
+        alone.mend()
+
+
+def test_what_was_made_is_set_aside_from_collections_until_the_end():
+    before = gc.get_freeze_count()
+    with set_aside():
+        assert gc.get_freeze_count() > before + 1000
+    assert gc.get_freeze_count() == 0

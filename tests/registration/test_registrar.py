@@ -1,6 +1,7 @@
 """The registrar with the network that ships: a match, pictures without a field, odd pictures."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 
 import cv2
@@ -192,17 +193,56 @@ def test_overlapping_frames_get_the_same_answers(fresh):
             assert np.array_equal(one.field_from_image, other.field_from_image)
 
 
-def test_a_good_answer_is_not_refined_where_that_would_be_late(fresh):
-    given = fresh.thresholds
-    fresh.thresholds = replace(given, verified=2.0)  # every answer is doubted
-    image, _ = next(match(cutaways=False))
+@contextmanager
+def doubting(registrar, accepted):
+    """Every answer is in doubt, and those from a score on are given."""
+    given = registrar.thresholds
+    registrar.thresholds = replace(given, verified=2.0, accepted=accepted)
     try:
-        first = fresh.register(image, spare_ms=1e9)
-        late = fresh.register(image, spare_ms=0.0)
-        fresh.thresholds = replace(given, verified=2.0, accepted=1.5)  # and none is good enough
-        poor = fresh.register(image, spare_ms=0.0)
+        yield
     finally:
-        fresh.thresholds = given
-    assert [a.dense_ran for a in (first, late, poor)] == [True, False, True]
+        registrar.thresholds = given
+
+
+def test_a_good_answer_is_not_refined_where_that_would_be_late(fresh):
+    image, _ = next(match(cutaways=False))
+    with doubting(fresh, 0.1):
+        first = fresh.register(image, spare_ms=1e9)
+        late = fresh.register(image, spare_ms=1.0)
+    with doubting(fresh, 1.5):  # none is good enough
+        poor = fresh.register(image, spare_ms=1.0)
+        waited = fresh.register(image, spare_ms=0.0)
+    assert [a.dense_ran for a in (first, late, poor, waited)] == [True, False, True, False]
     assert late.field_from_image is not None
     assert poor.field_from_image is None
+    assert waited.field_from_image is None
+
+
+def test_what_is_late_is_refined_behind_the_answer_for_the_frames_to_come(fresh):
+    image, _ = next(match(cutaways=False))
+    scores = []
+    for mends in (False, True):
+        fresh.reset()
+        with doubting(fresh, 0.1):
+            assert not fresh.mend()  # nothing was given yet
+            fresh.register(image, spare_ms=1e9)
+            assert not fresh.mend()  # it was refined in time
+            fresh.reset()
+            late = fresh.register(image, pts_s=1.0, spare_ms=1.0)
+            assert late.dense_ran is False
+            if mends:
+                assert fresh.mend()
+                assert not fresh.mend()  # once
+            followed = fresh.register(image, pts_s=1.01, spare_ms=0.0)
+        assert "infer" not in followed.latency_ms
+        scores.append(followed.quality.score)
+    assert scores[1] >= scores[0]
+
+
+def test_warming_up_leaves_nothing_behind(fresh):
+    image, _ = next(match(cutaways=False))
+    one = fresh.register(image)
+    fresh.warm_up()
+    other = fresh.register(image)
+    assert np.array_equal(one.field_from_image, other.field_from_image)
+    assert not other.cut
