@@ -70,7 +70,7 @@ class PublicationHealth(Part):
     pending: int = Field(0, ge=0, description="Homographies on their way.")
     dropped: dict[str, int] = Field(
         default_factory=dict,
-        description="By cause: offline, slow_link, expired, link_lost, stopped.",
+        description="By cause: offline, slow_link, expired, link_lost, stopped, unmade.",
     )
 
 

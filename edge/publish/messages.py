@@ -173,7 +173,9 @@ class Pose(Message):
         0.0, description="First radial distortion coefficient, OpenCV's direction; 0: not known."
     )
     sigma_position_m: tuple[float, float, float] | None = Field(
-        None, description="Standard errors of the position.", json_schema_extra={"x-unit": "m"}
+        None,
+        description="Standard errors of the position; null: not known.",
+        json_schema_extra={"x-unit": "m"},
     )
     sigma_angles_deg: Angles | None = Field(None, description="Standard errors of the angles.")
     sigma_focal_px: float | None = Field(
