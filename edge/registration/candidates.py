@@ -38,8 +38,8 @@ LIKELIER = 0.02
 MANY, PART = 8, 0.08
 """Points found of a line, and their share of all, without which it cannot have drawn a camera."""
 YOUNG, NOW_AND_THEN = 4, 8
-"""Lines are left out on trial while the camera's memory has so few frames, and of later frames in
-every so manieth.
+"""Lines are left out on trial while the camera's memory has fewer frames, and later in one frame of
+so many.
 """
 
 
