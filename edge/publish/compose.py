@@ -122,7 +122,7 @@ def pose_message(context: Context, seq: int, estimate: PoseEstimate) -> Pose | N
         angles_deg=Angles(pan=pan, tilt=pose.tilt_deg, roll=pose.roll_deg),
         focal_px=pose.focal_px,
         k1=pose.k1,
-        sigma_position_m=None if position is None else (position[0], position[1], position[2]),
+        sigma_position_m=position,
         sigma_angles_deg=None
         if angles is None
         else Angles(pan=angles[0], tilt=angles[1], roll=angles[2]),

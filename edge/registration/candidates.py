@@ -262,14 +262,13 @@ class Workbench:
     ) -> Trial | None:
         """The camera that a trial's lines make of `theta`, whatever the shot's camera was."""
         known = cam.usual(seen.check_size, self.field.vantage)
-        there: Trial | None = trial
         for _ in range(rounds):
             theta, information = cam.fit(theta, self._pull(seen, trial), known, seen.check_size)
             there = self._look_through(seen, theta)
             if there is None:
                 return None
-            trial = there = replace(there, camera=CameraFit(theta, information))
-        return there
+            trial = replace(there, camera=CameraFit(theta, information))
+        return trial
 
     def remember(self, answer: Candidate, weight: float = 1.0) -> None:
         """Learn the shot's camera from an answer; `weight`, 0..1, says how far it is trusted."""

@@ -1,7 +1,7 @@
 """The registrar: one picture in, a registration that may be trusted or a reason why not.
 
 prepare -> network -> keypoints -> homography -> verify -> (dense -> refine -> verify) -> answer
-prepare -> follow -> verify -> answer, for every second frame of a fast video while answers are sure
+prepare -> follow -> verify -> answer, for frames between those of a fast video, while sure
 """
 
 from __future__ import annotations

@@ -152,8 +152,6 @@ class Reader:
                 if self._is_done():
                     break
         yield from self._packed()
-        if self._exact:
-            yield from self._hand_on(self._seconds.finish(self.end_s))
 
     def opened(self, parts: Iterable[Picture | Packed]) -> Generator[Picture | Sound, None, None]:
         """Decode the sound of all `parts`, in this thread or another.
@@ -170,6 +168,8 @@ class Reader:
                 self._corrupt_sound += corrupt
                 for frame in frames:
                     yield from self._listener.push(frame)
+        if self._exact:  # here, where all the sound has come: it may go on behind the last picture
+            yield from self._hand_on(self._seconds.finish(self.end_s))
         if self._media.sound is not None:
             yield from self._listener.finish(whole_seconds(self.end_s))
         self._note()
