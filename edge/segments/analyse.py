@@ -208,7 +208,7 @@ class _Work:
         found = decode(judged, crf, any_, manifest.verifiers_by_label())
         # the last second is one that has begun
         ended = [replace(s, end_s=end_s) if s.end_s >= len(judged) else s for s in found]
-        return tuple(ended), marginals(judged.emissions, crf)
+        return tuple(ended), marginals(judged.emissions, judged.chain(crf))
 
     def _suspects(self, judged: Judged) -> tuple[Segment, ...]:
         """All that may be a segment, however doubtful it is or its ends are."""

@@ -2,12 +2,13 @@
 
 Log-space forward-backward and Viterbi (Rabiner 1989; Lafferty et al. 2001) for k labels over t
 steps: one loop over the steps, none over the labels. Scores are natural logarithms; -inf forbids.
+Transitions are the same at every step, or each step has its own (Lafferty et al. have both).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,7 +21,8 @@ class Crf:
     """The chain's parameters for k labels; raises ValueError for shapes that do not fit."""
 
     transitions: Float
-    """(k, k) score of going from the label of the row to that of the column."""
+    """(k, k) score of going from the label of the row to that of the column; or (t - 1, k, k), one
+    such table for each step of a chain of t."""
     start: Float
     """(k,) score of the first label."""
     end: Float
@@ -28,7 +30,8 @@ class Crf:
 
     def __post_init__(self) -> None:
         k = len(self.start)
-        if self.transitions.shape != (k, k) or self.start.shape != (k,) or self.end.shape != (k,):
+        moves = self.transitions.ndim in (2, 3) and self.transitions.shape[-2:] == (k, k)
+        if not moves or self.start.shape != (k,) or self.end.shape != (k,):
             raise ValueError(
                 f"transitions {self.transitions.shape}, start {self.start.shape} and end "
                 f"{self.end.shape} are not of one number of labels"
@@ -39,22 +42,28 @@ class Crf:
         """From anything that arrays are made of."""
         return cls(*(np.asarray(a, np.float64) for a in (transitions, start, end)))
 
+    def moved(self, by: Float) -> Crf:
+        """The chain of t steps to whose transitions (t - 1, k, k) scores are added."""
+        return replace(self, transitions=self.transitions + by)
+
 
 def forward(emissions: Float, crf: Crf) -> Float:
     """(t, k) emissions -> (t, k) log sums of the scores of all beginnings that end in a label."""
     alpha = np.empty(_checked(emissions, crf))
+    moves = _moves(emissions, crf)
     alpha[0] = crf.start + emissions[0]
     for t in range(1, len(alpha)):
-        alpha[t] = _log_sum(alpha[t - 1][:, None] + crf.transitions, 0) + emissions[t]
+        alpha[t] = _log_sum(alpha[t - 1][:, None] + moves[t - 1], 0) + emissions[t]
     return alpha
 
 
 def backward(emissions: Float, crf: Crf) -> Float:
     """(t, k) emissions -> (t, k) log sums of the scores of all that may follow a label."""
     beta = np.empty(_checked(emissions, crf))
+    moves = _moves(emissions, crf)
     beta[-1] = crf.end
     for t in range(len(beta) - 2, -1, -1):
-        beta[t] = _log_sum(crf.transitions + emissions[t + 1] + beta[t + 1], 1)
+        beta[t] = _log_sum(moves[t] + emissions[t + 1] + beta[t + 1], 1)
     return beta
 
 
@@ -66,7 +75,8 @@ def log_partition(emissions: Float, crf: Crf) -> float:
 def path_score(emissions: Float, crf: Crf, path: ArrayLike) -> float:
     """Score of one (t,) path of labels."""
     y = np.asarray(path, np.intp)
-    steps = crf.transitions[y[:-1], y[1:]].sum() + emissions[np.arange(len(y)), y].sum()
+    steps = emissions[np.arange(len(y)), y].sum()
+    steps += _moves(emissions, crf)[np.arange(len(y) - 1), y[:-1], y[1:]].sum()
     return float(crf.start[y[0]] + steps + crf.end[y[-1]])
 
 
@@ -81,10 +91,11 @@ def marginals(emissions: Float, crf: Crf) -> Float:
 def viterbi(emissions: Float, crf: Crf) -> tuple[NDArray[np.intp], float]:
     """The (t,) path of the highest score through (t, k) emissions, and that score."""
     steps, k = _checked(emissions, crf)
+    moves = _moves(emissions, crf)
     came_from = np.empty((steps, k), np.intp)
     best, columns = crf.start + emissions[0], np.arange(k)
     for t in range(1, steps):
-        each = best[:, None] + crf.transitions
+        each = best[:, None] + moves[t - 1]
         came_from[t] = each.argmax(0)
         best = each[came_from[t], columns] + emissions[t]
     last = best + crf.end
@@ -113,17 +124,20 @@ def segment_posterior(
     starts = np.arange(max(0, start - margin), start + margin + 1)
     ends = np.arange(end - margin, min(steps, end + margin) + 1)
     others = np.delete(np.arange(len(crf.start)), label)
+    moves = _moves(emissions, crf)
     # come into the label at each start, go out of it at each end
-    came = np.concatenate(
-        [[-np.inf], _log_sum(alpha[:-1, others] + crf.transitions[others, label], 1)]
-    )
+    came = np.concatenate([[-np.inf], _log_sum(alpha[:-1, others] + moves[:, others, label], 1)])
     came[0] = crf.start[label]
-    left = _log_sum(crf.transitions[label, others] + emissions[:, others] + beta[:, others], 1)
-    left = np.append(left, crf.end[label])
+    into = moves[:, label, others] + emissions[1:, others] + beta[1:, others]
+    left = np.concatenate([[-np.inf], _log_sum(into, 1), [crf.end[label]]])
     inside = np.concatenate([[0.0], np.cumsum(emissions[:, label])])
+    # what is forbidden is summed apart: -inf less -inf is nothing
+    stay = moves[:, label, label]
+    stayed = np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(stay), stay, 0.0))])
+    never = np.concatenate([[0], np.cumsum(~np.isfinite(stay))])
     with np.errstate(invalid="ignore"):
-        length = ends - starts[:, None]
-        stays = np.where(length > 1, (length - 1) * crf.transitions[label, label], 0.0)
+        stays = stayed[ends - 1] - stayed[starts][:, None]
+        stays = np.where(never[ends - 1] > never[starts][:, None], -np.inf, stays)
         each = (came[starts] - inside[starts])[:, None] + (left[ends] + inside[ends]) + stays
     return min(1.0, float(np.exp(_log_sum(each.ravel(), 0) - whole)))
 
@@ -163,9 +177,9 @@ def constrained(
         raise ValueError(f"{len(limits)} limits for {k} labels")
     states = _States.of(limits)
     count, ages = len(states.came[:, 0]), states.ages
-    stay = np.diag(crf.transitions)[None, :, None]
-    change = crf.transitions.copy()
-    np.fill_diagonal(change, -np.inf)
+    moves = _moves(emissions, crf)
+    staying = np.diagonal(moves, axis1=1, axis2=2)
+    changing = np.where(np.eye(k, dtype=bool), -np.inf, moves)
     label_from = np.zeros((steps, count, k), np.int16)
     age_from = np.zeros((steps, count, k), np.int32)
     stayed = np.zeros((steps, count, k), np.bool_)
@@ -177,8 +191,9 @@ def constrained(
         whole = np.where(states.whole, score, -np.inf)
         age = whole.argmax(2)
         done = whole[row, column, age]
+        stay = staying[t - 1][None, :, None]
         # enter each label from the other ones, in the state that counts one segment of it less
-        each = done[states.came][..., :] + change.T[None]
+        each = done[states.came][..., :] + changing[t - 1].T[None]
         each[~states.may_enter] = -np.inf
         source = each.argmax(2)
         label_from[t], age_from[t] = source, age[states.came, source]
@@ -255,27 +270,31 @@ class FixedLag:
     """Decides each step's label `lag` steps later, for streams without an end.
 
     The label is the most probable one given all emissions so far (fixed-lag smoothing). A step
-    costs `lag` small products; nothing older is kept.
+    costs `lag` small products; nothing older is kept. ValueError for a negative lag, and for a
+    chain that has transitions for a known number of steps: a stream gives those with each step.
     """
 
     def __init__(self, crf: Crf, lag: int) -> None:
         if lag < 0:
             raise ValueError(f"a decision cannot be {lag} steps late")
+        if crf.transitions.ndim != 2:
+            raise ValueError("a stream has no number of steps: give `push` what each adds")
         self._crf, self._lag = crf, lag
-        self._seen: deque[tuple[Float, Float]] = deque(maxlen=lag + 1)
+        self._seen: deque[tuple[Float, Float, Float]] = deque(maxlen=lag + 1)
 
-    def push(self, emission: Float) -> tuple[int, float] | None:
-        """Take the (k,) emissions of the next step.
+    def push(self, emission: Float, move: Float | None = None) -> tuple[int, float] | None:
+        """Take the (k,) emissions of the next step, and what the (k, k) transitions to it gain.
 
         Gives label and probability of the step `lag` steps ago; None while there is none.
         """
         crf = self._crf
+        transitions = crf.transitions if move is None else crf.transitions + move
         if self._seen:
-            alpha = _log_sum(self._seen[-1][0][:, None] + crf.transitions, 0) + emission
+            alpha = _log_sum(self._seen[-1][0][:, None] + transitions, 0) + emission
         else:
             alpha = crf.start + emission
         # only differences count: kept near 0, an endless stream loses no digits
-        self._seen.append((alpha - alpha.max(), np.asarray(emission, np.float64)))
+        self._seen.append((alpha - alpha.max(), np.asarray(emission, np.float64), transitions))
         return self._decided(0, np.zeros_like(crf.end)) if len(self._seen) > self._lag else None
 
     def finish(self) -> list[tuple[int, float]]:
@@ -288,7 +307,7 @@ class FixedLag:
     def _decided(self, i: int, end: Float) -> tuple[int, float]:
         beta = end
         for j in range(len(self._seen) - 1, i, -1):
-            beta = _log_sum(self._crf.transitions + self._seen[j][1] + beta, 1)
+            beta = _log_sum(self._seen[j][2] + self._seen[j][1] + beta, 1)
         both = self._seen[i][0] + beta
         label = int(both.argmax())
         return label, float(np.exp(both[label] - _log_sum(both, 0)))
@@ -298,6 +317,14 @@ def _checked(emissions: Float, crf: Crf) -> tuple[int, int]:
     if emissions.ndim != 2 or not len(emissions) or emissions.shape[1] != len(crf.start):
         raise ValueError(f"emissions {emissions.shape} are not (steps, {len(crf.start)})")
     return emissions.shape[0], emissions.shape[1]
+
+
+def _moves(emissions: Float, crf: Crf) -> Float:
+    """(t - 1, k, k) transitions of each step; ValueError where they are those of other steps."""
+    steps, k = _checked(emissions, crf)
+    if crf.transitions.ndim == 3 and len(crf.transitions) != steps - 1:
+        raise ValueError(f"transitions of {len(crf.transitions)} steps are not {steps - 1}")
+    return np.broadcast_to(crf.transitions, (steps - 1, k, k))
 
 
 def _log_sum(a: Float, axis: int) -> Float:

@@ -83,8 +83,9 @@ def decode(
         Limits() if label is Label.CONTENT else rules[label].limits if label in rules else Limits(0)
         for label in Label
     )
-    path, _ = constrained(emissions, crf, limits)
-    seconds = marginals(emissions, crf)
+    chain = judged.chain(crf)
+    path, _ = constrained(emissions, chain, limits)
+    seconds = marginals(emissions, chain)
     found = []
     for label, begun, over in runs(path):
         if label is Label.CONTENT:
@@ -99,7 +100,7 @@ def decode(
         if verifier is not None:
             p = verifier.probability(judged.evidence, start, end)
         else:
-            p = segment_posterior(emissions, crf, label, start, end, MARGIN_S)
+            p = segment_posterior(emissions, chain, label, start, end, MARGIN_S)
         if p >= rule.threshold:
             found.append(Segment(label, first_s + start, first_s + end, p))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The bundle's graphs at work: pictures and sound become features, features become emissions."""
+"""The bundle's graphs at work: pictures and sound become features, features become scores."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SegmentsNetwork:
         )
 
     def judge(self, track: Track) -> Judged:
-        """Features of s seconds -> emissions, and evidence where the bundle has verifiers.
+        """Features of s seconds -> emissions, moves, and evidence where the bundle has verifiers.
 
         BundleError where the head's evidence is not what the verifiers take.
         """
@@ -72,10 +72,9 @@ class SegmentsNetwork:
         given = {name: array[None] for name, array in inputs.items()}
         made = self._head.run(given)
         emissions = made["emissions"][0].astype(np.float64)
-        return Judged(
-            np.asarray(emissions / self.bundle.manifest.crf.temperature, np.float64),
-            self._evidence(made, len(emissions)),
-        )
+        moves = made["moves"][0].astype(np.float64) if "moves" in made else None
+        judged = Judged(emissions, self._evidence(made, len(emissions)), moves)
+        return judged.scaled(self.bundle.manifest.crf.temperature)
 
     def _evidence(self, made: Mapping[str, Array], seconds: int) -> Float:
         verifiers = self.bundle.manifest.verifiers

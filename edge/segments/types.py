@@ -8,6 +8,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from edge.segments.crf import Crf
 from edge.types import Float
 
 
@@ -51,6 +52,9 @@ class Judged:
     """(s, 3), calibrated for the manifest's CRF."""
     evidence: Float
     """(s, k): what a verifier pools over a segment; k = 0 for a bundle without verifiers."""
+    moves: Float | None = None
+    """(s, 3, 3): what the transitions from the second before to each one gain (the first row is
+    not used); None for a head that tells nothing of them."""
 
     def __len__(self) -> int:
         """Seconds."""
@@ -58,12 +62,24 @@ class Judged:
 
     def __getitem__(self, seconds: slice) -> Judged:
         """Some of them."""
-        return Judged(self.emissions[seconds], self.evidence[seconds])
+        moves = None if self.moves is None else self.moves[seconds]
+        return Judged(self.emissions[seconds], self.evidence[seconds], moves)
+
+    def scaled(self, temperature: float) -> Judged:
+        """With scores over a temperature."""
+        moves = None if self.moves is None else self.moves / temperature
+        return Judged(self.emissions / temperature, self.evidence, moves)
+
+    def chain(self, crf: Crf) -> Crf:
+        """The chain with the transitions of these seconds."""
+        return crf if self.moves is None else crf.moved(self.moves[1:])
 
     @classmethod
     def joined(cls, parts: Sequence[Judged]) -> Judged:
-        """One after the other."""
+        """One after the other, all of one head."""
+        moves = [p.moves for p in parts if p.moves is not None]
         return cls(
             np.concatenate([p.emissions for p in parts]),
             np.concatenate([p.evidence for p in parts]),
+            np.concatenate(moves) if moves else None,
         )

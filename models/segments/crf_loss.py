@@ -37,12 +37,15 @@ class CrfLikelihood(nn.Module):
         self.start = nn.Parameter(torch.zeros(count))
         self.end = nn.Parameter(torch.zeros(count))
 
-    def log_partition(self, emissions: Tensor, mask: Tensor) -> Tensor:
+    def log_partition(self, emissions: Tensor, mask: Tensor, moves: Tensor | None = None) -> Tensor:
         """(b, t, k) emissions and (b, t) bool mask -> (b,) log Z.
 
-        The mask is true for a prefix of each row, of one second or more.
+        The mask is true for a prefix of each row, of one second or more. (b, t, k, k) moves are
+        added to the transitions from the second before to each one; the first is not used.
         """
         steps = self.transitions + emissions[:, 1:, None, :]
+        if moves is not None:
+            steps = steps + moves[:, 1:]
         nothing = torch.full_like(self.transitions, NEVER).fill_diagonal_(0.0)
         steps = torch.where(mask[:, 1:, None, None], steps, nothing)
         first = self.start + emissions[:, 0]
@@ -51,11 +54,17 @@ class CrfLikelihood(nn.Module):
         paths = first[:, :, None] + _product(steps) + self.end
         return torch.logsumexp(paths.flatten(1), -1)
 
-    def forward(self, emissions: Tensor, permitted: Tensor, mask: Tensor) -> Tensor:
-        """(b, t, k) emissions, (b, t, k) bool sets, (b, t) bool mask -> (b,) -log likelihood."""
+    def forward(
+        self, emissions: Tensor, permitted: Tensor, mask: Tensor, moves: Tensor | None = None
+    ) -> Tensor:
+        """(b, t, k) emissions, (b, t, k) bool sets, (b, t) bool mask -> (b,) -log likelihood.
+
+        `moves` as `log_partition` takes them.
+        """
         only = torch.where(permitted, emissions, torch.full_like(emissions, NEVER))
         both = torch.cat([emissions, only])
-        whole, part = self.log_partition(both, torch.cat([mask, mask])).chunk(2)
+        twice = None if moves is None else torch.cat([moves, moves])
+        whole, part = self.log_partition(both, torch.cat([mask, mask]), twice).chunk(2)
         return whole - part
 
 

@@ -23,6 +23,7 @@ from edge.errors import UsageError
 from edge.segments.crf import viterbi
 from edge.segments.features import LOW_PICTURE
 from edge.segments.types import Judged, Segment
+from edge.types import Float
 from models.registration.commands import one_line_errors
 from models.segments.change import CHANGES
 from models.segments.dataset import Item, Reductions, load, paths
@@ -35,11 +36,11 @@ from models.segments.train import (
     counted,
     crf_of,
     decode,
-    emissions_of,
     fixed_keys,
     judged,
     restore,
     restore_mean,
+    scores_of,
 )
 from models.segments.verifier import read_verifiers
 
@@ -49,7 +50,17 @@ STEP_S = 10
 """Seconds whose labels such a guess counts together."""
 LIFT = 2.0
 """A label is guessed where it is so many times as frequent as in all of a programme."""
-LADDER = ("frame", "lstm", "lstm2", "bilstm", "bilstm+viterbi", "bilstm-crf", "video", "audio")
+LADDER = (
+    "frame",
+    "lstm",
+    "lstm2",
+    "bilstm",
+    "bilstm+viterbi",
+    "bilstm-chain",
+    "bilstm-crf",
+    "video",
+    "audio",
+)
 SHIPPED = "bilstm-crf"
 AS_SHIPPED = "key frames and a second look"
 COLUMNS = (
@@ -96,13 +107,13 @@ class Held:
 
 
 def found_by(
-    name: str, head: Head, emissions: Sequence[NDArray[np.float32]], train: Sequence[Item]
+    name: str, head: Head, scores: Sequence[Judged], train: Sequence[Item]
 ) -> list[list[Segment]]:
     """Segments of a row of the ladder: the best path or label, and nothing held back."""
     if name == "bilstm+viterbi":
         crf = counted(train)
-        return [runs(viterbi(_log_softmax(e), crf)[0]) for e in emissions]
-    return [runs(decode(head, e)) for e in emissions]
+        return [runs(viterbi(_log_softmax(s.emissions), crf)[0]) for s in scores]
+    return [runs(decode(head, s)) for s in scores]
 
 
 def ladder(
@@ -121,8 +132,8 @@ def ladder(
             held = Held.of(cache, "test", by, exact=False, mel=head.shape.own_sound)
             if name == "bilstm+viterbi" and labelled is None:
                 labelled = [load(p, by) for p in paths(cache, "train")]
-            emissions = emissions_of(head, held.items, held.keys)
-            found = found_by(name, head, emissions, labelled or [])
+            scores = scores_of(head, held.items, held.keys)
+            found = found_by(name, head, scores, labelled or [])
             out.setdefault(name, []).append(figures(held.tallies(found)))
         if name in out:
             say(f"{name}: {len(out[name])} seeds")
@@ -336,8 +347,7 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _log_softmax(e: NDArray[np.float32]) -> NDArray[np.float64]:
-    scores = e.astype(np.float64)
+def _log_softmax(scores: Float) -> NDArray[np.float64]:
     logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
     return np.asarray(logs, np.float64)
 

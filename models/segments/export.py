@@ -59,6 +59,8 @@ def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
     graph = HeadGraph(head, by.visual, by.sound).eval()
     inputs = tuple(torch.zeros(1, 40, n) for n in (FEATURES, FEATURES, LOW))
     names, made = ["visual", "sound", "low"], ["emissions", "evidence"]
+    if head.shape.moves:
+        made.append("moves")
     with warnings.catch_warnings(), torch.no_grad():
         # the exporter that writes plain opset 17 is called legacy, on every call
         warnings.simplefilter("ignore")

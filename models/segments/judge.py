@@ -1,4 +1,4 @@
-"""From a head's emissions to segments: calibrated, and marked only when sure enough."""
+"""From a head's scores to segments: calibrated, and marked only when sure enough."""
 
 from __future__ import annotations
 
@@ -45,14 +45,15 @@ class Judge:
         return Crf(self.crf.transitions / t, self.crf.start / t, self.crf.end / t)
 
     def segments(self, judged: Judged) -> tuple[Segment, ...]:
-        """What the box would mark of seconds whose emissions are the head's own."""
-        scaled = Judged(judged.emissions / self.temperature, judged.evidence)
+        """What the box would mark of seconds whose scores are the head's own."""
+        scaled = judged.scaled(self.temperature)
         return product_decode(scaled, self.calibrated, self.rules, self.verifiers)
 
     def marginals(self, judged: Judged) -> NDArray[np.float64]:
         """(s, 3) probabilities."""
-        scaled = judged.emissions / self.temperature
-        return np.asarray(marginals(scaled, self.calibrated), np.float64)
+        scaled = judged.scaled(self.temperature)
+        chain = scaled.chain(self.calibrated)
+        return np.asarray(marginals(scaled.emissions, chain), np.float64)
 
 
 def without_threshold(judge: Judge) -> Judge:

@@ -1,8 +1,9 @@
-"""The head: features of each second -> scores of each second's label.
+"""The head: features of each second -> scores of each second's label, and of each step.
 
 After Hao et al. (WACV 2021): features of pictures and sound are fused by a bidirectional LSTM,
-whose scores a CRF reads. The simpler members of the ladder are the same network with a part left
-out, so that a comparison compares that part.
+whose scores a CRF reads. Beside them it scores each step from a second to the next: whether one
+part ends there and another begins, which no label of a single second says. The simpler members of
+the ladder are the same network with a part left out, so that a comparison compares that part.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,8 @@ class Shape:
     layers: int = 1
     hidden: int = 64
     crf: bool = True
+    moves: bool = True
+    """Whether the CRF's transitions are told anew for each step; off: the same ones throughout."""
     views: Views = "both"
     read: tuple[int, int] = (8, 5)
     """Components of picture and sound features that it reads, the first ones: what the CNN was
@@ -174,8 +177,18 @@ def evidence(visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
     return torch.cat([*named, moved, returns, low[..., :LOW_PICTURE]], -1)
 
 
+class Scores(NamedTuple):
+    """What a head makes of b programmes of t seconds."""
+
+    emissions: Tensor
+    """(b, t, 3)."""
+    moves: Tensor | None
+    """(b, t, 3, 3): what the transitions from the second before gain, the first row 0; None for a
+    head without."""
+
+
 class Head(nn.Module):
-    """Reduced picture and sound features and standardized low-level features -> emissions."""
+    """Reduced picture and sound features and standardized low-level features -> scores."""
 
     def __init__(self, shape: Shape, narrow: tuple[int, int]) -> None:
         """`narrow`: how many components picture and sound features arrive as."""
@@ -197,11 +210,15 @@ class Head(nn.Module):
         width = 2 * s.hidden if s.memory != "lstm" else s.hidden
         self.out = nn.Linear(width, LABELS)
         self.crf = CrfLikelihood(LABELS) if s.crf else None
+        self.step = nn.Linear(2 * width, LABELS * LABELS) if s.crf and s.moves else None
+        if self.step is not None:  # begin as a chain with the same transitions throughout
+            nn.init.zeros_(self.step.weight)
+            nn.init.zeros_(self.step.bias)
         self.register_buffer("low_seen", _low_seen(s.views))
         self.low_seen: Tensor
 
-    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
-        """(b, t, narrow) twice and (b, t, 43) -> (b, t, 3).
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Scores:
+        """(b, t, narrow) twice and (b, t, 43) -> scores.
 
         With a CNN of its own, `sound` is (b, t, 64, 100) log-mel.
         """
@@ -220,15 +237,23 @@ class Head(nn.Module):
         x = _dropped(functional.relu(self.fuse(_dropped(torch.cat(parts, -1), p))), p)
         if self.memory is not None:
             x = _dropped(self.memory(x)[0], p)
-        return self.out(x)
+        return Scores(self.out(x), self._moves(x))
 
-    def loss(self, emissions: Tensor, permitted: Tensor, mask: Tensor) -> Tensor:
+    def _moves(self, x: Tensor) -> Tensor | None:
+        """Scores of each step, by what is known of the seconds before and after it."""
+        if self.step is None:
+            return None
+        told = self.step(torch.cat([x[:, :-1], x[:, 1:]], -1))
+        return functional.pad(told, (0, 0, 1, 0)).unflatten(-1, (LABELS, LABELS))
+
+    def loss(self, scores: Scores, permitted: Tensor, mask: Tensor) -> Tensor:
         """Mean over all seconds of -log likelihood, by the CRF or second by second."""
+        emissions, moves = scores
         alone = set_cross_entropy(emissions, permitted, mask)
         if self.crf is None:
             return alone.sum() / mask.sum()
         # a little of the second-by-second loss keeps the scores from leaving all to transitions
-        return (self.crf(emissions, permitted, mask) + 0.1 * alone).sum() / mask.sum()
+        return (self.crf(emissions, permitted, mask, moves) + 0.1 * alone).sum() / mask.sum()
 
     def _sound(self, sound: Tensor, p: float) -> Tensor:
         if self.sound_cnn is None:
@@ -238,7 +263,7 @@ class Head(nn.Module):
 
 
 class HeadMean(nn.Module):
-    """Several heads as one: the mean of their emissions and of their CRFs' scores."""
+    """Several heads as one: the mean of their scores and of their CRFs'."""
 
     def __init__(self, heads: Sequence[Head]) -> None:
         """ValueError for heads of different shapes, and for heads without a CRF."""
@@ -252,13 +277,18 @@ class HeadMean(nn.Module):
             for name, own in self.crf.named_parameters():
                 own.copy_(torch.stack([h.crf.get_parameter(name) for h in heads if h.crf]).mean(0))
 
-    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Scores:
         """As a head."""
-        return torch.stack([h(visual, sound, low) for h in self.heads]).mean(0)
+        made: list[Scores] = [h(visual, sound, low) for h in self.heads]
+        moves = [one.moves for one in made if one.moves is not None]
+        return Scores(
+            torch.stack([one.emissions for one in made]).mean(0),
+            torch.stack(moves).mean(0) if moves else None,
+        )
 
 
 class HeadGraph(nn.Module):
-    """What is exported of a head or a mean of heads: the CNN's own features in, emissions out.
+    """What is exported of a head or a mean of heads: the CNN's own features in, scores out.
 
     And the evidence that a verifier pools, with the CNN's features reduced as the head's are.
     """
@@ -267,10 +297,15 @@ class HeadGraph(nn.Module):
         super().__init__()
         self.head, self.visual, self.sound = head, visual, sound
 
-    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, t, 1280), (1, t, 1280), (1, t, 43) -> (1, t, 3) and (1, t, 26)."""
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> tuple[Tensor, ...]:
+        """(1, t, 1280), (1, t, 1280), (1, t, 43) -> (1, t, 3), (1, t, 26) and (1, t, 3, 3).
+
+        The last ones, the moves, are left out by a head without.
+        """
         seen, heard = self.visual(visual), self.sound(sound)
-        return self.head(seen, heard, low), evidence(seen, heard, low)
+        emissions, moves = self.head(seen, heard, low)
+        told = emissions, evidence(seen, heard, low)
+        return told if moves is None else (*told, moves)
 
 
 def _dropped(x: Tensor, p: float) -> Tensor:

@@ -49,11 +49,14 @@ ROWS: dict[str, Shape] = {
     "lstm2": Shape(memory="lstm", layers=2, crf=False),
     "bilstm": Shape(crf=False),
     "bilstm-crf": Shape(),
+    "bilstm-chain": Shape(moves=False),
     "video": Shape(views="video"),
     "audio": Shape(views="audio"),
     "own-sound": Shape(own_sound=True),
 }
-"""The ladder; BiLSTM with Viterbi is `bilstm` with counted transitions, without a training."""
+"""The ladder; BiLSTM with Viterbi is `bilstm` with counted transitions, without a training.
+`bilstm-chain` is the CRF with the same transitions at every step.
+"""
 
 
 @dataclass(frozen=True)
@@ -66,8 +69,9 @@ class Settings:
     batch: int = 16
     rate: float = 3e-3
     weight_decay: float = 1e-2
-    margin: int = 1
-    """Seconds on either side of a boundary in which both labels pass."""
+    margin: int = 0
+    """Seconds on either side of a boundary in which both labels pass. A chain that scores steps
+    finds boundaries to the second, and better without."""
     shortest: int = 100
     longest: int = 300
     limit: int | None = None
@@ -131,8 +135,8 @@ def train(data: Data, settings: Settings, say: Callable[[str], None] = print) ->
         head.train()
         total = 0.0
         for batch in draws.epoch(rng, settings.batch, settings.margin):
-            emissions = head(batch.visual, batch.sound, batch.low)
-            loss = head.loss(emissions, batch.permitted, batch.mask)
+            scores = head(batch.visual, batch.sound, batch.low)
+            loss = head.loss(scores, batch.permitted, batch.mask)
             opt.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
@@ -153,7 +157,7 @@ def train(data: Data, settings: Settings, say: Callable[[str], None] = print) ->
 
 def validate(head: Head, items: Sequence[Item]) -> float:
     """Mean of F1 a second and of F1 of segments at 3 s, over intro and recap, from key frames."""
-    found = [decode(head, e) for e in emissions_of(head, items, [fixed_keys(i) for i in items])]
+    found = [decode(head, s) for s in scores_of(head, items, [fixed_keys(i) for i in items])]
     f = figures(
         [tally(i.spans, runs(labels), len(labels)) for i, labels in zip(items, found, strict=True)]
     )
@@ -161,44 +165,42 @@ def validate(head: Head, items: Sequence[Item]) -> float:
     return float(np.nan_to_num(kinds).mean())
 
 
-def emissions_of(
+def scores_of(
     head: Head | HeadMean,
     items: Sequence[Item],
     keys: Sequence[NDArray[np.float64] | None],
     size: int = 16,
-) -> list[NDArray[np.float32]]:
-    """Each programme's (s, 3) emissions, with a picture a second or with its key frames."""
+) -> list[Judged]:
+    """Each programme's scores, with a picture a second or with its key frames; no evidence."""
     head.eval()
-    out: list[NDArray[np.float32]] = []
+    out: list[Judged] = []
     with torch.no_grad():
         for at in range(0, len(items), size):
             pairs = zip(items[at : at + size], keys[at : at + size], strict=True)
             samples = [item.sample(times) for item, times in pairs]
             batch = collate(samples, 0)
-            scores = head(batch.visual, batch.sound, batch.low).numpy()
-            out += [scores[i, : len(s.labels)] for i, s in enumerate(samples)]
+            emissions, moves = head(batch.visual, batch.sound, batch.low)
+            for i, sample in enumerate(samples):
+                s = len(sample.labels)
+                told = None if moves is None else moves[i, :s].double().numpy()
+                out.append(Judged(emissions[i, :s].double().numpy(), np.empty((s, 0)), told))
     return out
 
 
 def looked_keys(
     head: Head | HeadMean,
     keys: Sequence[NDArray[np.float64] | None],
-    emissions: Sequence[NDArray[np.float32]],
+    scores: Sequence[Judged],
 ) -> list[NDArray[np.float64] | None]:
-    """The pictures that the box has after its second look, which these emissions ask for."""
+    """The pictures that the box has after its second look, which these scores ask for."""
     crf = crf_of(head)
     assert crf is not None
     rules = {label: replace(rule, threshold=0.0) for label, rule in USUAL.items()}
     return [
         None if times is None
-        else looked_at(times, product_decode(alone(e), crf, rules), len(e))
-        for times, e in zip(keys, emissions, strict=True)
+        else looked_at(times, product_decode(s, crf, rules), len(s))
+        for times, s in zip(keys, scores, strict=True)
     ]  # fmt: skip
-
-
-def alone(emissions: NDArray[np.float32]) -> Judged:
-    """Emissions without evidence."""
-    return Judged(emissions.astype(np.float64), np.empty((len(emissions), 0)))
 
 
 def judged(
@@ -209,13 +211,13 @@ def judged(
     again: bool = False,
 ) -> list[Judged]:
     """What the box makes of programmes; `again`: after its second look at key frames' suspects."""
-    emissions = emissions_of(head, items, keys)
+    scores = scores_of(head, items, keys)
     if again:
-        keys = looked_keys(head, keys, emissions)
-        emissions = emissions_of(head, items, keys)
+        keys = looked_keys(head, keys, scores)
+        scores = scores_of(head, items, keys)
     return [
-        Judged(e.astype(np.float64), evidence_of(item, times))
-        for e, item, times in zip(emissions, items, keys, strict=True)
+        replace(s, evidence=evidence_of(item, times))
+        for s, item, times in zip(scores, items, keys, strict=True)
     ]
 
 
@@ -242,10 +244,12 @@ def counted(items: Sequence[Item]) -> Crf:
     )
 
 
-def decode(head: Head | HeadMean, emissions: NDArray[np.float32]) -> NDArray[np.integer]:
-    """(s, 3) -> (s,) labels: the CRF's best path, or each second's best label."""
+def decode(head: Head | HeadMean, scores: Judged) -> NDArray[np.integer]:
+    """(s,) labels: the CRF's best path, or each second's best label."""
     crf = crf_of(head)
-    return emissions.argmax(1) if crf is None else viterbi(emissions.astype(np.float64), crf)[0]
+    if crf is None:
+        return scores.emissions.argmax(1)
+    return viterbi(scores.emissions, scores.chain(crf))[0]
 
 
 def save(run: Path, name: str, result: dict[str, Any], by: Reductions) -> None:
@@ -303,6 +307,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=Settings.epochs)
     parser.add_argument("--limit", type=int, help="use only so many training programmes")
+    parser.add_argument(
+        "--margin",
+        type=int,
+        default=Settings.margin,
+        help=f"seconds around a boundary in which both labels pass ({Settings.margin})",
+    )
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     with one_line_errors(parser):
@@ -317,7 +327,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             data = read(args.cache, mel=mel, limit=args.limit) if todo else None
             for row, seed in todo:
                 assert data is not None
-                settings = Settings(ROWS[row], seed=seed, epochs=args.epochs, limit=args.limit)
+                settings = Settings(
+                    ROWS[row], seed=seed, epochs=args.epochs, margin=args.margin, limit=args.limit
+                )
                 print(f"{row}-{seed}, {data.record}", flush=True)
                 result = train(data, settings)
                 save(args.run, f"{row}-{seed}", result, data.by)

@@ -41,8 +41,11 @@ def cnn():
     return _graph(nodes, [image], [features], {"spread": spread})
 
 
-def head():
-    """Emissions: red pictures are an intro, blue ones a recap, of other colours content."""
+def head(moves=None):
+    """Emissions: red pictures are an intro, blue ones a recap, of other colours content.
+
+    Each second's (3, 3) `moves` are the same, where there are any.
+    """
     weight = np.zeros((FEATURES, 3), np.float32)
     weight[0, 1] = weight[2, 2] = 6.0
     weight[1, 0] = 6.0
@@ -60,14 +63,22 @@ def head():
         "nothing": np.zeros(1, np.float32),
         "last": np.array([2], np.int64),
     }
-    return _graph(nodes, inputs, [("emissions", [1, "s", 3])], weights)
+    outputs = [("emissions", [1, "s", 3])]
+    if moves is not None:
+        weights |= {"same": np.asarray(moves, np.float32), "axis": np.array([3], np.int64)}
+        nodes += [
+            helper.make_node("Unsqueeze", ["none", "axis"], ["wide"]),
+            helper.make_node("Add", ["wide", "same"], ["moves"]),
+        ]
+        outputs.append(("moves", [1, "s", 3, 3]))
+    return _graph(nodes, inputs, outputs, weights)
 
 
-def write_bundle(folder, **changes):
+def write_bundle(folder, moves=None, **changes):
     """Write the tiny bundle into a folder; `changes` go into its manifest."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for graph, model in (("cnn", cnn()), ("head", head())):
+    for graph, model in (("cnn", cnn()), ("head", head(moves))):
         data = model.SerializeToString()
         (folder / f"{graph}.onnx").write_bytes(data)
         files.append(

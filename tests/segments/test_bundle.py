@@ -98,6 +98,22 @@ def test_temperature_scales_emissions_and_scores(tmp_path):
     network.close()
 
 
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_a_head_may_score_steps(tmp_path, engine):
+    folder = write_bundle(tmp_path / "b", moves=np.arange(9.0).reshape(3, 3))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["crf"]["temperature"] = 2.0
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    network = SegmentsNetwork(load_segments_bundle(folder), engine=engine, threads=1)
+    nothing = np.zeros((4, 1280), np.float32)
+    judged = network.judge(Track(nothing, nothing, np.zeros((4, LOW), np.float32)))
+    assert judged.moves.shape == (4, 3, 3)
+    assert judged.moves[2] == pytest.approx(np.arange(9.0).reshape(3, 3) / 2)
+    chain = judged.chain(network.bundle.manifest.crf.crf)
+    assert chain.transitions.shape == (3, 3, 3)
+    network.close()
+
+
 def test_verifiers_take_the_head_s_evidence(tmp_path):
     rows = {"weights": [0.0] * 6, "bias": 2.0}
     folder = write_bundle(tmp_path / "b", verifiers={"recap": rows})

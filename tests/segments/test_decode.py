@@ -62,6 +62,25 @@ def test_a_label_without_rules_is_never_marked():
     assert decode(Judged(np.zeros((0, 3)), np.zeros((0, 0))), STICKY) == ()
 
 
+def test_a_step_says_where_one_part_ends_and_another_begins():
+    judged = emissions(programme((R, 30), (C, 70)))
+    judged.emissions[20:45] = 0  # no second says whether it is still the recap
+    doubtful = decode(judged, STICKY, {R: Rules(threshold=0.0)})
+    moves = np.zeros((100, 3, 3))
+    moves[38, R, C] = 3.0
+    told = Judged(judged.emissions, judged.evidence, moves)
+    found = decode(told, STICKY, {R: Rules(threshold=0.0)})
+    assert (found[0].start_s, found[0].end_s) == (0, 38)
+    assert found[0].probability > doubtful[0].probability
+    # the rows of moves go with the seconds, the first one with none
+    apart = Judged.joined([told[:30], told[30:]])
+    assert decode(apart, STICKY, {R: Rules(threshold=0.0)}) == found
+    later = decode(told[10:], STICKY, {R: Rules(threshold=0.0)})
+    assert (later[0].start_s, later[0].end_s) == (0, 28)
+    assert told.scaled(2.0).moves[38, R, C] == 1.5
+    assert Judged.joined([judged[:30], judged[30:]]).moves is None
+
+
 def test_ends_that_the_chain_doubts_are_left_out():
     judged = emissions(programme((C, 40), (I, 30), (C, 40)))
     judged.emissions[40:48] *= 0.05

@@ -162,7 +162,7 @@ def test_the_mean_of_heads_is_exported_as_it_is_trained(
     inside = [torch.from_numpy(x) for x in (visual, sound, low)]
     with torch.no_grad():
         reduced = reductions.visual(inside[0]), reductions.sound(inside[1])
-        parts = [h(*reduced, inside[2]).numpy() for h in (head, other)]
+        parts = [h(*reduced, inside[2]).emissions.numpy() for h in (head, other)]
     np.testing.assert_allclose(told, np.mean(parts, 0), atol=5e-3)  # weights are float16
     with pytest.raises(ValueError, match="one shape"):
         HeadMean([head, Head(Shape(hidden=6, visual=5, sound=4, crf=False), (12, 8))])
@@ -198,8 +198,18 @@ def test_the_loss_has_the_box_s_partition() -> None:
     emissions = torch.randn(1, 33, 3, dtype=torch.float64)
     head = Head(SHAPE, (12, 8))
     head.crf = crf
-    ours = crf.log_partition(emissions, torch.ones(1, 33, dtype=torch.bool))
-    theirs = log_partition(emissions[0].numpy(), training.crf_of(head))
+    every = torch.ones(1, 33, dtype=torch.bool)
+    ours = crf.log_partition(emissions, every)
+    chain = training.crf_of(head)
+    assert chain is not None
+    assert float(ours) == pytest.approx(log_partition(emissions[0].numpy(), chain), abs=1e-9)
+    moves = torch.randn(1, 33, 3, 3, dtype=torch.float64)
+    ours = crf.log_partition(emissions, every, moves)
+    theirs = log_partition(emissions[0].numpy(), chain.moved(moves[0, 1:].numpy()))
+    assert float(ours) == pytest.approx(theirs, abs=1e-9)
+    every[0, 20:] = False  # what is padded counts for nothing
+    theirs = log_partition(emissions[0, :20].numpy(), chain.moved(moves[0, 1:20].numpy()))
+    ours = crf.log_partition(emissions, every, moves)
     assert float(ours) == pytest.approx(theirs, abs=1e-9)
 
 
@@ -214,8 +224,11 @@ def test_a_short_training_lowers_the_loss_and_is_restored(folder: Path, tmp_path
     head, by, record = training.restore(tmp_path / "bilstm-crf-0.pt")
     assert record["data"] == {"train": 6, "validation": 3}
     torch.testing.assert_close(by.visual.basis, data.by.visual.basis)
-    again = training.emissions_of(head, data.validation, [None] * 3)
-    assert all(np.isfinite(e).all() for e in again)
+    again = training.scores_of(head, data.validation, [None] * 3)
+    assert all(np.isfinite(s.emissions).all() for s in again)
+    moves = np.concatenate([s.moves for s in again if s.moves is not None])
+    assert moves.shape[1:] == (3, 3)
+    assert 0 < np.abs(moves).max() < np.inf  # they began as nothing
 
 
 def test_programmes_without_text_are_trained_on_too(folder: Path, tmp_path: Path) -> None:
@@ -236,12 +249,17 @@ def test_no_head_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
-@pytest.mark.parametrize("memory", ["none", "lstm", "bilstm"])
+@pytest.mark.parametrize(
+    ("memory", "moves"), [("none", False), ("lstm", True), ("bilstm", False), ("bilstm", True)]
+)
 def test_exported_head_is_the_trained_one(
-    folder: Path, reductions, tmp_path: Path, engine: str, memory
+    folder: Path, reductions, tmp_path: Path, engine: str, memory, moves
 ) -> None:
     torch.manual_seed(4)
-    head = Head(Shape(memory=memory, hidden=6, visual=5, sound=4), (12, 8)).eval()
+    shape = Shape(memory=memory, hidden=6, visual=5, sound=4, moves=moves)
+    head = Head(shape, (12, 8)).eval()
+    if head.step is not None:
+        torch.nn.init.normal_(head.step.weight)
     head.low_mean, head.low_scale = reductions.low_mean, reductions.low_scale
     export.export_head(head, reductions, tmp_path / "head.onnx")
     graph = load_named(tmp_path / "head.onnx", engine, EngineOptions(threads=1))
@@ -253,8 +271,12 @@ def test_exported_head_is_the_trained_one(
         item = load(path, reductions)
         batch = collate([item.sample()], 1)
         with torch.no_grad():
-            wanted = head(batch.visual, batch.sound, batch.low)[0].numpy()
-        np.testing.assert_allclose(given, wanted, atol=3e-3)  # weights are float16
+            wanted = head(batch.visual, batch.sound, batch.low)
+        np.testing.assert_allclose(given, wanted.emissions[0].numpy(), atol=3e-3)  # float16
+        assert ("moves" in told) is moves
+        if moves:
+            np.testing.assert_allclose(told["moves"][0], wanted.moves[0].numpy(), atol=3e-3)
+            assert not told["moves"][0, 0].any()
         assert seen.shape == (len(given), 26)
         np.testing.assert_allclose(seen, evidence_of(item, None), atol=0.02)
     graph.close()
