@@ -27,6 +27,8 @@ ANCHORS_PX = (3.0, 10.0)
 """Deviations of the keypoints' homography that refinement begins with, network pixels."""
 SURE = 0.95
 """Score of a refined answer above which the comb of repeating lines is not laid anew."""
+ENOUGH = 0.9
+"""Score of a loosely tied answer above which refinement ends: ten milliseconds saved."""
 CLEAR = 0.55
 """Share of lines borne out above which a first homography is not compared with another."""
 CLEAN_PX, CLEANER = 0.2, 0.6
@@ -153,18 +155,22 @@ class Workbench:
     ) -> Candidate | None:
         """Align with the predicted distance maps, then with the picture's lines; the likeliest.
 
-        Tied to the start closely and loosely, for it may be a little off or a lot, and once more
-        from the better of both, unless it is `known`, from the frame before: what that has
-        drifted a loose tie finds.
+        Tied to the start loosely; unless that leaves doubts, nothing more. Else closely, for it may
+        be a lot off or a little, and once more from the better of both, unless it is `known`, from
+        the frame before: what that has drifted a loose tie finds.
         """
-        best = _likeliest([self._aligned(seen, start, distances, px) for px in ANCHORS_PX])
+        close, loose = ANCHORS_PX
+        best = self._aligned(seen, start, distances, loose)
+        if best is not None and best.verdict.score >= ENOUGH:
+            return best
+        best = _likeliest([self._aligned(seen, start, distances, close), best])
         if known:
             return best
         if self.numerals is not None and (best is None or best.verdict.score < SURE):
             best = self._on_a_comb(seen, distances, best)
         if best is None:
             return best
-        again = self._aligned(seen, best.image_from_field, distances, ANCHORS_PX[0])
+        again = self._aligned(seen, best.image_from_field, distances, close)
         return _likeliest([best, again])
 
     def _aligned(

@@ -29,6 +29,7 @@ from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import Tracker
 from edge.registration.turns import Turns
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
+from edge.registration.worth import Worth
 from edge.types import CameraPrior, Image, Quality, Reason, Registration, State
 
 RefineMode = Literal["auto", "never", "always"]
@@ -44,6 +45,8 @@ class Thresholds:
 
     verified: float = 0.75
     """Keypoints' homography taken as it is; below, the dense head is asked."""
+    sure: float = 0.9
+    """Below, it is asked as well where there is time, while that gains something (see `Worth`)."""
     accepted: float = 0.5
     """Lowest score of an answer; below, the frame is lost."""
     coverage: float = 0.06
@@ -125,6 +128,7 @@ class Registrar:
         usual = Thresholds()
         self.thresholds = thresholds or Thresholds(
             verified=model.get("threshold.verified", usual.verified),
+            sure=model.get("threshold.sure", usual.sure),
             accepted=model.get("threshold.accepted", usual.accepted),
         )
         self.refines: RefineMode = refine
@@ -138,6 +142,7 @@ class Registrar:
         self._network = threading.RLock()
         """Held while the network's input and outputs are in use."""
         self._turns = Turns()
+        self._worth = Worth()
         self._before: Registration | None = None
         """The answer to the frame before."""
         self._unrefined: _Unrefined | None = None
@@ -169,6 +174,7 @@ class Registrar:
         """Forget the frames before: the next picture stands alone."""
         self._thumb = self._before = self._unrefined = None
         self.tracker.forget()
+        self._worth.forget()
         self.workbench.memory.forget()
         self.guide.record.doubt()
 
@@ -275,6 +281,7 @@ class Registrar:
         wishes = _Wishes(prior, spare_ms)
         if cut:
             self.tracker.forget()
+            self._worth.forget()
         if cut or prior is None:
             self.guide.record.doubt()
         answer = None
@@ -496,13 +503,18 @@ class Registrar:
             given = best is not None and self._accepted(best, seen, prior)
             withheld = given or spare_ms == 0.0  # a frame that has waited does not keep others
             asks = not withheld
-        if asks:
+        good = best if sure and not late and self.refines == "auto" else None
+        tries = good is not None and good.verdict.score < t.sure and self._worth.asks()
+        if asks or tries:
             second = self._refined(seen, best, watch, known=carried)
+            if good is not None:
+                reached = 0.0 if second is None else second.verdict.score
+                self._worth.told(reached - good.verdict.score)
             if second is not None and (best is None or second.verdict.score > best.verdict.score):
                 best, state, carried = second, State.REFINED, False
         if best is not None and self._accepted(best, seen, prior):
-            return _Decision(state, best, asks, guided, carried, withheld)
-        return _Decision(State.LOST, best, asks, withheld=withheld)
+            return _Decision(state, best, asks or tries, guided, carried, withheld)
+        return _Decision(State.LOST, best, asks or tries, withheld=withheld)
 
     def _refined(
         self, seen: Observation, best: Candidate | None, watch: Stopwatch, *, known: bool

@@ -207,8 +207,10 @@ class Batch:
     visual: Tensor
     sound: Tensor
     low: Tensor
+    labels: Tensor
+    """(b, t, 3) bool, the one of each second."""
     permitted: Tensor
-    """(b, t, 3) bool."""
+    """(b, t, 3) bool, near a boundary those of both sides."""
     mask: Tensor
     """(b, t) bool, true where a programme has a second."""
 
@@ -220,12 +222,15 @@ def collate(samples: Sequence[Sample], margin: int) -> Batch:
         visual=_padded([s.visual for s in samples], longest),
         sound=_padded([s.sound for s in samples], longest),
         low=_padded([s.low for s in samples], longest),
-        permitted=_padded(
-            [permitted_sets(torch.from_numpy(s.labels), LABELS, margin).numpy() for s in samples],
-            longest,
-        ),
+        labels=_sets(samples, 0, longest),
+        permitted=_sets(samples, margin, longest),
         mask=_padded([np.ones(len(s.labels), bool) for s in samples], longest),
     )
+
+
+def _sets(samples: Sequence[Sample], margin: int, longest: int) -> Tensor:
+    sets = [permitted_sets(torch.from_numpy(s.labels), LABELS, margin).numpy() for s in samples]
+    return _padded(sets, longest)
 
 
 def _padded(rows: Sequence[NDArray[Any]], longest: int) -> Tensor:

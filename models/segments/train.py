@@ -69,9 +69,8 @@ class Settings:
     batch: int = 16
     rate: float = 3e-3
     weight_decay: float = 1e-2
-    margin: int = 0
-    """Seconds on either side of a boundary in which both labels pass. A chain that scores steps
-    finds boundaries to the second, and better without."""
+    margin: int = 1
+    """Seconds on either side of a boundary in which both labels pass, see `Head.loss`."""
     shortest: int = 100
     longest: int = 300
     limit: int | None = None
@@ -136,7 +135,7 @@ def train(data: Data, settings: Settings, say: Callable[[str], None] = print) ->
         total = 0.0
         for batch in draws.epoch(rng, settings.batch, settings.margin):
             scores = head(batch.visual, batch.sound, batch.low)
-            loss = head.loss(scores, batch.permitted, batch.mask)
+            loss = head.loss(scores, batch.labels, batch.permitted, batch.mask)
             opt.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(head.parameters(), 1.0)
@@ -307,12 +306,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=Settings.epochs)
     parser.add_argument("--limit", type=int, help="use only so many training programmes")
-    parser.add_argument(
-        "--margin",
-        type=int,
-        default=Settings.margin,
-        help=f"seconds around a boundary in which both labels pass ({Settings.margin})",
-    )
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
     with one_line_errors(parser):
@@ -327,9 +320,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             data = read(args.cache, mel=mel, limit=args.limit) if todo else None
             for row, seed in todo:
                 assert data is not None
-                settings = Settings(
-                    ROWS[row], seed=seed, epochs=args.epochs, margin=args.margin, limit=args.limit
-                )
+                settings = Settings(ROWS[row], seed=seed, epochs=args.epochs, limit=args.limit)
                 print(f"{row}-{seed}, {data.record}", flush=True)
                 result = train(data, settings)
                 save(args.run, f"{row}-{seed}", result, data.by)

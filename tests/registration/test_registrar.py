@@ -250,6 +250,27 @@ def test_what_is_late_is_refined_behind_the_answer_for_the_frames_to_come(fresh)
     assert scores[1] >= scores[0]
 
 
+def test_a_verified_answer_that_is_not_sure_is_refined_while_that_gains_something(fresh):
+    image, _ = next(match(cutaways=False))
+    given = fresh.thresholds
+    fresh.thresholds = replace(given, verified=0.01, sure=2.0)  # good, but never sure
+    try:
+        tried = [fresh.register(image).dense_ran for _ in range(8)]
+        cut = fresh.register(np.full_like(image, 255))
+        again = fresh.register(image)
+        late = fresh.register(image, spare_ms=1.0)
+        fresh.thresholds = replace(given, verified=0.01, sure=0.0)
+        plain = fresh.register(image)
+    finally:
+        fresh.thresholds = given
+    assert tried[0]
+    assert tried[1:].count(True) <= 3  # the same picture gains nothing more
+    assert cut.state is State.LOST
+    assert again.dense_ran  # another shot
+    assert not late.dense_ran
+    assert not plain.dense_ran
+
+
 def test_warming_up_leaves_nothing_behind(fresh):
     image, _ = next(match(cutaways=False))
     one = fresh.register(image)
