@@ -13,15 +13,13 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.segments.crf import Crf, Limits, constrained, marginals, segment_posterior
+from edge.segments.crf import Crf, Limits, constrained, marginals
 from edge.segments.types import Judged, Label, Segment
 from edge.segments.verify import Verifier
 from edge.types import Float
 
 REACH_S = 2.0
 """How far a segment's end may move to a cue."""
-MARGIN_S = 3
-"""How far off a segment's ends may be when the chain tells its probability."""
 _TOUCH_S = 1e-6
 
 
@@ -73,8 +71,8 @@ def decode(
     """One row a second from `first_s` on -> the segments that are likely enough.
 
     Content is what is left. The most likely path runs on where it is in doubt, so that seconds at
-    either end may be left out. Where a label has a verifier, that trims a segment too and says how
-    likely it is; else its probability is that of a whole one whose ends are at most 3 s off.
+    either end may be left out. A segment is as likely as the mean of its seconds is to have its
+    label, by the chain; where the label has a verifier, times what that says of the whole.
     """
     emissions = judged.emissions
     if not len(emissions):
@@ -91,16 +89,12 @@ def decode(
         if label is Label.CONTENT:
             continue
         rule, verifier = rules[label], verifiers.get(label)
-        start, end = begun, over
-        if verifier is not None:
-            start, end = verifier.trimmed(judged.evidence, start, end)
-        start, end = _likely(seconds[:, label], start, end, rule.ends)
+        start, end = _likely(seconds[:, label], begun, over, rule.ends)
         if end - start < rule.shortest_s:
             continue
+        p = float(seconds[start:end, label].mean())
         if verifier is not None:
-            p = verifier.probability(judged.evidence, start, end)
-        else:
-            p = segment_posterior(emissions, chain, label, start, end, MARGIN_S)
+            p *= verifier.probability(judged.evidence, start, end)
         if p >= rule.threshold:
             found.append(Segment(label, first_s + start, first_s + end, p))
     return tuple(found)

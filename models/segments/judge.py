@@ -18,7 +18,7 @@ from models.segments.dataset import Item
 from models.segments.scoring import MARKED, calibration_error, figures, tally
 
 TEMPERATURES = tuple(np.round(np.geomspace(0.5, 4.0, 16), 3).tolist())
-THRESHOLDS = (*np.round(np.arange(0.0, 1.0, 0.1), 1).tolist(), 0.95, 0.97, 0.99)
+THRESHOLDS = (*np.round(np.arange(0.0, 1.0, 0.05), 2).tolist(), 0.97, 0.99)
 ENDS = (0.0, 0.5, 0.6, 0.7, 0.8)
 """How likely a segment's first and last second must be."""
 LEAST = 0.25

@@ -101,7 +101,16 @@ def test_ends_that_the_chain_doubts_are_left_out():
     assert not nothing  # what is left is too short
 
 
-def test_a_verifier_says_how_likely_a_segment_is_and_the_chain_of_the_others():
+def test_a_segment_is_as_likely_as_its_seconds_are_on_average():
+    judged = emissions(programme((C, 40), (I, 30), (C, 40)), 1.0)
+    judged.emissions[50:55] *= -1
+    (found,) = decode(judged, STICKY, {I: Rules(threshold=0.0)})
+    inside = marginals(judged.emissions, STICKY)[int(found.start_s) : int(found.end_s), I]
+    assert inside.min() < 0.9
+    assert found.probability == pytest.approx(inside.mean())
+
+
+def test_a_verifier_has_a_say_in_how_likely_a_segment_is():
     both = emissions(programme((R, 30), (C, 20), (I, 25), (C, 60)))
     plain = {s.label: s.probability for s in decode(both, STICKY)}
     late = Verifier(np.array([0.1, 0, 0]), -4.0)  # mean second above 40
