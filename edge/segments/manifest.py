@@ -49,6 +49,9 @@ class CrfParameters(_Model):
     temperature: float = Field(
         1.0, gt=0, description="Emissions and scores are divided by it: calibrated probabilities."
     )
+    moves: bool = Field(
+        False, description="Whether the head says what the transitions gain at each step."
+    )
 
     @property
     def crf(self) -> Crf:

@@ -66,15 +66,23 @@ class SegmentsNetwork:
     def judge(self, track: Track) -> Judged:
         """Features of s seconds -> emissions, moves, and evidence where the bundle has verifiers.
 
-        BundleError where the head's evidence is not what the verifiers take.
+        BundleError where the head's moves or evidence are not what the manifest says.
         """
         inputs = {"visual": track.visual, "sound": track.sound, "low": track.low}
         given = {name: array[None] for name, array in inputs.items()}
         made = self._head.run(given)
         emissions = made["emissions"][0].astype(np.float64)
-        moves = made["moves"][0].astype(np.float64) if "moves" in made else None
-        judged = Judged(emissions, self._evidence(made, len(emissions)), moves)
+        judged = Judged(emissions, self._evidence(made, len(emissions)), self._moves(made))
         return judged.scaled(self.bundle.manifest.crf.temperature)
+
+    def _moves(self, made: Mapping[str, Array]) -> Float | None:
+        told = "moves" in made
+        if told is not self.bundle.manifest.crf.moves:
+            raise BundleError(
+                f"{self.bundle.path}: manifest and head of {self.bundle.label} do not agree "
+                "on whether that scores steps; reinstall the bundle"
+            )
+        return made["moves"][0].astype(np.float64) if told else None
 
     def _evidence(self, made: Mapping[str, Array], seconds: int) -> Float:
         verifiers = self.bundle.manifest.verifiers

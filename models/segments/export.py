@@ -120,6 +120,7 @@ def write_bundle(
             start=tuple(judge.crf.start.tolist()),
             end=tuple(judge.crf.end.tolist()),
             temperature=judge.temperature,
+            moves=head.shape.moves,
         ),
         rules={
             label.text: RuleParameters(

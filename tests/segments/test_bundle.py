@@ -103,10 +103,17 @@ def test_a_head_may_score_steps(tmp_path, engine):
     folder = write_bundle(tmp_path / "b", moves=np.arange(9.0).reshape(3, 3))
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["crf"]["temperature"] = 2.0
+    nothing = np.zeros((4, 1280), np.float32)
+    track = Track(nothing, nothing, np.zeros((4, LOW), np.float32))
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    silent = SegmentsNetwork(load_segments_bundle(folder), engine=engine, threads=1)
+    with pytest.raises(BundleError, match="do not agree on whether that scores steps"):
+        silent.judge(track)
+    silent.close()
+    manifest["crf"]["moves"] = True
     (folder / "manifest.json").write_text(json.dumps(manifest))
     network = SegmentsNetwork(load_segments_bundle(folder), engine=engine, threads=1)
-    nothing = np.zeros((4, 1280), np.float32)
-    judged = network.judge(Track(nothing, nothing, np.zeros((4, LOW), np.float32)))
+    judged = network.judge(track)
     assert judged.moves.shape == (4, 3, 3)
     assert judged.moves[2] == pytest.approx(np.arange(9.0).reshape(3, 3) / 2)
     chain = judged.chain(network.bundle.manifest.crf.crf)
