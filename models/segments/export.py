@@ -59,7 +59,7 @@ def export_head(head: Head | HeadMean, by: Reductions, path: Path) -> None:
     graph = HeadGraph(head, by.visual, by.sound).eval()
     inputs = tuple(torch.zeros(1, 40, n) for n in (FEATURES, FEATURES, LOW))
     names, made = ["visual", "sound", "low"], ["emissions", "evidence"]
-    if head.shape.moves:
+    if head.shape.scores_steps:
         made.append("moves")
     with warnings.catch_warnings(), torch.no_grad():
         # the exporter that writes plain opset 17 is called legacy, on every call
@@ -120,7 +120,7 @@ def write_bundle(
             start=tuple(judge.crf.start.tolist()),
             end=tuple(judge.crf.end.tolist()),
             temperature=judge.temperature,
-            moves=head.shape.moves,
+            moves=head.shape.scores_steps,
         ),
         rules={
             label.text: RuleParameters(

@@ -51,6 +51,11 @@ class Shape:
     own_sound: bool = False
     """A small CNN on log-mel patches, trained with the head, in place of the shared CNN."""
 
+    @property
+    def scores_steps(self) -> bool:
+        """Whether there are moves: a head without a CRF has nothing to add them to."""
+        return self.crf and self.moves
+
 
 class Reduction(nn.Module):
     """(…, wide) -> (…, narrow): fixed principal components, scaled to about unit variance.
@@ -210,7 +215,7 @@ class Head(nn.Module):
         width = 2 * s.hidden if s.memory != "lstm" else s.hidden
         self.out = nn.Linear(width, LABELS)
         self.crf = CrfLikelihood(LABELS) if s.crf else None
-        self.step = nn.Linear(2 * width, LABELS * LABELS) if s.crf and s.moves else None
+        self.step = nn.Linear(2 * width, LABELS * LABELS) if s.scores_steps else None
         if self.step is not None:  # begin as a chain with the same transitions throughout
             nn.init.zeros_(self.step.weight)
             nn.init.zeros_(self.step.bias)

@@ -347,6 +347,15 @@ def test_a_dialogue_returns_to_its_views_and_a_recap_goes_on() -> None:
     assert compared(held)[1].max() == -1  # a picture that is held is no return to it
 
 
+def test_a_head_without_a_chain_scores_no_steps(reductions, tmp_path: Path) -> None:
+    head = Head(Shape(hidden=6, visual=5, sound=4, crf=False), (12, 8)).eval()
+    assert head.step is None
+    export.export_head(head, reductions, tmp_path / "head.onnx")
+    graph = load_named(tmp_path / "head.onnx", "onnxruntime", EngineOptions(threads=1))
+    assert set(graph.outputs) == {"emissions", "evidence"}
+    graph.close()
+
+
 def test_a_head_without_pictures_sees_no_leaps() -> None:
     assert Head(Shape(views="audio"), (12, 8)).leaps is None
     assert Head(Shape(leaps=False), (12, 8)).leaps is None
