@@ -21,7 +21,7 @@ TEMPERATURES = tuple(np.round(np.geomspace(0.5, 4.0, 16), 3).tolist())
 THRESHOLDS = (*np.round(np.arange(0.0, 1.0, 0.05), 2).tolist(), 0.97, 0.99)
 ENDS = (0.0, 0.5, 0.6, 0.7, 0.8)
 """How likely a segment's first and last second must be."""
-LEAST = 0.25
+LEAST = 0.5
 """What is less likely is never marked, whatever a few validation programmes say."""
 SKIPPED_S_PER_HOUR = 10.0
 """Content that may be skipped wrongly."""
@@ -73,9 +73,19 @@ def calibrate(
     best_t = min(TEMPERATURES, key=lambda t: _log_loss(Judge(crf, t), items, judged))
     best: tuple[tuple[bool, float, float], Judge] | None = None
     sure = [t for t in THRESHOLDS if t >= LEAST]
-    for ends in ENDS:
-        judge = Judge(crf, best_t, _rules((0.0, 0.0), ends), verifiers)
-        found = [judge.segments(j) for j in judged]
+    by_ends = {
+        ends: [
+            Judge(crf, best_t, _rules((0.0, 0.0), (ends, ends)), verifiers).segments(j)
+            for j in judged
+        ]
+        for ends in ENDS
+    }
+    for ends in product(ENDS, ENDS):
+        found = [
+            [s for label, e in zip(MARKED, ends, strict=True) for s in by_ends[e][i]
+             if s.label is label]
+            for i in range(len(items))
+        ]  # fmt: skip
         for thresholds in product(sure, sure):
             f = figures(_tallies(items, [_sure(s, thresholds) for s in found]))
             fits = f["skipped s/h"] <= SHARE * SKIPPED_S_PER_HOUR
@@ -83,7 +93,8 @@ def calibrate(
             gain = float(np.nan_to_num(kinds).mean())
             key = (fits, gain if fits else -f["skipped s/h"], sum(thresholds))
             if best is None or key > best[0]:
-                best = key, replace(judge, rules=_rules(thresholds, ends))
+                judge = Judge(crf, best_t, _rules(thresholds, ends), verifiers)
+                best = key, judge
     assert best is not None
     return best[1]
 
@@ -118,14 +129,14 @@ def _log_loss(judge: Judge, items: Sequence[Item], judged: Sequence[Judged]) -> 
     return -float(sum(logs))
 
 
-def _rules(thresholds: tuple[float, float], ends: float) -> dict[Label, Rules]:
+def _rules(thresholds: Sequence[float], ends: Sequence[float]) -> dict[Label, Rules]:
     return {
-        label: replace(USUAL[label], threshold=t, ends=ends)
-        for label, t in zip(MARKED, thresholds, strict=True)
+        label: replace(USUAL[label], threshold=t, ends=e)
+        for label, t, e in zip(MARKED, thresholds, ends, strict=True)
     }
 
 
-def _sure(found: Sequence[Segment], thresholds: tuple[float, float]) -> list[Segment]:
+def _sure(found: Sequence[Segment], thresholds: Sequence[float]) -> list[Segment]:
     least = dict(zip(MARKED, thresholds, strict=True))
     return [s for s in found if s.probability >= least[s.label]]
 

@@ -25,7 +25,7 @@ from edge.errors import UsageError
 from edge.segments.crf import Crf, viterbi
 from edge.segments.decode import USUAL
 from edge.segments.decode import decode as product_decode
-from edge.segments.types import Judged
+from edge.segments.types import Judged, Label, Segment
 from models.registration.commands import one_line_errors
 from models.segments.augment import key_frames, looked_at
 from models.segments.dataset import (
@@ -75,6 +75,8 @@ class Settings:
     longest: int = 300
     limit: int | None = None
     """Use only so many training programmes."""
+    slow: int = 3
+    """So often a programme is seen in an epoch whose series has recaps of long shots."""
 
 
 @dataclass(slots=True)
@@ -105,6 +107,23 @@ def read(cache: Path, *, mel: bool = False, limit: int | None = None) -> Data:
     )
 
 
+def with_long_shots(items: Sequence[Item], least_s: float = 3.0) -> list[Item]:
+    """The programmes of series in whose recaps a shot lasts so long in the mean.
+
+    They are few, and such a recap is what is most easily taken for a dialogue.
+    """
+
+    def shot_s(item: Item, recap: Segment) -> float:
+        cuts = (item.cuts_s > recap.start_s) & (item.cuts_s < recap.end_s)
+        return recap.length_s / (1 + int(cuts.sum()))
+
+    slow = {
+        i.series for i in items for s in i.spans if s.label is Label.RECAP
+        if shot_s(i, s) >= least_s
+    }  # fmt: skip
+    return [i for i in items if i.series in slow]
+
+
 def fixed_keys(item: Item) -> NDArray[np.float64]:
     """Key frames that a held-out programme always has, drawn by its name."""
     seed = int.from_bytes(item.name.encode()[-6:], "little")
@@ -117,14 +136,15 @@ def train(data: Data, settings: Settings, say: Callable[[str], None] = print) ->
     rng = np.random.default_rng(settings.seed)
     head = Head(settings.shape, (data.by.visual.basis.shape[0], data.by.sound.basis.shape[0]))
     head.low_mean, head.low_scale = data.by.low_mean, data.by.low_scale
+    seen = [*data.train, *with_long_shots(data.train) * (settings.slow - 1)]
     draws = Augmenter(
-        data.train,
+        seen,
         data.by,
         shortest=settings.shortest,
         longest=settings.longest,
         anew=Splicer(data.train).spliced,
     )
-    steps = settings.epochs * math.ceil(len(data.train) / settings.batch)
+    steps = settings.epochs * math.ceil(len(seen) / settings.batch)
     opt = torch.optim.AdamW(head.parameters(), settings.rate, weight_decay=settings.weight_decay)
     plan = torch.optim.lr_scheduler.OneCycleLR(opt, settings.rate, total_steps=steps, pct_start=0.2)
     best: dict[str, Any] = {"score": -1.0}

@@ -11,16 +11,17 @@ import torch
 
 from edge.engines import EngineOptions, load_named
 from edge.errors import UsageError
-from edge.segments.crf import log_partition
+from edge.segments.crf import Crf, log_partition
 from edge.segments.features import LOW, LOW_PICTURE, assemble
 from edge.segments.manifest import load_segments_bundle
-from edge.segments.types import Label, Segment
+from edge.segments.types import Judged, Label, Segment
 from edge.segments.verify import Verifier
 from models.segments import backbone, cache, drawn, evaluate, export, scoring
 from models.segments import train as training
 from models.segments.augment import SOUND_LEVELS, held, key_frames, louder, noisy, shown_at
 from models.segments.crf_loss import CrfLikelihood
 from models.segments.dataset import collate, fit, load, paths, silent_low
+from models.segments.judge import LEAST, calibrate
 from models.segments.network import Head, HeadMean, Leaps, Shape, compared
 from models.segments.trunk import Trunk
 from models.segments.verifier import evidence_of
@@ -240,6 +241,42 @@ def test_programmes_without_text_are_trained_on_too(folder: Path, tmp_path: Path
     both, first = training.read(tmp_path), training.read(tmp_path, limit=2)
     assert (len(both.train), len(first.train)) == (7, 2)
     torch.testing.assert_close(both.by.visual.basis, training.read(folder).by.visual.basis)
+
+
+def test_the_programmes_of_series_with_slow_recaps_come_again(folder: Path, reductions) -> None:
+    items = [load(path, reductions) for path in paths(folder, "train")]
+    recap, content = Segment(Label.RECAP, 10.0, 30.0), Segment(Label.INTRO, 10.0, 30.0)
+    for item, name in zip(items, ("slow", "slow", "quick", "none", "none", "quick"), strict=True):
+        item.series, item.spans, item.cuts_s = name, (), np.array([5.0, 14.0, 19.0, 25.0, 33.0])
+    items[0].spans = (recap,)  # four shots of 5 s; that series' other programme has no recap
+    items[2].spans, items[2].cuts_s = (recap,), np.arange(10.0, 30.0, 2.0)
+    items[3].spans = (content,)
+    assert [i.name for i in training.with_long_shots(items)] == [i.name for i in items[:2]]
+    assert training.with_long_shots(items, least_s=5.1) == []
+
+
+def test_each_label_has_ends_of_its_own(folder: Path, reductions) -> None:
+    """Here recaps run on where they are doubted, and intros are doubted where they are right."""
+    items = [load(path, reductions) for path in paths(folder, "validation")]
+    recap, intro = Segment(Label.RECAP, 10.0, 30.0), Segment(Label.INTRO, 36.0, 56.0)
+    emissions = np.zeros((60, 3))
+    emissions[:, Label.CONTENT] = 6
+    for first, last, label, score in (
+        (10, 28, Label.RECAP, 6.0), (28, 34, Label.RECAP, 1.0),
+        (36, 38, Label.INTRO, 1.0), (38, 54, Label.INTRO, 6.0), (54, 56, Label.INTRO, 1.0),
+    ):  # fmt: skip
+        emissions[first:last] = 0
+        emissions[first:last, label] = score
+    for item in items:
+        item.spans, item.labels = (recap, intro), scoring.seconds_of((recap, intro), 60)
+    judged = [Judged(emissions, np.empty((60, 0)))] * len(items)
+    judge = calibrate(Crf.of(np.zeros((3, 3)), np.zeros(3), np.zeros(3)), {}, items, judged)
+    found = judge.segments(judged[0])
+    assert [(s.label, s.start_s, s.end_s) for s in found] == [
+        (Label.RECAP, 10, 28), (Label.INTRO, 36, 56)
+    ]  # fmt: skip
+    assert judge.rules[Label.INTRO].ends < 0.57 < judge.rules[Label.RECAP].ends
+    assert min(rule.threshold for rule in judge.rules.values()) >= LEAST
 
 
 def test_no_head_is_named(tmp_path: Path) -> None:
