@@ -173,7 +173,7 @@ def shipped(cache: Path, run: Path, seeds: Sequence[int]) -> dict[str, Any]:
         "seeds": list(seeds),
         "temperature": judge.temperature,
         "thresholds": {k.text: r.threshold for k, r in judge.rules.items()},
-        "ends": next(iter(judge.rules.values())).ends,
+        "ends": {label.text: rule.ends for label, rule in judge.rules.items()},
         "rows": {},
     }
     for split, way in (
