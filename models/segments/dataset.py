@@ -38,8 +38,10 @@ from models.segments.network import LABELS, Reduction
 from models.segments.scoring import seconds_of
 
 Floats = NDArray[np.float32]
-NARROW = (96, 16)
+NARROW = (88, 29)
 """Components of picture and sound features."""
+APART = "apart.npz"
+"""Of the folder of cached programmes: directions that `models.segments.discriminant` found."""
 NOISE = 0.5
 """Of picture features, at most; the largest components vary by 1."""
 LOOKED_AT = 0.6
@@ -155,15 +157,13 @@ def erased(cache: Path) -> list[Path]:
 def fit(files: Sequence[Path], narrow: tuple[int, int] = NARROW) -> Reductions:
     """Components of picture and sound features, and scales of the low ones, of these programmes.
 
-    Where the CNN was taught to name texts and sounds, the directions that name them come first.
+    Where the CNN was taught to name texts and sounds, the directions that name them come first;
+    where `models.segments.discriminant` was run, those that tell set-ups and music apart come next.
     """
     keep = max(1, ROWS // len(files))
     parts: dict[str, list[Floats]] = {"visual": [], "sound": [], "low": []}
     rng = np.random.default_rng(0)
-    known: dict[str, Tensor] = {}
-    if (taught := files[0].parent / KNOWN).exists():
-        with np.load(taught) as kept:
-            known = {key: torch.from_numpy(kept[key]) for key in kept.files}
+    known, apart = (_directions(files[0].parent / name) for name in (KNOWN, APART))
     for path in files:
         with np.load(path) as kept:
             rows = rng.permutation(len(kept["low"]))[:keep]
@@ -172,10 +172,19 @@ def fit(files: Sequence[Path], narrow: tuple[int, int] = NARROW) -> Reductions:
     made = {}
     for key, count in zip(("visual", "sound"), narrow, strict=True):
         made[key] = Reduction(FEATURES, count)
-        made[key].fit(torch.from_numpy(np.concatenate(parts[key])), known.get(key))
+        rows_of = torch.from_numpy(np.concatenate(parts[key]))
+        made[key].fit(rows_of, known.get(key), apart.get(key))
     visual, sound = made["visual"], made["sound"]
     low = torch.from_numpy(np.concatenate(parts["low"]))
     return Reductions(visual, sound, low.mean(0), 1 / low.std(0).clamp_min(1e-3))
+
+
+def _directions(file: Path) -> dict[str, Tensor]:
+    """(k, wide) directions of picture and sound features by name; none without the file."""
+    if not file.exists():
+        return {}
+    with np.load(file) as kept:
+        return {key: torch.from_numpy(kept[key]) for key in kept.files}
 
 
 def load(path: Path, by: Reductions, *, mel: bool = False, in_float: bool = False) -> Item:

@@ -47,7 +47,8 @@ class Shape:
     sound: int = 64
     dropout: float = 0.05
     leaps: bool = True
-    """Whether it sees how far each picture is from the one before, see `Leaps`."""
+    """Whether it sees how far pictures and sound are from those around them, see `Leaps` and
+    `continuity`."""
     own_sound: bool = False
     """A small CNN on log-mel patches, trained with the head, in place of the shared CNN."""
 
@@ -60,7 +61,7 @@ class Shape:
 class Reduction(nn.Module):
     """(…, wide) -> (…, narrow): fixed principal components, scaled to about unit variance.
 
-    Fitted once on training features: the head then learns from a fifth of the numbers.
+    Fitted once on training features: the head then learns from a fraction of the numbers.
     """
 
     def __init__(self, wide: int, narrow: int) -> None:
@@ -70,21 +71,24 @@ class Reduction(nn.Module):
         self.mean: Tensor
         self.basis: Tensor
 
-    def fit(self, rows: Tensor, known: Tensor | None = None) -> None:
+    def fit(self, rows: Tensor, known: Tensor | None = None, apart: Tensor | None = None) -> None:
         """Take mean and components of (n, wide) rows; small components are not blown up.
 
-        (k, wide) known directions take the first k places, each scaled to unit variance.
+        (k, wide) known directions take the first k places, each scaled to unit variance; those
+        that tell things apart come next, as they are; principal components fill what is left.
         """
         self.mean = rows.mean(0)
         centred = rows - self.mean
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(rows))
         values, vectors = values.flip(0), vectors.flip(1)
-        known = rows.new_zeros(0, rows.shape[1]) if known is None else known
-        kept = len(self.basis) - len(known)
+        none = rows.new_zeros(0, rows.shape[1])
+        known = none if known is None else known
+        apart = none if apart is None else apart[: len(self.basis) - len(known)]
+        kept = len(self.basis) - len(known) - len(apart)
         floor = 0.05 * values[: max(1, kept // 8)].mean()
         main = (vectors[:, :kept] / (values[:kept].clamp_min(0) + floor).sqrt()).T
         named = known / (centred @ known.T).square().mean(0).sqrt().clamp_min(1e-6)[:, None]
-        self.basis = torch.cat([named, main]).contiguous()
+        self.basis = torch.cat([named, apart, main]).contiguous()
 
     def forward(self, x: Tensor) -> Tensor:
         """Project centred rows."""
@@ -114,7 +118,11 @@ class SoundCnn(nn.Module):
 
 
 COMPARED = slice(8, 88)
-"""Components of picture features that tell scenes apart: neither the named ones nor the last."""
+"""Components of picture features that tell set-ups apart, behind the named ones."""
+HEARD = slice(5, 29)
+"""Components of sound features that tell pieces of music apart, behind the named ones."""
+SEEN_S, HEARD_S = (4, 10), (2, 4, 8)
+"""So many seconds of pictures and of sound before and after each are compared."""
 LEAPS_S = (5, 15)
 """Leaps are counted so many seconds before and after each."""
 RETURNS_S = range(2, 9)
@@ -143,14 +151,29 @@ def compared(x: Tensor) -> tuple[Tensor, Tensor]:
     return step, torch.stack([before, after], -1)
 
 
+def continuity(x: Tensor, spans_s: Sequence[int]) -> Tensor:
+    """(b, t, k) -> (b, t, n): how alike the means of so many seconds before and from each on are.
+
+    A cosine, 1 where all goes on as it was. Where a part ends its music does, and another scene
+    begins. After Foote (ICME 2000), whose novelty compares each second before with each after.
+    """
+    rows = x.transpose(1, 2)
+    made = []
+    for span in spans_s:
+        sums = functional.avg_pool1d(functional.pad(rows, (span, span)), span, 1)
+        before, after = sums[..., : x.shape[1]], sums[..., span : span + x.shape[1]]
+        made.append(functional.cosine_similarity(before, after, dim=1, eps=1e-6))
+    return torch.stack(made, -1)
+
+
 class Leaps(nn.Module):
-    """(b, t, narrow) -> (b, t, 5): how far each picture is from the one before, leaps, returns.
+    """(b, t, narrow) -> (b, t, 7): how far each picture is from the one before, leaps, returns.
 
     A recap leaps from scene to scene. What is a leap is learnt: the least distance, and how sharp
-    the passage is.
+    the passage is. The last two say whether pictures go on as before, see `continuity`.
     """
 
-    SIZE = 3 + len(LEAPS_S)
+    SIZE = 3 + len(LEAPS_S) + len(SEEN_S)
 
     def __init__(self) -> None:
         super().__init__()
@@ -158,11 +181,12 @@ class Leaps(nn.Module):
         self.sharp = nn.Parameter(torch.tensor(2.5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Distances, leaps a second within 5 and within 15 s, returns, all about -1..2."""
+        """Distances, leaps a second within 5 and within 15 s, returns, continuity: about -1..2."""
         step, returns = compared(x)
         leap = torch.sigmoid((step - self.least) * self.sharp.exp())
         around = [5 * functional.avg_pool1d(leap[:, None], 2 * s + 1, 1, s)[:, 0] for s in LEAPS_S]
-        return torch.cat([torch.stack([step, *around], -1), returns], -1)
+        goes_on = continuity(x[..., COMPARED], SEEN_S)
+        return torch.cat([torch.stack([step, *around], -1), returns, goes_on], -1)
 
 
 LEAST_LEAP, SHARP = 0.6, 12.0
@@ -209,7 +233,9 @@ class Head(nn.Module):
         self.from_sound = nn.Linear(self.read[1], s.sound)
         self.sound_cnn = SoundCnn(s.sound) if s.own_sound else None
         self.leaps = Leaps() if s.leaps and s.views != "audio" else None
+        self.hears_on = s.leaps and s.views != "video" and not s.own_sound
         extra = Leaps.SIZE if self.leaps is not None else 0
+        extra += len(HEARD_S) if self.hears_on else 0
         self.fuse = nn.Linear(s.visual + s.sound + LOW + extra, 2 * s.hidden)
         self.memory = _memory(s)
         width = 2 * s.hidden if s.memory != "lstm" else s.hidden
@@ -239,6 +265,8 @@ class Head(nn.Module):
             parts[1] = parts[1] * 0
         if self.leaps is not None:
             parts.append(self.leaps(visual))
+        if self.hears_on:
+            parts.append(continuity(sound[..., HEARD], HEARD_S))
         x = _dropped(functional.relu(self.fuse(_dropped(torch.cat(parts, -1), p))), p)
         if self.memory is not None:
             x = _dropped(self.memory(x)[0], p)

@@ -363,7 +363,7 @@ def test_the_digest_of_the_data_is_of_what_is_in_it(tmp_path: Path) -> None:
 def test_leaps_are_counted_around_each_second() -> None:
     scenes = torch.eye(88)[[8, 8, 9, 9, 9, 10, 10]].repeat_interleave(10, 0)[None] * 3
     made = Leaps()(scenes).detach()[0]
-    assert made.shape == (70, 5)
+    assert made.shape == (70, 7)
     assert made[:, 0].nonzero().flatten().tolist() == [20, 50]
     near, wide = made[:, 1] * 11 / 5, made[:, 2] * 31 / 5
     assert near[[5, 20, 25, 26, 50]].tolist() == pytest.approx([0, 1, 1, 0, 1], abs=0.05)
@@ -396,6 +396,32 @@ def test_a_head_without_a_chain_scores_no_steps(reductions, tmp_path: Path) -> N
 def test_a_head_without_pictures_sees_no_leaps() -> None:
     assert Head(Shape(views="audio"), (12, 8)).leaps is None
     assert Head(Shape(leaps=False), (12, 8)).leaps is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "hears"),
+    [
+        (Shape(), True),
+        (Shape(views="audio"), True),
+        (Shape(views="video"), False),
+        (Shape(own_sound=True), False),
+        (Shape(leaps=False), False),
+    ],
+)
+def test_only_a_head_that_hears_the_shared_sound_knows_whether_it_goes_on(
+    shape: Shape, hears: bool
+) -> None:
+    head = Head(shape, (88, 29)).eval()
+    assert head.hears_on is hears
+    if shape.own_sound:
+        return
+    visual, low = torch.zeros(1, 20, 88), torch.zeros(1, 20, LOW)
+    sound = torch.zeros(1, 20, 29)
+    sound[:, :, 7] = 1.0
+    changed = sound.clone()
+    changed[:, 10:, 7:9] = torch.tensor([0.0, 1.0])  # neither of the named components
+    told = [head(visual, s, low).emissions for s in (sound, changed)]
+    assert bool((told[0] != told[1]).any()) is hears
 
 
 TRUE = (Segment(Label.RECAP, 2.0, 12.0), Segment(Label.INTRO, 20.0, 30.0))
