@@ -25,8 +25,6 @@ LEAST = 0.5
 """What is less likely is never marked, whatever a few validation programmes say."""
 SKIPPED_S_PER_HOUR = 10.0
 """Content that may be skipped wrongly."""
-SHARE = 2 / 3
-"""So much of that in validation programmes: on others all is less sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +65,8 @@ def calibrate(
     """Temperature of least log loss a second, a threshold for each label, and how sure ends are.
 
     They are those with the best mean of F1 a second and segment F1 at 3 s among those that skip at
-    most `SHARE` of 10 s of content an hour, or that skip least where none do; of those that do as
-    well the higher are taken, and none under `LEAST`.
+    most 10 s of content an hour, or that skip least where none do; of those that do as well the
+    higher are taken, and none under `LEAST`.
     """
     best_t = min(TEMPERATURES, key=lambda t: _log_loss(Judge(crf, t), items, judged))
     best: tuple[tuple[bool, float, float], Judge] | None = None
@@ -88,7 +86,7 @@ def calibrate(
         ]  # fmt: skip
         for thresholds in product(sure, sure):
             f = figures(_tallies(items, [_sure(s, thresholds) for s in found]))
-            fits = f["skipped s/h"] <= SHARE * SKIPPED_S_PER_HOUR
+            fits = f["skipped s/h"] <= SKIPPED_S_PER_HOUR
             kinds = [f[f"{k.text} {what}"] for k in MARKED for what in ("F1", "F1@3")]
             gain = float(np.nan_to_num(kinds).mean())
             key = (fits, gain if fits else -f["skipped s/h"], sum(thresholds))
