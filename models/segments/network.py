@@ -160,8 +160,8 @@ def continuity(x: Tensor, spans_s: Sequence[int]) -> Tensor:
     rows = x.transpose(1, 2)
     made = []
     for span in spans_s:
-        sums = functional.avg_pool1d(functional.pad(rows, (span, span)), span, 1)
-        before, after = sums[..., : x.shape[1]], sums[..., span : span + x.shape[1]]
+        means = functional.avg_pool1d(functional.pad(rows, (span, span)), span, 1)
+        before, after = means[..., : x.shape[1]], means[..., span : span + x.shape[1]]
         made.append(functional.cosine_similarity(before, after, dim=1, eps=1e-6))
     return torch.stack(made, -1)
 
