@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.segments.features import FEATURES
 from models.registration.commands import one_line_errors
 from models.segments.dataset import APART, paths
 from models.segments.drawn import write
@@ -123,7 +124,7 @@ def music(library: Library, timeline: Timeline, seconds: int) -> NDArray[np.intp
 
 def of_cache(cache: Path, library: Library) -> dict[str, Floats]:
     """Directions of both kinds of features; UsageError without training programmes."""
-    sums: dict[str, Scatter] = {}
+    sums = {key: Scatter(FEATURES) for key in KEPT}
     for path in paths(cache, "train"):
         timeline, _ = plan(int(path.stem.partition("-")[2]), "train", library)
         with np.load(path) as kept:
@@ -135,7 +136,7 @@ def of_cache(cache: Path, library: Library) -> dict[str, Floats]:
             }
         told = {"visual": setups(timeline, times_s), "sound": music(library, timeline, seconds)}
         for key, features in rows.items():
-            sums.setdefault(key, Scatter(features.shape[1])).add(features, told[key])
+            sums[key].add(features, told[key])
     return {k: s.directions(KEPT[k], WITHIN[k], VARIANCE[k]) for k, s in sums.items()}
 
 
