@@ -19,6 +19,7 @@ from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from edge.types import Image
@@ -68,6 +69,7 @@ class Decoder:
         self._container = container
         self._stream = stream
         self._wallclock: dict[int, int] = {}
+        self._developer = Developer()
 
     def pictures(self) -> Generator[Decoded, None, None]:
         """Decode to the stream's end; raises FFmpegError where the connection breaks."""
@@ -102,7 +104,7 @@ class Decoder:
 
     def _picture(self, frame: VideoFrame) -> Decoded:
         wallclock = self._wallclock.pop(frame.pts, None) if frame.pts is not None else None
-        return Decoded(upright(frame), frame.time, wallclock)
+        return Decoded(self._developer.picture(frame), frame.time, wallclock)
 
     def _remember_clock(self, packet: Packet[VideoStream]) -> None:
         """Keep the sender's clock of a packet until its frame comes out of the decoder."""
@@ -114,11 +116,35 @@ class Decoder:
         self._wallclock[packet.pts] = wallclock
 
 
-def upright(frame: VideoFrame) -> Image:
-    """Convert a decoded frame to (height, width, 3) uint8 BGR, turned as its metadata asks."""
-    image = frame.to_ndarray(format="bgr24").astype(np.uint8, copy=False)
-    turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
-    return image if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
+class Developer:
+    """Makes pictures of one stream's decoded frames: BGR, turned as their metadata asks.
+
+    Keeps what FFmpeg works out for a size and format: a frame's own `to_ndarray` does that anew
+    each time, threads included, and copies what it made: a fifth of the time of decoding.
+    """
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def picture(self, frame: VideoFrame) -> Image:
+        """(height, width, 3) uint8, contiguous and nobody else's to write to."""
+        made = self._reformatter.reformat(frame, format="bgr24")
+        image = _pixels(made)
+        turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
+        if turn is not None:
+            return np.asarray(cv2.rotate(image, turn), np.uint8)
+        # a frame that was BGR already is the decoder's, which may build the next one on it
+        return image.copy() if made is frame else np.ascontiguousarray(image)
+
+
+def _pixels(frame: VideoFrame) -> Image:
+    """(height, width, 3) uint8 view of a BGR frame's own memory, rows maybe padded."""
+    plane, across = frame.planes[0], frame.width * 3
+    if plane.line_size < across:  # upside down
+        return frame.to_ndarray().astype(np.uint8, copy=False)
+    rows = np.frombuffer(memoryview(plane), np.uint8, frame.height * plane.line_size)
+    padded = rows.reshape(frame.height, plane.line_size)
+    return padded[:, :across].reshape(frame.height, frame.width, 3)
 
 
 def _sender_clock_ns(packet: Packet[VideoStream]) -> int | None:
