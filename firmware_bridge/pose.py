@@ -13,6 +13,7 @@ import math
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +22,7 @@ from firmware_bridge.model import CameraPose
 from firmware_bridge.rotation import angles_of, camera_axes
 
 _Matrix = NDArray[np.float64]
+_Vector = tuple[float, float, float]
 
 FOCAL_LIMITS = (0.25, 20.0)
 """Focal length over picture width that a PTZ camera can have."""
@@ -32,6 +34,8 @@ RESIDUAL_LIMIT = 0.01
 DEFAULT_SIGMA = 0.002
 """Standard error of a keypoint over the picture's width where the registration gives none."""
 _STEPS = 6
+_BY_TURNING: Literal[4] = 4
+"""Parameters of a camera that stays where it is: three of rotation, one of focal length."""
 
 
 class PoseVerdict(str, Enum):
@@ -186,33 +190,66 @@ def closed_form(
 ) -> tuple[_Matrix, float, _Matrix] | None:
     """Rotation (rows right, down, forward), focal length in pixels and position.
 
-    None when degenerate.
+    None when degenerate. In plain numbers: nine of them are too few for arrays to pay.
     """
     h = np.linalg.inv(field_from_image)
-    cx, cy = _centre(width, height)
-    bottom = field_from_image @ np.array([cx, height - 1.0, 1.0])
-    if (h @ (bottom / bottom[2]))[2] < 0:
+    cx, cy = _centre(width, height).tolist()
+    (x, y, w) = (field_from_image @ (cx, height - 1.0, 1.0)).tolist()
+    if h[2] @ (x / w, y / w, 1.0) < 0:
         h = -h
-    a = np.array([[1, 0, -cx], [0, 1, -cy], [0, 0, 1]]) @ h
-    a = a / np.linalg.norm(a[:, :2])
+    (h00, h01, h02), (h10, h11, h12), third = h.tolist()
+    # the picture's centre becomes the origin
+    columns = [
+        (u - cx * w, v - cy * w, w)
+        for u, v, w in zip((h00, h01, h02), (h10, h11, h12), third, strict=True)
+    ]
+    scale = math.hypot(*columns[0], *columns[1])
+    (u1, v1, w1), (u2, v2, w2), (u3, v3, w3) = (
+        (u / scale, v / scale, w / scale) for u, v, w in columns
+    )
     # g = 1/f^2 from c1 g + d1 = 0 (orthogonal) and c2 g + d2 = 0 (equal length); the weights 4 and
-    # 1 make
-    # the answer independent of how the field's axes lie
-    c1, d1 = a[0, 0] * a[0, 1] + a[1, 0] * a[1, 1], a[2, 0] * a[2, 1]
-    c2 = (a[:2, 0] ** 2).sum() - (a[:2, 1] ** 2).sum()
-    d2 = a[2, 0] ** 2 - a[2, 1] ** 2
-    g = -(4 * c1 * d1 + c2 * d2) / (4 * c1 * c1 + c2 * c2)
+    # 1 make the answer independent of how the field's axes lie
+    c1, d1 = u1 * u2 + v1 * v2, w1 * w2
+    c2, d2 = u1 * u1 + v1 * v1 - u2 * u2 - v2 * v2, w1 * w1 - w2 * w2
+    divisor = 4 * c1 * c1 + c2 * c2
+    g = -(4 * c1 * d1 + c2 * d2) / divisor if divisor else 0.0
     if not math.isfinite(g) or g <= 0:
         return None
     focal = 1 / math.sqrt(g)
     if not FOCAL_LIMITS[0] / 4 < focal / width < FOCAL_LIMITS[1] * 4:
         return None
-    b = np.diag([1 / focal, 1 / focal, 1.0]) @ a
-    scale = 2 / (np.linalg.norm(b[:, 0]) + np.linalg.norm(b[:, 1]))
-    b = b * scale
-    u, _, vt = np.linalg.svd(np.column_stack([b[:, 0], b[:, 1], np.cross(b[:, 0], b[:, 1])]))
-    rotation = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
-    return rotation, focal, -rotation.T @ b[:, 2]
+    first, second = (u1 / focal, v1 / focal, w1), (u2 / focal, v2 / focal, w2)
+    length = (math.hypot(*first) + math.hypot(*second)) / 2
+    rotation = _nearest_rotation(first, second)
+    if rotation is None:
+        return None
+    shift = np.array((u3 / focal, v3 / focal, w3)) / length
+    return rotation, focal, -rotation.T @ shift
+
+
+def _nearest_rotation(first: _Vector, second: _Vector) -> _Matrix | None:
+    """(3, 3) whose first two columns lie in the plane of two vectors, each as near as the other.
+
+    None where they span no plane.
+    """
+    one, two = math.hypot(*first), math.hypot(*second)
+    if not (one > 0 and two > 0):
+        return None
+    pairs = [(a / one, b / two) for a, b in zip(first, second, strict=True)]
+    # of vectors of equal length, sum and difference are at right angles
+    total, gap = [a + b for a, b in pairs], [a - b for a, b in pairs]
+    across, along = math.hypot(*total) * math.sqrt(2), math.hypot(*gap) * math.sqrt(2)
+    if not (across > 1e-9 and along > 1e-9):
+        return None
+    x1, y1, z1 = (t / across + d / along for t, d in zip(total, gap, strict=True))
+    x2, y2, z2 = (t / across - d / along for t, d in zip(total, gap, strict=True))
+    return np.array(
+        (
+            (x1, x2, y1 * z2 - z1 * y2),
+            (y1, y2, z1 * x2 - x1 * z2),
+            (z1, z2, x1 * y2 - y1 * x2),
+        )
+    )
 
 
 def picture_grid(field_from_image: _Matrix, size: tuple[int, int]) -> tuple[_Matrix, _Matrix]:
@@ -249,12 +286,11 @@ def _solve(
     free_position: bool,
 ) -> _Solution | None:
     """Gauss-Newton on (small rotation, log focal length[, position]); None when it runs away."""
-    free = 7 if free_position else 4
+    free: Literal[4, 7] = 7 if free_position else _BY_TURNING
     normal = np.eye(free)
     residual = math.inf
     for step in range(_STEPS + 1):
-        difference, jacobian = linearize(rotation, focal, centre, image, field)
-        jacobian = jacobian[:, :free]
+        difference, jacobian = linearize(rotation, focal, centre, image, field, free)
         if not np.isfinite(jacobian).all():
             return None
         normal = jacobian.T @ jacobian
@@ -282,13 +318,21 @@ def _solve(
 
 
 def linearize(
-    rotation: _Matrix, focal: float, centre: _Matrix, image: _Matrix, field: _Matrix
+    rotation: _Matrix,
+    focal: float,
+    centre: _Matrix,
+    image: _Matrix,
+    field: _Matrix,
+    free: Literal[4, 7] = 7,
 ) -> tuple[_Matrix, _Matrix]:
-    """Residuals (2n,) image - projection, and the projection's (2n, 7) derivatives."""
+    """Residuals (2n,) image - projection, and the projection's (2n, `free`) derivatives.
+
+    By a small rotation, the logarithm of the focal length and, with 7, the position.
+    """
     x, y, z = rotation @ (field - centre).T
     u, v, n = focal * x / z, focal * y / z, len(x)
     difference = (image.T - (u, v)).ravel()
-    jacobian = np.empty((2 * n, 7))
+    jacobian = np.empty((2 * n, free))
     ju, jv = jacobian[:n], jacobian[n:]
     # a small rotation w on the left moves local to local + w x local, and the projection by
     # w . (local x its derivative by the local coordinates)
@@ -296,6 +340,8 @@ def linearize(
     ju[:, 0], ju[:, 1], ju[:, 2] = -uv, focal + u * u / focal, -v
     jv[:, 0], jv[:, 1], jv[:, 2] = -focal - v * v / focal, uv, u
     ju[:, 3], jv[:, 3] = u, v
+    if free == _BY_TURNING:
+        return difference, jacobian
     depth = (focal / z)[:, None]
     ju[:, 4:] = (u / z)[:, None] * rotation[2] - depth * rotation[0]
     jv[:, 4:] = (v / z)[:, None] * rotation[2] - depth * rotation[1]
@@ -304,12 +350,17 @@ def linearize(
 
 def small_rotation(w: _Matrix) -> _Matrix:
     """Rotation matrix of a rotation vector (Rodrigues' formula)."""
-    angle = float(np.linalg.norm(w))
-    k = np.array([[0, -w[2], w[1]], [w[2], 0, -w[0]], [-w[1], w[0], 0]])
-    if angle < 1e-12:
-        return np.asarray(np.eye(3) + k)
-    return np.asarray(
-        np.eye(3) + math.sin(angle) / angle * k + (1 - math.cos(angle)) / angle**2 * (k @ k)
+    x, y, z = w.tolist()
+    angle = math.hypot(x, y, z)
+    a, b = 1.0, 0.0
+    if angle >= 1e-12:
+        a, b = math.sin(angle) / angle, (1 - math.cos(angle)) / angle**2
+    return np.array(
+        (
+            (1 - b * (y * y + z * z), b * x * y - a * z, b * x * z + a * y),
+            (b * x * y + a * z, 1 - b * (x * x + z * z), b * y * z - a * x),
+            (b * x * z - a * y, b * y * z + a * x, 1 - b * (x * x + y * y)),
+        )
     )
 
 
@@ -331,16 +382,32 @@ def _inverse(matrix: _Matrix) -> _Matrix:
 
 
 def _sigma(covariance: _Matrix, rotation: _Matrix, focal: float) -> PoseSigma:
-    base = np.array(angles_of(_axes(rotation)))
-    moved = [
-        np.array(angles_of(_axes(small_rotation(step) @ rotation))) for step in np.eye(3) * 1e-6
-    ]
-    by_rotation = np.column_stack([(m - base) / 1e-6 for m in moved])
-    angles = np.sqrt(np.diag(by_rotation @ covariance[:3, :3] @ by_rotation.T).clip(0))
-    place = np.sqrt(np.diag(covariance)[4:].clip(0)) if len(covariance) == 7 else np.zeros(3)
-    log_focal = math.sqrt(max(0.0, covariance[3, 3]))
-    x, y, z, pan, tilt, roll = (float(v) for v in (*place, *angles))
-    return PoseSigma(x, y, z, pan, tilt, roll, focal * log_focal)
+    by_rotation = _angles_by_rotation(rotation)
+    angles = np.sqrt(((by_rotation @ covariance[:3, :3]) * by_rotation).sum(1).clip(0))
+    deviations = np.sqrt(covariance.diagonal().clip(0)).tolist()
+    x, y, z = deviations[4:] or (0.0, 0.0, 0.0)
+    pan, tilt, roll = np.degrees(angles).tolist()
+    return PoseSigma(x, y, z, pan, tilt, roll, focal * deviations[3])
+
+
+def _angles_by_rotation(rotation: _Matrix) -> _Matrix:
+    """(3, 3) derivatives of pan, tilt and roll, in radians, by a small rotation on the left."""
+    (_, _, right), (down_x, down_y, down), (x, y, z) = rotation.tolist()
+    right_x, right_y = rotation[0, :2].tolist()
+    # straight up or down pan and roll are one, and not to be told apart
+    level, side = max(x * x + y * y, 1e-12), max(right * right + down * down, 1e-12)
+    up = math.sqrt(level)
+    return np.array(
+        (
+            (
+                (y * down_x - x * down_y) / level,
+                (x * right_y - y * right_x) / level,
+                0.0,
+            ),
+            (down / up, -right / up, 0.0),
+            (right * z / side, down * z / side, -1.0),
+        )
+    )
 
 
 def _pose(rotation: _Matrix, focal: float, centre: _Matrix, size: tuple[int, int]) -> CameraPose:
