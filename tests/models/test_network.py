@@ -10,9 +10,15 @@ import pytest
 import torch
 
 from edge.bundles import load_bundle
+from edge.engines.hardware import Cpu
 from edge.errors import UsageError
 from models.registration.export import export_bundle, load_network, main
-from models.registration.network import MainGraph, normalize
+from models.registration.network import (
+    MainGraph,
+    _computes_bfloat16,
+    mixed_precision,
+    normalize,
+)
 
 W, H = 128, 96
 FRIENDLY = {"Conv", "Clip", "Add", "Resize", "Concat"}
@@ -168,3 +174,18 @@ def test_the_command_writes_a_bundle_with_its_decoding(checkpoint, tmp_path):
     manifest = load_bundle(out).manifest
     assert manifest.decode == {"score.bias": 1.5}
     assert (manifest.input.width, manifest.input.height) == (64, 64)
+
+
+@pytest.mark.parametrize(
+    ("features", "halves"),
+    [(("AVX2",), False), (("AVX2", "AVX512-VNNI"), False), (("AVX512-BF16",), True)],
+)
+def test_learning_is_in_bfloat16_only_where_the_processor_computes_in_it(
+    monkeypatch, features, halves
+):
+    cpu = Cpu(name="", machine="x86_64", cores=2, features=features)
+    monkeypatch.setattr("models.registration.network.read_cpu", lambda: cpu)
+    _computes_bfloat16.cache_clear()
+    with mixed_precision(torch.device("cpu")):
+        assert torch.is_autocast_enabled("cpu") is halves
+    _computes_bfloat16.cache_clear()
