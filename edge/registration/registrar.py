@@ -19,6 +19,7 @@ from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
+from edge.registration.cuts import ALIKE, alike, change
 from edge.registration.flight import Flight, Maps, Sight
 from edge.registration.guidance import Guide, is_blank
 from edge.registration.homography import estimate, inverse, polish
@@ -26,7 +27,7 @@ from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.motion import motion
 from edge.registration.picture import SMALLEST, Moved, Picture, prepare
 from edge.registration.stopwatch import Stopwatch
-from edge.registration.tracking import Tracker
+from edge.registration.tracking import Last, Tracker
 from edge.registration.turns import Turns
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
 from edge.registration.worth import Worth
@@ -52,7 +53,10 @@ class Thresholds:
     coverage: float = 0.06
     """Share of the picture that must show the field."""
     cut: float = 0.16
-    """Mean change of a thumbnail, of its range, that tells a cut from a camera's motion."""
+    """Mean change of a thumbnail, of its range, that tells a cut from a camera's motion.
+
+    Unless the picture only became brighter or darker (see `edge.registration.cuts`).
+    """
     still: float = 0.03
     """The same, below which a picture shows as little of a field as the one before did."""
 
@@ -231,7 +235,7 @@ class Registrar:
             return Flight(watch, None)
         follows = self._turns.follows(pts_s, pressed=self._is_pressed(spare_ms))
         picture = self.prepare(image_bgr)
-        glimpse = self._input[0, ::2, ::2].copy()
+        glimpse = self._glimpse()
         grey, self._grey = self._grey, picture.grey
         follows_on = follows and self._may_follow(spare_ms)  # as far as frames are finished
         watch.lap("preprocess")
@@ -276,22 +280,25 @@ class Registrar:
         if sight is None:
             return _lost(Reason.BAD_FRAME, watch)
         blank = prior is not None and is_blank(sight.glimpse)
-        change = 0.0 if blank else self._change(sight.thumb)
-        cut = change > self.thresholds.cut
+        moved, cut = (0.0, False) if blank else self._change(sight.thumb)
         wishes = _Wishes(prior, spare_ms)
         if cut:
             self.tracker.forget()
             self._worth.forget()
         if cut or prior is None:
             self.guide.record.doubt()
+        flash, kept = not cut and moved > self.thresholds.cut, self.tracker.keeps()
         answer = None
         try:
             if flight.follows and not cut and not blank and self._may_follow(spare_ms):
-                answer = self._followed(sight, watch, wishes, change)
+                answer = self._followed(sight, watch, wishes, moved)
             if answer is None:
                 answer = self._answer(sight, watch, wishes, cut=cut, blank=blank)
                 if not answer.dense_ran:
                     self._whole_ms += 0.2 * (watch.total_ms - self._whole_ms)
+                sure = answer.quality.score >= self.thresholds.verified
+                if kept is not None and not (cut or blank or sure):
+                    answer = self._through_flash(kept, sight.picture, watch, answer, begins=flash)
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
             self.tracker.forget()
             answer = _lost(Reason.IMPLAUSIBLE, watch, cut=cut)
@@ -348,6 +355,39 @@ class Registrar:
             ),
             dense_ran=False,
             cut=False,
+            latency_ms=watch.ms,
+        )
+
+    def _through_flash(
+        self,
+        kept: Last,
+        picture: Picture,
+        watch: Stopwatch,
+        own: Registration,
+        *,
+        begins: bool,
+    ) -> Registration:
+        """What the frame before tells of one that a flash bleached, if likelier than its `own`."""
+        before = self._before
+        if before is None or not self.verifies:
+            return own
+        least = max(own.quality.score, self.thresholds.accepted)
+        answer = self.tracker.through_flash(kept, picture, begins=begins, least=least)
+        if answer is None:
+            return own
+        watch.lap("verify")
+        return replace(
+            own,
+            state=State.TRACKED,
+            reason=Reason.NONE,
+            field_from_image=_field_from_image(answer, picture),
+            quality=replace(
+                before.quality,
+                score=answer.verdict.score,
+                rms_px=_rms_px(answer, picture),
+                line_support=answer.verdict.evidence,
+            ),
+            guided=kept.guided,
             latency_ms=watch.ms,
         )
 
@@ -547,16 +587,25 @@ class Registrar:
             line_support=answer.verdict.evidence,
         )
 
+    def _glimpse(self) -> Image:
+        """Every second pixel of the prepared picture, (h, w, 3)."""
+        size = (self.size[0] // 2, self.size[1] // 2)
+        every: Image = cv2.resize(self._input[0], size, interpolation=cv2.INTER_NEAREST)
+        return every
+
     def _thumbnail(self) -> NDArray[np.float32]:
         """The prepared picture, (h, w, 3) at an eighth of its size."""
         size = (self.size[0] // 8, self.size[1] // 8)
         thumb: Image = cv2.resize(self._input[0], size, interpolation=cv2.INTER_AREA)
         return thumb.astype(np.float32)
 
-    def _change(self, thumb: NDArray[np.float32]) -> float:
-        """Mean change of the thumbnail since the frame before, of its range; 0 for the first."""
+    def _change(self, thumb: NDArray[np.float32]) -> tuple[float, bool]:
+        """By how much the thumbnail changed since the frame before, and whether that was a cut."""
         before, self._thumb = self._thumb, thumb
-        return 0.0 if before is None else float(np.abs(thumb - before).mean()) / 255
+        if before is None:
+            return 0.0, False
+        by = change(before, thumb)
+        return by, by > self.thresholds.cut and alike(before, thumb) < ALIKE
 
 
 def _usable(image: Image) -> bool:

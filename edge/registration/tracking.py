@@ -25,15 +25,23 @@ BORNE_OUT = 0.7
 """Share of the support at the last sure answer that a carried one must still have."""
 FOLLOWED = 0.85
 """The same from one frame to the next."""
+DAZZLED = 0.9
+"""Share of its score that an answer keeps where a flash hides the lines that could bear it out."""
+DAZZLED_FRAMES = 6
+"""Frames in a row, at most, through which it is carried by the motion alone."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Last:
+class Last:
+    """A frame and its answer, as the tracker remembers them."""
+
     grey: NDArray[np.uint8]
     answer: Candidate
     support: float
     """Of the frame's own answer that this one was carried from."""
     guided: bool
+    dazzled: int = 0
+    """Frames in a row through which it was carried without regard to lines."""
 
 
 class Tracker:
@@ -41,7 +49,7 @@ class Tracker:
 
     def __init__(self, workbench: Workbench) -> None:
         self._bench = workbench
-        self._last: _Last | None = None
+        self._last: Last | None = None
 
     @property
     def guided(self) -> bool:
@@ -57,7 +65,7 @@ class Tracker:
         support = answer.evidence.support
         if carried and self._last is not None:
             support = self._last.support
-        self._last = _Last(seen.picture.grey, answer, support, guided)
+        self._last = Last(seen.picture.grey, answer, support, guided)
 
     def carried(self, seen: Observation) -> Candidate | None:
         """The last answer, moved with the picture and settled on its lines; None where it fails.
@@ -76,6 +84,40 @@ class Tracker:
             return None
         score = max(carried.verdict.score, KEPT * last.answer.verdict.score)
         return replace(carried, verdict=replace(carried.verdict, score=score))
+
+    def keeps(self) -> Last | None:
+        """Return what is remembered now, for `through_flash` to begin from if it is forgotten."""
+        return self._last
+
+    def through_flash(
+        self, last: Last, picture: Picture, *, begins: bool, least: float
+    ) -> Candidate | None:
+        """An answer moved with a picture whose light changed at once, whatever its lines say.
+
+        White lines on a bleached floor bear nothing out, but corners still tell the motion. It is
+        remembered as the last one. `begins` where the light changed at this very frame; else only
+        where the frame before was carried so. None where the motion fails, where no more than the
+        score `least` is left, or after DAZZLED_FRAMES in a row.
+        """
+        kept = KEPT if last.dazzled else DAZZLED
+        score = kept * last.answer.verdict.score
+        if last.dazzled >= DAZZLED_FRAMES or not (begins or last.dazzled) or score <= least:
+            return None
+        moved = _motion(last.grey, picture)
+        if moved is None:
+            return None
+        there = picture.net_from_check @ moved @ picture.check_from_net
+        trial = self._bench.look(picture, there @ last.answer.image_from_field)
+        if trial is None:
+            return None
+        answer = replace(
+            last.answer,
+            image_from_field=trial.image_from_field,
+            evidence=trial.evidence,
+            verdict=replace(last.answer.verdict, score=score),
+        )
+        self._last = replace(last, grey=picture.grey, answer=answer, dazzled=last.dazzled + 1)
+        return answer
 
     def followed(self, picture: Picture) -> Candidate | None:
         """The last answer, moved with the picture and no more; None where its lines leave it.
