@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.registration.candidates import Candidate, Observation, Workbench
+from edge.registration.candidates import Candidate, Observation, Trial, Workbench
 from edge.registration.homography import Matrix
 from edge.registration.motion import motion
 from edge.registration.picture import Picture
@@ -103,19 +103,10 @@ class Tracker:
         score = kept * last.answer.verdict.score
         if last.dazzled >= DAZZLED_FRAMES or not (begins or last.dazzled) or score <= least:
             return None
-        moved = _motion(last.grey, picture)
-        if moved is None:
-            return None
-        there = picture.net_from_check @ moved @ picture.check_from_net
-        trial = self._bench.look(picture, there @ last.answer.image_from_field)
+        trial = self._moved(last, picture)
         if trial is None:
             return None
-        answer = replace(
-            last.answer,
-            image_from_field=trial.image_from_field,
-            evidence=trial.evidence,
-            verdict=replace(last.answer.verdict, score=score),
-        )
+        answer = _borne_on(last.answer, trial, score)
         self._last = replace(last, grey=picture.grey, answer=answer, dazzled=last.dazzled + 1)
         return answer
 
@@ -125,28 +116,22 @@ class Tracker:
         It is remembered as the last one. Nothing of it is the picture's own but its evidence.
         """
         last = self._last
-        if last is None:
+        if last is None or last.dazzled:  # a bleached frame's lines are no measure for the next
             return None
+        trial = self._moved(last, picture)
+        if trial is None or trial.evidence.support < FOLLOWED * last.answer.evidence.support:
+            return None
+        followed = _borne_on(last.answer, trial, KEPT * last.answer.verdict.score)
+        self._last = replace(last, grey=picture.grey, answer=followed)
+        return followed
+
+    def _moved(self, last: Last, picture: Picture) -> Trial | None:
+        """The last answer moved with the picture and no more, and what its lines say of it."""
         moved = _motion(last.grey, picture)
         if moved is None:
             return None
         there = picture.net_from_check @ moved @ picture.check_from_net
-        trial = self._bench.look(picture, there @ last.answer.image_from_field)
-        if trial is None or trial.evidence.support < FOLLOWED * last.answer.evidence.support:
-            return None
-        verdict = replace(
-            last.answer.verdict,
-            score=KEPT * last.answer.verdict.score,
-            features={**last.answer.verdict.features, "support": trial.evidence.support},
-        )
-        followed = replace(
-            last.answer,
-            image_from_field=trial.image_from_field,
-            evidence=trial.evidence,
-            verdict=verdict,
-        )
-        self._last = replace(last, grey=picture.grey, answer=followed)
-        return followed
+        return self._bench.look(picture, there @ last.answer.image_from_field)
 
     def _carry(self, seen: Observation, moved: Matrix, before: Matrix) -> Candidate | None:
         p = seen.picture
@@ -155,6 +140,17 @@ class Tracker:
             return None
         settled = self._bench.improved(seen, raw)
         return settled if settled.evidence.support >= raw.evidence.support else raw
+
+
+def _borne_on(answer: Candidate, trial: Trial, score: float) -> Candidate:
+    """An answer where the next picture has it, with that picture's evidence."""
+    features = {**answer.verdict.features, "support": trial.evidence.support}
+    return replace(
+        answer,
+        image_from_field=trial.image_from_field,
+        evidence=trial.evidence,
+        verdict=replace(answer.verdict, score=score, features=features),
+    )
 
 
 def _motion(before: NDArray[np.uint8], picture: Picture) -> Matrix | None:
