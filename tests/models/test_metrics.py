@@ -75,7 +75,8 @@ def independent(truth, answer):
         q = np.c_[ground, np.ones(len(ground))] @ h.T
         anchor = np.linalg.inv(h) @ [(W - 1) / 2, H - 1.0, 1.0]
         sign = np.sign(h[2] @ (anchor / anchor[2]))
-        p = q[:, :2] / q[:, 2:]
+        with np.errstate(divide="ignore", invalid="ignore"):  # a point may lie on the horizon
+            p = q[:, :2] / q[:, 2:]
         inside = (p >= -0.5).all(1) & (p <= [W - 0.5, H - 0.5]).all(1)
         masks.append((q[:, 2] * sign > 0) & inside)
         seen.append(p)
