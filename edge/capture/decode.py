@@ -69,7 +69,7 @@ class Decoder:
         self._container = container
         self._stream = stream
         self._wallclock: dict[int, int] = {}
-        self._developer = Developer()
+        self._converter = Converter()
 
     def pictures(self) -> Generator[Decoded, None, None]:
         """Decode to the stream's end; raises FFmpegError where the connection breaks."""
@@ -104,7 +104,7 @@ class Decoder:
 
     def _picture(self, frame: VideoFrame) -> Decoded:
         wallclock = self._wallclock.pop(frame.pts, None) if frame.pts is not None else None
-        return Decoded(self._developer.picture(frame), frame.time, wallclock)
+        return Decoded(self._converter.picture(frame), frame.time, wallclock)
 
     def _remember_clock(self, packet: Packet[VideoStream]) -> None:
         """Keep the sender's clock of a packet until its frame comes out of the decoder."""
@@ -116,7 +116,7 @@ class Decoder:
         self._wallclock[packet.pts] = wallclock
 
 
-class Developer:
+class Converter:
     """Makes pictures of one stream's decoded frames: BGR, turned as their metadata asks.
 
     Keeps what FFmpeg works out for a size and format: a frame's own `to_ndarray` does that anew
@@ -140,8 +140,8 @@ class Developer:
 def _pixels(frame: VideoFrame) -> Image:
     """(height, width, 3) uint8 view of a BGR frame's own memory, rows maybe padded."""
     plane, across = frame.planes[0], frame.width * 3
-    if plane.line_size < across:  # upside down
-        return frame.to_ndarray().astype(np.uint8, copy=False)
+    if plane.line_size < 0:  # the last row comes first, which PyAV passes over
+        return frame.to_ndarray().astype(np.uint8, copy=False)[::-1]
     rows = np.frombuffer(memoryview(plane), np.uint8, frame.height * plane.line_size)
     padded = rows.reshape(frame.height, plane.line_size)
     return padded[:, :across].reshape(frame.height, frame.width, 3)

@@ -287,7 +287,7 @@ class Registrar:
             self._worth.forget()
         if cut or prior is None:
             self.guide.record.doubt()
-        flash, kept = not cut and moved > self.thresholds.cut, self.tracker.keeps()
+        flash, kept = not cut and moved > self.thresholds.cut, self.tracker.last
         answer = None
         try:
             if flight.follows and not cut and not blank and self._may_follow(spare_ms):
@@ -376,6 +376,7 @@ class Registrar:
         if answer is None:
             return own
         watch.lap("verify")
+        self._unrefined = None  # it was the own answer's
         return replace(
             own,
             state=State.TRACKED,

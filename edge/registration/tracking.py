@@ -56,6 +56,11 @@ class Tracker:
         """Whether a prior had a part in the answer that would be carried."""
         return self._last is not None and self._last.guided
 
+    @property
+    def last(self) -> Last | None:
+        """What is remembered now: `through_flash` begins from it, also where it was forgotten."""
+        return self._last
+
     def forget(self) -> None:
         """Start anew: another shot, or an answer refused."""
         self._last = None
@@ -84,10 +89,6 @@ class Tracker:
             return None
         score = max(carried.verdict.score, KEPT * last.answer.verdict.score)
         return replace(carried, verdict=replace(carried.verdict, score=score))
-
-    def keeps(self) -> Last | None:
-        """Return what is remembered now, for `through_flash` to begin from if it is forgotten."""
-        return self._last
 
     def through_flash(
         self, last: Last, picture: Picture, *, begins: bool, least: float

