@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from firmware_bridge.lens import LensTable, fit_lens
 from firmware_bridge.model import Telemetry
 from firmware_bridge.mount import Lean, fit_lean, levelled
+from firmware_bridge.resting import Rest, go_on
 
 _Array = NDArray[np.float64]
 
@@ -114,22 +115,29 @@ def align(
     vision: Sequence[VisionSample],
     *,
     lag_range_s: tuple[float, float] = LAG_RANGE_S,
+    rest: Rest = go_on,
 ) -> Alignment:
     """Fit the model to reports and pictures in time order.
 
-    Never raises on any data; see the verdict.
+    Never raises on any data; see the verdict. `rest` is called after every lag that is tried, for
+    the sake of threads that have something urgent.
     """
     reports = [t for t in telemetry if t.pan_deg is not None and t.tilt_deg is not None]
     if len(reports) < MIN_PAIRS // 4 or len(vision) < MIN_PAIRS:
         return Alignment(AlignVerdict.NEEDS_DATA, 0)
     data = _Data(reports, vision)
     coarse = np.arange(lag_range_s[0], lag_range_s[1] + 1e-9, 0.02)
-    costs = np.array([data.cost(lag) for lag in coarse])
+
+    def cost(lag: float) -> float:
+        rest()
+        return data.cost(lag)
+
+    costs = np.array([cost(lag) for lag in coarse])
     if not np.isfinite(costs).any():
         return Alignment(AlignVerdict.NEEDS_DATA, 0)
     best = coarse[int(np.nanargmin(np.where(np.isfinite(costs), costs, np.nan)))]
     fine = np.arange(best - 0.02, best + 0.0201, 0.004)
-    lag = float(fine[int(np.argmin([data.cost(lag) for lag in fine]))])
+    lag = float(fine[int(np.argmin([cost(lag) for lag in fine]))])
     return _refine(data, lag)
 
 

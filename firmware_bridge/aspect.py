@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from firmware_bridge.pose import closed_form, linearize, picture_grid, small_rotation
+from firmware_bridge.resting import Rest, go_on
 
 _Matrix: TypeAlias = NDArray[np.float64]
 
@@ -70,13 +71,16 @@ class AspectWatch:
             self._new += 1
         self._seen += 1
 
-    def estimate(self) -> Aspect | None:
-        """Solve for the aspect; a tenth of a second or two. None with too few pictures."""
+    def estimate(self, rest: Rest = go_on) -> Aspect | None:
+        """Solve for the aspect; a tenth of a second or two. None with too few pictures.
+
+        `rest` is called between its parts (see `estimate_aspect`).
+        """
         self._new = 0
         kept = list(self._kept)
         if len(kept) < _FEWEST or len({size for _, size in kept}) > 1:
             return None
-        return estimate_aspect([h for h, _ in kept], kept[0][1])
+        return estimate_aspect([h for h, _ in kept], kept[0][1], rest)
 
 
 @dataclass(slots=True)
@@ -89,25 +93,37 @@ class _View:
     focal: float
 
 
-def estimate_aspect(homographies: Sequence[_Matrix], size: tuple[int, int]) -> Aspect | None:
+def estimate_aspect(
+    homographies: Sequence[_Matrix],
+    size: tuple[int, int],
+    rest: Rest = go_on,
+) -> Aspect | None:
     """Place and aspect that explain `field_from_image` (3, 3) of several pictures of `size`.
 
-    None where the homographies belong to no camera at all.
+    None where the homographies belong to no camera at all. `rest` is called after each third of a
+    millisecond or so: another thread, which needs Python's lock too, may have something urgent.
     """
     with np.errstate(all="ignore"):
         try:
             start = min(
-                (found for a in _STARTS if (found := _started(homographies, size, a)) is not None),
+                (
+                    found
+                    for a in _STARTS
+                    if (found := _started(homographies, size, a, rest)) is not None
+                ),
                 key=lambda found: found[0],
                 default=None,
             )
-            return None if start is None else _adjusted(start[1], start[2], start[3])
+            return None if start is None else _adjusted(start[1], start[2], start[3], rest)
         except np.linalg.LinAlgError:
             return None
 
 
 def _started(
-    homographies: Sequence[_Matrix], size: tuple[int, int], log_aspect: float
+    homographies: Sequence[_Matrix],
+    size: tuple[int, int],
+    log_aspect: float,
+    rest: Rest,
 ) -> tuple[float, list[_View], _Matrix, float] | None:
     """Scatter of the places at one aspect, the views, their middle place, and the aspect."""
     middle = (size[1] - 1) / 2
@@ -115,6 +131,7 @@ def _started(
     squeeze = np.array([[1, 0, 0], [0, stretch, middle * (1 - stretch)], [0, 0, 1.0]])
     views, places = [], []
     for h in homographies:
+        rest()
         solved = closed_form(h @ squeeze, *size)
         image, field = picture_grid(h, size)
         if solved is not None and len(image) >= 6:
@@ -127,7 +144,7 @@ def _started(
     return float(np.median(away) / np.linalg.norm(place)), views, place, log_aspect
 
 
-def _adjusted(views: list[_View], place: _Matrix, log_aspect: float) -> Aspect | None:
+def _adjusted(views: list[_View], place: _Matrix, log_aspect: float, rest: Rest) -> Aspect | None:
     """Gauss-Newton on (place, log aspect) and each view's (rotation, log focal length)."""
     shared = np.append(place, log_aspect)
     damping, before = 1e-3, math.inf
@@ -135,6 +152,7 @@ def _adjusted(views: list[_View], place: _Matrix, log_aspect: float) -> Aspect |
     for _ in range(_STEPS):
         normal, right, solved, each = np.zeros((4, 4)), np.zeros(4), [], []
         for view in views:
+            rest()
             own, common, residual = _equations(view, shared)
             inner = own.T @ own + np.diag(np.full(4, 1e-9))
             gain = np.linalg.solve(inner, own.T @ np.column_stack([common, residual]))

@@ -45,6 +45,8 @@ _SOLVED = frozenset({State.VERIFIED, State.REFINED, State.TRACKED})
 _PAIRS = 1500
 _ALIGN_EVERY_S = 3.0
 _ALIGN_EVERY_FRAMES = 75
+_REST_S = 0.001
+"""How long the bridge's thread rests between two parts of its sums, for frames wait meanwhile."""
 _FREE_EVERY = 5
 """Once the position is known, one frame in so many is solved for it again.
 
@@ -332,13 +334,21 @@ class Bridge:
             if self._aspect.ready:
                 self.judge_aspect()
 
+    def _rest(self) -> None:
+        """Leave Python's lock to the threads that wait for it.
+
+        Without, they get it for as long as they keep it, and wait 5 ms whenever they want it back:
+        a frame asks for it 30 times, and took 70 ms while the aspect was worked out.
+        """
+        self._stop.wait(_REST_S)
+
     def judge_aspect(self) -> bool:
         """Whether the pictures so far show that their pixels are not square.
 
         The bridge's own thread asks now and then; poses of such pictures would be wrong, and are
         not given.
         """
-        found = self._aspect.estimate()
+        found = self._aspect.estimate(self._rest)
         if found is None or found.squeezed == self._squeezed:
             return self._squeezed
         self._squeezed = found.squeezed
@@ -361,7 +371,7 @@ class Bridge:
             return self._alignment
         with self._lock:
             vision, epoch = list(self._vision), self._epoch
-        fit = align(self._link.history(), vision)
+        fit = align(self._link.history(), vision, rest=self._rest)
         with self._lock:
             before = self._alignment
             if epoch != self._epoch or (before.verdict is AlignVerdict.OK and fit.verdict in _DUMB):
