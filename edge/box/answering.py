@@ -53,9 +53,9 @@ class Answering:
     def given(self, frame: Frame) -> None:
         """The answer was handed on: do what is left to do for the frames to come."""
         allowance, registrar = self._allowance, self._registrar
-        if allowance is None or not allowance.mends or not isinstance(registrar, Mending):
+        if allowance is None or not isinstance(registrar, Mending):
             return
-        if registrar.mend():
+        if registrar.mend(refine=allowance.mends):
             allowance.refined(frame)
 
 

@@ -38,10 +38,13 @@ class Registrar(Protocol):
 
 @runtime_checkable
 class Mending(Protocol):
-    """A registrar that can refine an answer behind its frame."""
+    """A registrar that can put work off until its answer was given."""
 
-    def mend(self) -> bool:
-        """Refine the last answer for the frames to come, if there was no time; returns whether."""
+    def mend(self, *, refine: bool) -> bool:
+        """Do what was put off, for the frames to come; refinement only if `refine`.
+
+        Returns whether there was anything to refine.
+        """
 
 
 @dataclass(frozen=True, slots=True)

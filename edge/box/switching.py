@@ -120,11 +120,11 @@ class SwitchingRegistrar:
             self._seen.append((lost, answer.quality.score, ms))
         return answer
 
-    def mend(self) -> bool:
-        """Refine the last answer for the frames to come, where the network in use can."""
+    def mend(self, *, refine: bool) -> bool:
+        """Do what the network in use put off, for the frames to come (see `Mending`)."""
         registrar = self._network.registrar
         try:
-            return isinstance(registrar, Mending) and registrar.mend()
+            return isinstance(registrar, Mending) and registrar.mend(refine=refine)
         except Exception as error:
             if self._before is None:
                 raise

@@ -43,6 +43,8 @@ YOUNG, NOW_AND_THEN = 4, 8
 """Lines are left out on trial while the camera's memory has fewer frames, and later in one frame of
 so many.
 """
+EVERY_OTHER = 2
+"""The same where time is short, and then one line of them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,12 @@ class Workbench:
         trial = self.look(seen.picture, image_from_field)
         return None if trial is None else self._judged(seen, trial)
 
-    def first(self, seen: Observation) -> Candidate | None:
-        """What the keypoints say, improved on the picture's lines."""
+    def first(self, seen: Observation, *, hurried: bool = False) -> Candidate | None:
+        """What the keypoints say, improved on the picture's lines.
+
+        Now and then lines are left out on trial; `hurried`: one by one, in one frame after the
+        other, for all of them together take four times as long as the rest.
+        """
         theta = self._camera_of_keypoints(seen) if self.steady else None
         best = None if theta is None else self._look_through(seen, theta)
         if best is None or best.evidence.support < CLEAR:
@@ -146,8 +152,10 @@ class Workbench:
             return None
         settled = self.improved(seen, best, theta)
         self._firsts += 1
-        if self.memory.frames < YOUNG or self._firsts % NOW_AND_THEN == 0:
-            settled = self._without_a_line(seen, settled)
+        every = EVERY_OTHER if hurried else NOW_AND_THEN
+        if self.memory.frames < YOUNG or self._firsts % every == 0:
+            turn = self._firsts // every if hurried else None
+            settled = self._without_a_line(seen, settled, turn)
         return self._on_its_line(seen, settled)
 
     def refined(
@@ -237,8 +245,12 @@ class Workbench:
         steady = self._steadied(seen, trial, theta) if self.steady else None
         return self._judged(seen, steady or self._polished(seen, trial))
 
-    def _without_a_line(self, seen: Observation, candidate: Candidate) -> Candidate:
+    def _without_a_line(
+        self, seen: Observation, candidate: Candidate, turn: int | None
+    ) -> Candidate:
         """The candidate, or the likelier camera that all lines but one bear out to a hair.
+
+        That one is any, or the one whose `turn` it is.
 
         The letters on a board, a seam of the turf beside a faint line: something that is no line
         may draw a camera to it, which bends all the others a little, and then be remembered with
@@ -250,8 +262,10 @@ class Workbench:
             return candidate
         number = self.lines.marking[e.projected.index]
         counts = np.bincount(number[e.found])
-        best = candidate
-        for k in np.flatnonzero(counts >= max(MANY, PART * counts.sum())):
+        best, suspects = candidate, np.flatnonzero(counts >= max(MANY, PART * counts.sum()))
+        if turn is not None and len(suspects):
+            suspects = suspects[[turn % len(suspects)]]
+        for k in suspects:
             trial = replace(candidate, evidence=replace(e, found=e.found & (number != k)))
             there = self._settled_anew(seen, trial, candidate.camera.theta)
             if there is None or there.evidence.residual_px > min(CLEAN_PX, CLEANER * e.residual_px):

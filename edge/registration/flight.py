@@ -44,6 +44,8 @@ class Flight:
     """None for a picture that cannot be used."""
     follows: bool = False
     """Whether it may be followed from the frame before."""
+    behind: bool = False
+    """The same, but the network looks at it behind its answer (see `Registrar.mend`)."""
 
     @property
     def took_ms(self) -> float:

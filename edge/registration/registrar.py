@@ -18,6 +18,7 @@ from edge.bundles import Bundle, open_graphs
 from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
+from edge.registration.behind import LooksBehind
 from edge.registration.candidates import Candidate, Observation, Workbench, facing
 from edge.registration.cuts import ALIKE, alike, change
 from edge.registration.flight import Flight, Maps, Sight
@@ -145,6 +146,7 @@ class Registrar:
         self._input = self._graphs.encoder.buffer("image")
         self._network = threading.RLock()
         """Held while the network's input and outputs are in use."""
+        self._behind = LooksBehind(self._seen_apart)
         self._turns = Turns()
         self._worth = Worth()
         self._before: Registration | None = None
@@ -177,6 +179,7 @@ class Registrar:
     def reset(self) -> None:
         """Forget the frames before: the next picture stands alone."""
         self._thumb = self._before = self._unrefined = None
+        self._behind.drop()
         self.tracker.forget()
         self._worth.forget()
         self.workbench.memory.forget()
@@ -194,6 +197,7 @@ class Registrar:
     def close(self) -> None:
         """Free the engines."""
         with self._network:
+            self._behind.close()
             self._graphs.close()
 
     def register(
@@ -209,7 +213,8 @@ class Registrar:
         `pts_s` tells how soon it comes after the one before; without it the network looks at it.
         `prior` is what the camera's telemetry says of it (see `edge.registration.guidance`);
         `spare_ms` what it may take: an answer that may be given is not refined when that would take
-        longer (see `mend`), none is at 0. Never raises for what the picture shows: a refusal is a
+        longer, nor is the network's look waited for where the answer before was sure (see `mend`);
+        none is refined at 0. Never raises for what the picture shows: a refusal is a
         registration without a homography.
         """
         with self._network:
@@ -233,11 +238,15 @@ class Registrar:
         watch = Stopwatch()
         if not _usable(image_bgr):
             return Flight(watch, None)
-        follows = self._turns.follows(pts_s, pressed=self._is_pressed(spare_ms))
+        overdue, pressed = self._behind.overdue, self._is_pressed(spare_ms)
+        follows = self._turns.follows(pts_s, pressed=pressed) and not overdue
+        put_off = pressed and self._turns.soon and not (follows or overdue)
+        behind = put_off and self._may_follow(None)
         picture = self.prepare(image_bgr)
         glimpse = self._glimpse()
         grey, self._grey = self._grey, picture.grey
-        follows_on = follows and self._may_follow(spare_ms)  # as far as frames are finished
+        # as far as frames are finished
+        follows_on = (follows or behind) and self._may_follow(spare_ms)
         watch.lap("preprocess")
         if follows_on and grey is not None and self._shows_field:
             picture = replace(picture, moved=Moved(grey, motion(grey, picture.grey)))
@@ -245,9 +254,9 @@ class Registrar:
         sight = Sight(picture, self._input, self._thumbnail(), glimpse)
         watch.lap("preprocess")
         if not follows_on:
-            sight = replace(sight, maps=self._graphs.encoder.run({"image": self._input}))
+            sight = replace(sight, maps=self._seen_now(self._input))
             watch.lap("infer")
-        return Flight(watch, sight, follows)
+        return Flight(watch, sight, follows, behind)
 
     def _may_follow(self, spare_ms: float | None) -> bool:
         """Whether the last answer tells what a frame right after it shows.
@@ -290,12 +299,15 @@ class Registrar:
         flash, kept = not cut and moved > self.thresholds.cut, self.tracker.last
         answer = None
         try:
-            if flight.follows and not cut and not blank and self._may_follow(spare_ms):
+            may = (flight.follows or flight.behind) and self._may_follow(spare_ms)
+            if may and not (cut or blank):
                 answer = self._followed(sight, watch, wishes, moved)
-            if answer is None:
+            if answer is not None:
+                self._behind.followed(flight, kept, prior, due=flight.behind)
+            else:
                 answer = self._answer(sight, watch, wishes, cut=cut, blank=blank)
                 if not answer.dense_ran:
-                    self._whole_ms += 0.2 * (watch.total_ms - self._whole_ms)
+                    self._took(watch.total_ms)
                 sure = answer.quality.score >= self.thresholds.verified
                 if kept is not None and not (cut or blank or sure):
                     answer = self._through_flash(kept, sight.picture, watch, answer, begins=flash)
@@ -305,12 +317,44 @@ class Registrar:
         self._before = answer
         return answer
 
-    def mend(self) -> bool:
-        """Refine the answer given last, if that was left undone for want of time.
+    def mend(self, *, refine: bool = True) -> bool:
+        """Do what was left undone for the answer given last, for want of time.
 
-        What it was does not change; the frames after it follow the better one. To be called before
-        the next picture comes; returns whether there was anything to do.
+        The network looks at its frame, if it has not; and, unless `refine` is off, an answer in
+        doubt is refined. What was given does not change; the frames after it follow the better one.
+        To be called before the next picture comes; returns whether there was anything to refine.
         """
+        since = self._look_behind()
+        return refine and self._refine_behind(since)
+
+    def _look_behind(self) -> list[Flight]:
+        """Do the next part of the network's look at a frame that was followed.
+
+        Returns the frames since, if it was the last part and their answers may be better.
+        """
+        turn = self._behind.turn()
+        if turn is None:
+            return []
+        look, maps = turn
+        watch = look.watch
+        watch.resume()
+        try:
+            if look.read is None:
+                look.read = self._read_off(look.sight.picture, maps, watch)
+                return []
+            self._behind.take()
+            self.tracker.back_to(look.last)
+            self._before = self._answer(look.sight, watch, _Wishes(look.prior, 0.0), read=look.read)
+        except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
+            self._behind.take()
+            self.tracker.forget()
+            self._before = _lost(Reason.IMPLAUSIBLE, watch)
+        self._took(look.flight.watch.ms["preprocess"] + watch.total_ms)
+        self._catch_up(look.since)
+        return look.since
+
+    def _refine_behind(self, since: list[Flight]) -> bool:
+        """Refine the last answer, of the frame before those `since`, where that was left undone."""
         left, self._unrefined = self._unrefined, None
         if left is None:
             return False
@@ -324,7 +368,21 @@ class Registrar:
         if self._before is not None and self._accepted(better, seen, left.prior):
             self._keep(seen, better, replace(left.decision, carried=False), left.prior)
             self._before = replace(self._before, quality=self._quality(better, seen))
+            self._catch_up(since)
         return True
+
+    def _catch_up(self, since: list[Flight]) -> None:
+        """Follow the last answer through frames that came after its own."""
+        for flight in since:
+            if flight.sight is None or not self._shows_field:
+                return
+            self._before = self._followed(flight.sight, Stopwatch(), _Wishes(None, None), 0.0)
+            if self._before is None:  # the network looks at the next one
+                self.tracker.forget()
+
+    def _took(self, ms: float) -> None:
+        """Take note of what a frame took through the network."""
+        self._whole_ms += 0.2 * (ms - self._whole_ms)
 
     def _followed(
         self, sight: Sight, watch: Stopwatch, wishes: _Wishes, change: float
@@ -393,14 +451,18 @@ class Registrar:
         )
 
     def _answer(
-        self, sight: Sight, watch: Stopwatch, wishes: _Wishes, *, cut: bool, blank: bool
+        self,
+        sight: Sight,
+        watch: Stopwatch,
+        wishes: _Wishes,
+        *,
+        cut: bool = False,
+        blank: bool = False,
+        read: Observation | Reason | None = None,
     ) -> Registration:
+        """A picture's own answer; `read` is what was read off the network's maps already."""
         picture, prior = sight.picture, wishes.prior
-        maps = sight.maps
-        if maps is None:
-            maps = self._looked_at(sight)
-            watch.lap("infer")
-        seen = self._read_off(picture, maps, watch)
+        seen = self._seen(sight, watch) if read is None else read
         if isinstance(seen, Reason):
             self.tracker.forget()
             lost = _lost(seen, watch, cut=cut)
@@ -468,13 +530,31 @@ class Registrar:
             guided=True,
         )
 
+    def _seen(self, sight: Sight, watch: Stopwatch) -> Observation | Reason:
+        """What the network sees in a picture."""
+        maps = sight.maps
+        if maps is None:
+            maps = self._looked_at(sight)
+            watch.lap("infer")
+        return self._read_off(sight.picture, maps, watch)
+
     def _looked_at(self, sight: Sight) -> Maps:
         """The network's maps of a picture that it has not run over."""
         with self._network:
             if sight.image is not self._input:
                 np.copyto(self._input, sight.image)
-            maps = self._graphs.encoder.run({"image": self._input})
+            maps = self._seen_now(self._input)
             return {name: array.copy() for name, array in maps.items()}
+
+    def _seen_now(self, image: NDArray[np.uint8]) -> Maps:
+        """Run the network over (1, h, w, 3); the maps are overwritten by the next run."""
+        self._behind.drop()
+        return self._graphs.encoder.run({"image": image})
+
+    def _seen_apart(self, image: NDArray[np.uint8]) -> Maps:
+        """The same in a thread beside the one that registers, which gets copies."""
+        maps = self._graphs.encoder.run({"image": image})
+        return {name: array.copy() for name, array in maps.items()}
 
     def prepare(self, image_bgr: Image) -> Picture:
         """Fill the network's input from a picture; `observe` comes next."""
@@ -482,7 +562,7 @@ class Registrar:
 
     def observe(self, picture: Picture, watch: Stopwatch) -> Observation | Reason:
         """Run the network on the prepared picture and estimate a first homography."""
-        maps = self._graphs.encoder.run({"image": self._input})
+        maps = self._seen_now(self._input)
         watch.lap("infer")
         return self._read_off(picture, maps, watch)
 
@@ -522,7 +602,7 @@ class Registrar:
     def _decide(self, seen: Observation, watch: Stopwatch, wishes: _Wishes) -> _Decision:
         """Verify, refine where needed or told, and choose."""
         t, prior = self.thresholds, wishes.prior
-        best = self.workbench.first(seen)
+        best = self.workbench.first(seen, hurried=self._is_pressed(wishes.spare_ms))
         state, guided = State.VERIFIED, False
         sure = best is not None and best.verdict.score >= t.verified
         if prior is not None and not sure and self.guide.trusts(prior):

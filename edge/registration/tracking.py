@@ -65,6 +65,10 @@ class Tracker:
         """Start anew: another shot, or an answer refused."""
         self._last = None
 
+    def back_to(self, last: Last | None) -> None:
+        """Remember again what was remembered before the last frame: it is answered anew."""
+        self._last = last
+
     def keep(self, seen: Observation, answer: Candidate, *, carried: bool, guided: bool) -> None:
         """Remember an answer that was given; `carried` if it is one of this tracker's."""
         support = answer.evidence.support

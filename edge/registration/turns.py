@@ -19,13 +19,16 @@ class Turns:
     def __init__(self) -> None:
         self._before_s: float | None = None
         self._looked_s: float | None = None
+        self.soon = False
+        """Whether the last frame came soon after the one before it."""
 
     def follows(self, pts_s: float | None, *, pressed: bool = False) -> bool:
         """Whether the next frame may be followed; `pressed`: also one that comes twice as late."""
         before_s, looked_s, self._before_s = self._before_s, self._looked_s, pts_s
+        self.soon = False
         if pts_s is not None and before_s is not None and looked_s is not None:
-            soon = 0 < pts_s - before_s <= (2 if pressed else 1) * SOON_S
-            if soon and pts_s - looked_s <= (PRESSED_S if pressed else UNSEEN_S):
+            self.soon = 0 < pts_s - before_s <= (2 if pressed else 1) * SOON_S
+            if self.soon and pts_s - looked_s <= (PRESSED_S if pressed else UNSEEN_S):
                 return True
         self._looked_s = pts_s
         return False

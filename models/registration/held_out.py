@@ -79,14 +79,15 @@ def shots(
     sport: str = "soccer",
     prior: PriorName = "broadcast",
     size: tuple[int, int] = SIZE,
+    fps: float = 25.0,
 ) -> Iterator[list[View]]:
-    """Render n shots of a panning camera, each a list of `frames` views 1/25 s apart."""
+    """Render n shots of a panning camera, each a list of `frames` views 1/`fps` s apart."""
     look = look_class(sport)
     mix = look.broadcast if prior == "broadcast" else look.wide
     renderer = ViewRenderer(seed, *size, sport=sport, mix=mix, negatives=0.0, sizes=1)
     for _ in range(n):
         shot = []
-        for b in renderer.shot(frames):
+        for b in renderer.shot(frames, fps=fps):
             truth = best_pinhole(b, cast(b.cameras, *size, step=_STEP), 0)
             shot.append(View(b.image[0], truth, b.field_m, b.field_name))
         yield shot

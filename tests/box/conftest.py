@@ -41,6 +41,8 @@ class Subscriber:
     def close(self) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        # its callback makes it a cycle, in which `__del__` comes too late for the wake-up sockets
+        self._client._reset_sockets()
 
     def _keep(self, _client: Any, _data: Any, message: mqtt.MQTTMessage) -> None:
         if not message.topic.endswith("/desired"):  # to the box, and maybe no JSON
