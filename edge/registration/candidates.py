@@ -128,7 +128,7 @@ class Workbench:
         """Whether a camera's limits are used (off: free homographies only)."""
         self.numerals = Numerals.of(field)
         self._pulled: tuple[Keypoints, cam.Pull] | None = None
-        self._firsts = 0
+        self._firsts = self._turn = 0
 
     def try_out(self, seen: Observation, image_from_field: Matrix) -> Candidate | None:
         """Judge a homography; None when no camera beside the field could have it."""
@@ -154,8 +154,8 @@ class Workbench:
         self._firsts += 1
         every = EVERY_OTHER if hurried else NOW_AND_THEN
         if self.memory.frames < YOUNG or self._firsts % every == 0:
-            turn = self._firsts // every if hurried else None
-            settled = self._without_a_line(seen, settled, turn)
+            self._turn += 1
+            settled = self._without_a_line(seen, settled, self._turn if hurried else None)
         return self._on_its_line(seen, settled)
 
     def refined(

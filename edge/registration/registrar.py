@@ -336,7 +336,7 @@ class Registrar:
         if turn is None:
             return []
         look, maps = turn
-        watch = look.watch
+        watch, newest = look.watch, self.tracker.last
         watch.resume()
         try:
             if look.read is None:
@@ -349,6 +349,8 @@ class Registrar:
             self._behind.take()
             self.tracker.forget()
             self._before = _lost(Reason.IMPLAUSIBLE, watch)
+        if self.tracker.last is look.last:  # not decided for want of time: the next frame asks
+            self.tracker.back_to(newest)
         self._took(look.flight.watch.ms["preprocess"] + watch.total_ms)
         self._catch_up(look.since)
         return look.since

@@ -10,7 +10,8 @@ from edge.bundles import find_bundle
 from edge.capture import RenderedMatch
 from edge.errors import EngineError
 from edge.fields import load_field
-from edge.registration import Registrar
+from edge.registration import Registrar, candidates
+from edge.registration.stopwatch import Stopwatch
 from edge.types import Reason, State
 from models.registration.metrics import errors
 
@@ -155,3 +156,25 @@ def test_what_the_network_raises_apart_is_raised_once(fresh, shot):
         answer_all()
     answer = late(fresh, shot[8][0], 8)
     assert answer.field_from_image is not None
+
+
+def test_where_time_is_short_one_line_is_left_out_at_a_time(fresh, shot, monkeypatch):
+    monkeypatch.setattr(candidates, "CLEAN_PX", 0.0)  # every picture is suspicious
+    seen = fresh.observe(fresh.prepare(shot[0][0]), Stopwatch())
+    bench, left_out = fresh.workbench, []
+
+    def settled(_seen, trial, _theta):
+        number = bench.lines.marking[trial.evidence.projected.index]
+        there = set(number[first.evidence.found]) - set(number[trial.evidence.found])
+        left_out.append(there.pop())
+
+    first = bench.first(seen)
+    monkeypatch.setattr(bench, "_settled_anew", settled)
+    bench.first(seen)
+    every = set(left_out)
+    assert len(left_out) == len(every) >= 3
+    left_out.clear()
+    for k in range(len(every)):
+        bench.first(seen, hurried=True)
+        assert len(left_out) == k + 1
+    assert set(left_out) == every
