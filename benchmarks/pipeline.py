@@ -33,7 +33,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.bundles import Bundle, find_bundle
 from edge.capture import render_clip
 from edge.cli.bench import EngineRow, machine, measure_engines, measure_stages
-from edge.engines import EngineOptions, available_engines, load_named, time_in_turns
+from edge.engines import EngineOptions, load_named, time_in_turns
 from quantize.prepare import simplify
 
 PEAK_SIZE = 1024
@@ -94,19 +94,25 @@ def ratios(rows: list[EngineRow]) -> dict[str, float]:
 
 
 def floor(bundle: Bundle, best: EngineRow, rounds: int) -> dict[str, float]:
-    """Compare the encoder's time with its multiplications at the processor's INT8 peak."""
+    """Compare the encoder's time with its multiplications at the processor's INT8 peak.
+
+    And that peak with the one in FP32, both of a large matrix product: no network gains more by
+    its multiplications.
+    """
     macs = count_macs(bundle.file("encoder"))
+    options = EngineOptions(threads=best.threads)
     with tempfile.TemporaryDirectory() as folder:
-        path = matrix_product(Path(folder) / "peak.int8.onnx", PEAK_SIZE)
-        options = EngineOptions(threads=best.threads)
-        names = [name for name in available_engines(".onnx") if name == "onnxruntime"]
-        timings = time_in_turns([load_named(path, name, options) for name in names], rounds)
-    fastest_ms = min(min(timing.runs_ms) for timing in timings)
-    peak = PEAK_SIZE**3 / fastest_ms / 1e6
+        paths = [
+            matrix_product(Path(folder) / f"peak.{name}.onnx", PEAK_SIZE, integer=name == "int8")
+            for name in ("int8", "fp32")
+        ]
+        timings = time_in_turns([load_named(p, "onnxruntime", options) for p in paths], rounds)
+    peak, full = (PEAK_SIZE**3 / min(timing.runs_ms) / 1e6 for timing in timings)
     floor_ms = macs / peak / 1e6
     return {
         "gmac": macs / 1e9,
         "peak_gmac_s": peak,
+        "fp32_peak_gmac_s": full,
         "floor_ms": floor_ms,
         "times_the_floor": best.encoder_ms / floor_ms,
     }
@@ -127,18 +133,17 @@ def count_macs(path: Path) -> int:
     return total
 
 
-def matrix_product(path: Path, size: int) -> Path:
-    """Write a uint8 by int8 matrix product of size x size."""
+def matrix_product(path: Path, size: int, *, integer: bool) -> Path:
+    """Write a matrix product of size x size, uint8 by int8 or in FP32."""
     rng = np.random.default_rng(0)
-    weight = numpy_helper.from_array(rng.integers(-127, 128, (size, size)).astype(np.int8), "w")
-    node = helper.make_node("MatMulInteger", ["x", "w"], ["y"])
-    graph = helper.make_graph(
-        [node],
-        "peak",
-        [helper.make_tensor_value_info("x", TensorProto.UINT8, [size, size])],
-        [helper.make_tensor_value_info("y", TensorProto.INT32, [size, size])],
-        [weight],
+    weight = rng.integers(-127, 128, (size, size)).astype(np.int8 if integer else np.float32)
+    kinds = (TensorProto.UINT8, TensorProto.INT32) if integer else (TensorProto.FLOAT,) * 2
+    x, y = (
+        helper.make_tensor_value_info(name, kind, [size, size])
+        for name, kind in zip("xy", kinds, strict=True)
     )
+    node = helper.make_node("MatMulInteger" if integer else "MatMul", ["x", "w"], ["y"])
+    graph = helper.make_graph([node], "peak", [x], [y], [numpy_helper.from_array(weight, "w")])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 9
     onnx.save(model, path)
@@ -262,7 +267,8 @@ def show(results: dict[str, Any]) -> None:
         print(f"INT8 is {ratio:.2f} times as fast as FP32 ({name})")
     f = results["floor"]
     print(
-        f"encoder: {f['gmac']:.2f} GMAC; INT8 peak here {f['peak_gmac_s']:.0f} GMAC/s; floor "
+        f"encoder: {f['gmac']:.2f} GMAC; INT8 peak here {f['peak_gmac_s']:.0f} GMAC/s, "
+        f"{f['peak_gmac_s'] / f['fp32_peak_gmac_s']:.1f} times FP32's; floor "
         f"{f['floor_ms']:.1f} ms; the best engine takes {f['times_the_floor']:.1f} times that"
     )
     one = results["sequential"]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edge.bundles import Bundle, NewFile, Quantization, write_bundle
 from edge.bundles.write import existing_files
 from edge.engines import EngineOptions, load_named
+from edge.engines.registry import split_name
 from edge.errors import UsageError
 from quantize.int8 import Feed, Int8Options, prepare, quantize
 from quantize.prepare import simplify
@@ -58,7 +59,7 @@ def quantize_bundle(
             prepared = prepare(source, feeds_for(bundle, graph, frames), own[graph])
             out = Path(folder) / f"{stem}.int8.onnx"
             kept += [f"{graph}:{name}" for name in quantize(prepared, out, own[graph])]
-            fresh.append(NewFile(out, out.name, graph, "int8", tuple(engines)))
+            fresh.append(NewFile(out, out.name, graph, "int8", _readers(engines)))
             if tflite:
                 lite = out.with_suffix(".tflite")
                 convert(out, lite)
@@ -78,6 +79,15 @@ def quantize_bundle(
         measured = tuple(m for m in bundle.manifest.measured if m.precision != "int8")
         changes = {"quantization": record, "measured": measured}
         return write_bundle(target, bundle.manifest.model_copy(update=changes), fresh)
+
+
+def _readers(engines: Sequence[str]) -> tuple[str, ...]:
+    """Those of `engines` that read ONNX files; without any the one that all are measured against.
+
+    Empty, for all that read them, where none was named.
+    """
+    named = tuple(name for name in engines if ".onnx" in split_name(name)[0].formats)
+    return named or (("onnxruntime",) if engines else ())
 
 
 def _own_options(bundle: Bundle, options: Int8Options) -> dict[str, Int8Options]:

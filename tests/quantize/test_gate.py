@@ -114,6 +114,22 @@ def test_int8_for_one_engine_leaves_the_others_in_float(plain: Bundle, tmp_path:
     }
 
 
+def test_an_engine_takes_only_files_that_it_reads(plain: Bundle, tmp_path: Path) -> None:
+    for number, engines in enumerate((("onnxruntime", "tflite"), ("tflite",))):
+        made = quantize_bundle(
+            plain,
+            FRAMES,
+            Int8Options(),
+            seed=0,
+            target=tmp_path / f"soccer-{number}",
+            tflite=True,
+            engines=engines,
+        )
+        readers = {f.name: f.engines for f in made.manifest.files if f.precision == "int8"}
+        assert readers["model.int8.onnx"] == ("onnxruntime",)
+        assert readers["model.int8.tflite"] == ("tflite",)
+
+
 def test_frames_of_another_size_are_resized(plain: Bundle, tmp_path: Path) -> None:
     large = [np.repeat(np.repeat(frame, 2, 0), 2, 1) for frame in FRAMES[:2]]
     made = quantize_bundle(plain, large, Int8Options(), seed=0, target=tmp_path / "soccer")
