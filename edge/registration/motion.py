@@ -7,6 +7,9 @@ Lucas-Kanade there and back again (Bouguet 2000; forward-backward error: Kalal e
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -29,12 +32,59 @@ LIT = 4.0
 """Change of the mean grey level that may keep corners from being followed."""
 AROUND_PX = 31
 """Side of the square about a pixel that its grey level is told from, where the light changed."""
+WORSE, WORSE_PX = 1.1, 0.02
+"""By what share, and how many pixels, a camera's motion may leave more of the corners' distances
+than the free one."""
 _WINDOW = (15, 15)
 _LEVELS = 3
 
 
-def motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Matrix | None:
-    """(3, 3) pixels of `after` from pixels of `before`, two (h, w) grey pictures of one size.
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """How a grey picture moved since another one of its size."""
+
+    after_from_before: Matrix
+    """(3, 3) the homography of the corners, with its eight free elements."""
+    before_px: NDArray[np.float64]
+    """(n, 2) corners that moved together, where they were."""
+    after_px: NDArray[np.float64]
+    """(n, 2) where they are."""
+
+    def of_a_camera(self, focal_px: float, size: tuple[int, int]) -> Matrix:
+        """(3, 3) the same as a camera of that focal length has it, which turned and zoomed.
+
+        Four numbers in place of eight: what corners leave open at the rim is closed. The corners'
+        own homography where they bear the camera out less: a lens bends lines, pixels may not be
+        square, a camera may travel. `size` is (width, height).
+        """
+        centre = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])
+        x, y = ((self.before_px - centre) / focal_px).T
+        target = ((self.after_px - centre) / focal_px).T
+        rotation, zoom = np.eye(3), 1.0
+        for _ in range(2):
+            u, v, w = rotation @ (x, y, np.ones_like(x))
+            u, v = u / w, v / w
+            one = np.stack([-u * v, 1 + u * u, -v, u])
+            two = np.stack([-1 - v * v, u * v, u, v])
+            left = (target - zoom * np.stack([u, v])).ravel() / zoom
+            step = np.linalg.lstsq(np.hstack([one, two]).T, left, rcond=None)[0]
+            rotation = cv2.Rodrigues(step[:3])[0] @ rotation
+            zoom *= math.exp(step[3])
+        inside = np.diag([1 / focal_px, 1 / focal_px, 1.0])
+        inside[:2, 2] = -centre / focal_px
+        outside = np.diag([zoom * focal_px, zoom * focal_px, 1.0])
+        outside[:2, 2] = centre
+        turned: Matrix = outside @ rotation @ inside
+        ours, free = (self._rms_px(h) for h in (turned, self.after_from_before))
+        return turned if ours <= WORSE * free + WORSE_PX else self.after_from_before
+
+    def _rms_px(self, h: Matrix) -> float:
+        q = h[:, :2] @ self.before_px.T + h[:, 2:]
+        return math.sqrt(float(np.mean((q[:2] / q[2] - self.after_px.T) ** 2)))
+
+
+def motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Motion | None:
+    """How `after` moved since `before`, two (h, w) grey pictures of one size.
 
     None where no single motion explains enough corners: another shot, a blur, a wipe. Where that
     may be for the light alone (a photographer's flash, an iris that opens), both pictures are tried
@@ -49,12 +99,13 @@ def motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Matrix | None
     if half is None:
         return None
     scale = scaling(a.shape[1] / before.shape[1], a.shape[0] / before.shape[0])
-    moved: Matrix = np.linalg.inv(scale) @ half @ scale
-    return moved
+    back = np.linalg.inv(scale)
+    whole = (px @ back[:2, :2].T + back[:2, 2] for px in (half.before_px, half.after_px))
+    return Motion(back @ half.after_from_before @ scale, *whole)
 
 
-def _motion(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Matrix | None:
-    """(3, 3) pixels of `b` from pixels of `a`, see `motion`."""
+def _motion(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Motion | None:
+    """How `b` moved since `a`, see `motion`."""
     corners = cv2.goodFeaturesToTrack(a, CORNERS, 0.01, APART_PX)
     if corners is None or len(corners) < LEAST:
         return None
@@ -68,7 +119,11 @@ def _motion(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Matrix | None:
     h, inlier = cv2.findHomography(corners[kept], there[kept], cv2.RANSAC, 1.0)
     if h is None or inlier.sum() < max(LEAST, SHARE * kept.sum()):
         return None
-    return np.asarray(h) if _spread(corners[kept][inlier.ravel() == 1], a.shape) else None
+    on = inlier.ravel() == 1
+    before_px, after_px = corners[kept][on][:, 0], there[kept][on][:, 0]
+    if not _spread(before_px, a.shape):
+        return None
+    return Motion(np.asarray(h), before_px.astype(np.float64), after_px.astype(np.float64))
 
 
 def _halved(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ The network's input and the grey picture of the check, with their scales.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from edge.fields import Paint
 from edge.registration.homography import inverse
 from edge.types import Image
+
+if TYPE_CHECKING:
+    from edge.registration.motion import Motion
 
 CHECK_WIDTH = 640
 """About the width of the picture that the line check reads."""
@@ -27,8 +31,8 @@ class Moved:
 
     before: NDArray[np.uint8]
     """(h, w) the other one, grey."""
-    after_from_before: NDArray[np.float64] | None
-    """(3, 3) pixels of the grey pictures; None where no single motion explains them."""
+    motion: Motion | None
+    """None where no single motion explains them."""
 
 
 @dataclass(frozen=True, slots=True)

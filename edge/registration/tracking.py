@@ -9,16 +9,19 @@ picture's lines leave it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.registration.camera import PARAMETERS
 from edge.registration.candidates import Candidate, Observation, Trial, Workbench
 from edge.registration.homography import Matrix
-from edge.registration.motion import motion
+from edge.registration.motion import Motion, motion
 from edge.registration.picture import Picture
 
+FOCAL = PARAMETERS.index("log_focal")
 KEPT = 0.97
 """Share of its score that an answer keeps from frame to frame: an error of the motion adds up."""
 BORNE_OUT = 0.7
@@ -88,7 +91,7 @@ class Tracker:
         moved = _motion(last.grey, seen.picture)
         if moved is None:
             return None
-        carried = self._carry(seen, moved, last.answer.image_from_field)
+        carried = self._carry(seen, moved.after_from_before, last.answer.image_from_field)
         if carried is None or carried.evidence.support < BORNE_OUT * last.support:
             return None
         score = max(carried.verdict.score, KEPT * last.answer.verdict.score)
@@ -135,7 +138,12 @@ class Tracker:
         moved = _motion(last.grey, picture)
         if moved is None:
             return None
-        there = picture.net_from_check @ moved @ picture.check_from_net
+        matrix, camera = moved.after_from_before, last.answer.camera
+        if camera is not None:
+            height, width = picture.grey.shape
+            focal_px = math.exp(camera.theta[FOCAL]) * width
+            matrix = moved.of_a_camera(focal_px, (width, height))
+        there = picture.net_from_check @ matrix @ picture.check_from_net
         return self._bench.look(picture, there @ last.answer.image_from_field)
 
     def _carry(self, seen: Observation, moved: Matrix, before: Matrix) -> Candidate | None:
@@ -158,9 +166,9 @@ def _borne_on(answer: Candidate, trial: Trial, score: float) -> Candidate:
     )
 
 
-def _motion(before: NDArray[np.uint8], picture: Picture) -> Matrix | None:
+def _motion(before: NDArray[np.uint8], picture: Picture) -> Motion | None:
     """The picture's motion since `before`, worked out unless it was already."""
     told = picture.moved
     if told is not None and told.before is before:
-        return told.after_from_before
+        return told.motion
     return motion(before, picture.grey)

@@ -113,7 +113,7 @@ def test_motion_is_told_through_a_change_of_light(shot, monkeypatch):
     assert plain is not None
     assert lit is not None
     corners = np.array([[100.0, 500, 100, 500], [100, 100, 300, 300], [1, 1, 1, 1]])
-    at, there = plain @ corners, lit @ corners
+    at, there = plain.after_from_before @ corners, lit.after_from_before @ corners
     assert np.abs(at[:2] / at[2] - there[:2] / there[2]).max() < 1.5
     monkeypatch.setattr(moving, "LIT", 255.0)  # never tried again
     assert motion(before, bleached(after)) is None
