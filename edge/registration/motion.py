@@ -32,6 +32,8 @@ LIT = 4.0
 """Change of the mean grey level that may keep corners from being followed."""
 AROUND_PX = 31
 """Side of the square about a pixel that its grey level is told from, where the light changed."""
+ROUNDS, SMALL = 3, 0.01
+"""Steps of a camera's motion, at most, and radians after which it is known to a hair."""
 WORSE, WORSE_PX = 1.1, 0.02
 """By what share, and how many pixels, a camera's motion may leave more of the corners' distances
 than the free one."""
@@ -61,15 +63,22 @@ class Motion:
         x, y = ((self.before_px - centre) / focal_px).T
         target = ((self.after_px - centre) / focal_px).T
         rotation, zoom = np.eye(3), 1.0
-        for _ in range(2):
+        for _ in range(ROUNDS):
             u, v, w = rotation @ (x, y, np.ones_like(x))
             u, v = u / w, v / w
-            one = np.stack([-u * v, 1 + u * u, -v, u])
-            two = np.stack([-1 - v * v, u * v, u, v])
-            left = (target - zoom * np.stack([u, v])).ravel() / zoom
-            step = np.linalg.lstsq(np.hstack([one, two]).T, left, rcond=None)[0]
+            # derivatives by a small rotation and the zoom's logarithm
+            system = np.empty((4, 2, len(x)))
+            (ux, uy, uz, us), (vx, vy, vz, vs) = system[:, 0], system[:, 1]
+            np.multiply(u, v, out=vy)
+            np.negative(vy, out=ux)
+            uy[:], vx[:] = 1 + u * u, -1 - v * v
+            uz[:], vz[:], us[:], vs[:] = -v, u, u, v
+            flat, left = system.reshape(4, -1), (target / zoom - (u, v)).ravel()
+            step = np.linalg.solve(flat @ flat.T, flat @ left)
             rotation = cv2.Rodrigues(step[:3])[0] @ rotation
             zoom *= math.exp(step[3])
+            if np.abs(step).max() < SMALL:
+                break
         inside = np.diag([1 / focal_px, 1 / focal_px, 1.0])
         inside[:2, 2] = -centre / focal_px
         outside = np.diag([zoom * focal_px, zoom * focal_px, 1.0])

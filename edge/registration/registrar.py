@@ -374,17 +374,13 @@ class Registrar:
         return True
 
     def _catch_up(self, since: list[Flight]) -> None:
-        """Follow the last answer to the newest of the frames that came after its own.
-
-        In one step: three steps' errors add up. Where no motion explains that, the network looks at
-        the next frame.
-        """
-        sight = since[-1].sight if since else None
-        if sight is None or not self._shows_field:
-            return
-        self._before = self._followed(sight, Stopwatch(), _Wishes(None, None), 0.0)
-        if self._before is None:
-            self.tracker.forget()
+        """Follow the last answer through frames that came after its own."""
+        for flight in since:
+            if flight.sight is None or not self._shows_field:
+                return
+            self._before = self._followed(flight.sight, Stopwatch(), _Wishes(None, None), 0.0)
+            if self._before is None:  # the network looks at the next one
+                self.tracker.forget()
 
     def _took(self, ms: float) -> None:
         """Take note of what a frame took through the network."""
