@@ -32,8 +32,10 @@ LIT = 4.0
 """Change of the mean grey level that may keep corners from being followed."""
 AROUND_PX = 31
 """Side of the square about a pixel that its grey level is told from, where the light changed."""
-ROUNDS, SMALL = 3, 0.01
-"""Steps of a camera's motion, at most, and radians after which it is known to a hair."""
+ROUNDS, SMALL, LARGE = 3, 0.01, 0.5
+"""Steps of a camera's motion, at most, radians after which it is known to a hair, and radians that
+no camera turns by from one frame to the next.
+"""
 WORSE, WORSE_PX = 1.1, 0.02
 """By what share, and how many pixels, a camera's motion may leave more of the corners' distances
 than the free one."""
@@ -75,6 +77,8 @@ class Motion:
             uz[:], vz[:], us[:], vs[:] = -v, u, u, v
             flat, left = system.reshape(4, -1), (target / zoom - (u, v)).ravel()
             step = np.linalg.solve(flat @ flat.T, flat @ left)
+            if not np.abs(step).max() < LARGE:  # nor where it is no number
+                return self.after_from_before
             rotation = cv2.Rodrigues(step[:3])[0] @ rotation
             zoom *= math.exp(step[3])
             if np.abs(step).max() < SMALL:

@@ -378,7 +378,10 @@ class Registrar:
         for flight in since:
             if flight.sight is None or not self._shows_field:
                 return
-            self._before = self._followed(flight.sight, Stopwatch(), _Wishes(None, None), 0.0)
+            try:
+                self._before = self._followed(flight.sight, Stopwatch(), _Wishes(None, None), 0.0)
+            except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
+                self._before = None
             if self._before is None:  # the network looks at the next one
                 self.tracker.forget()
 

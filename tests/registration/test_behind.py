@@ -178,3 +178,25 @@ def test_where_time_is_short_one_line_is_left_out_at_a_time(fresh, shot, monkeyp
         bench.first(seen, hurried=True)
         assert len(left_out) == k + 1
     assert set(left_out) == every
+
+
+def test_degenerate_geometry_behind_an_answer_ends_no_run(fresh, shot, monkeypatch):
+    followed, raised = fresh.tracker.followed, []
+
+    def fails_in_mend(picture):
+        if mending:
+            raised.append(True)
+            raise np.linalg.LinAlgError("singular")
+        return followed(picture)
+
+    mending = False
+    monkeypatch.setattr(fresh.tracker, "followed", fails_in_mend)
+    given = []
+    for i, (image, _) in enumerate(shot[:9]):
+        given.append(late(fresh, image, i, mends=False))
+        mending = True
+        fresh.mend()
+        mending = False
+    assert raised
+    assert all(a.field_from_image is not None for a in given)
+    assert sum(map(waited_for, given)) >= 2  # the network looked at the frame after it

@@ -106,6 +106,7 @@ def test_a_camera_that_turns_is_followed_closer_than_corners_alone_say(how):
     [
         np.array([[1.0, 0, 4], [0, 1.06, -8], [0, 0, 1]]),  # pixels that are not square
         np.array([[1.02, 0.03, 4], [0, 1, -8], [6e-5, 0, 1]]),  # a camera that travels
+        np.array([[1.0, 0, 5e5], [0, 1, 0], [0, 0, 1]]),  # out of all bounds
     ],
 )
 def test_what_no_turning_camera_does_keeps_the_corners_homography(other):
