@@ -29,7 +29,9 @@ from edge.box.switching import SwitchingRegistrar
 from edge.box.updates import MakeNetwork, begin_models, model_updates
 from edge.capture import SourceInfo
 from edge.config import Config
+from edge.errors import TouchlineError
 from edge.publish import Endpoint, open_broker
+from edge.threads import ThreadWatch, watch_threads
 from edge.types import Frame, Registration
 
 
@@ -89,12 +91,14 @@ def run_box(
     make_updated: MakeNetwork = network_of,
     endpoint: Endpoint | None = None,
     accounts: Accounts | None = None,
+    threads: ThreadWatch | None = None,
 ) -> Summary:
     """Process a source to its end, to `stop`, or to `max_frames`; returns the account of it.
 
     `endpoint` is a broker that is open already, and stays so; None opens the configured one.
     `accounts` holds the runs before this one, and what is returned is the account of all; a run
-    that breaks is added to it as well.
+    that breaks is added to it as well. `threads` notes threads that end by an exception, from
+    before this run; None watches them from now on.
 
     Raises UsageError for wishes that cannot be met, and SourceError, BundleError, EngineError or
     BrokerError for what cannot be opened; no output file is left behind then.
@@ -108,6 +112,7 @@ def run_box(
     course: _Course | None = None
     try:
         with ExitStack() as stack:
+            threads = threads or stack.enter_context(watch_threads())
             # a file is opened first, so that a wrong one fails at once; a camera last, so that no
             # picture grows stale in it while the network loads
             early = None if plan.live else stack.enter_context(closing(plan.open()))
@@ -149,7 +154,13 @@ def run_box(
                 watch.enter_context(closing(reader))
                 course = _Course(info, registrar, tally, reader, publication, sinks, begun_s)
                 watched = Watched(
-                    info, reader, tally, publication, sinks, lambda: registrar.network.label
+                    info,
+                    reader,
+                    tally,
+                    publication,
+                    sinks,
+                    lambda: registrar.network.label,
+                    threads,
                 )
                 monitor = watch.enter_context(closing(Monitor(config, watched)))
                 if info.live:
@@ -168,11 +179,19 @@ def run_box(
                     answering=answering,
                 )
             course.ended_s = time.monotonic()
+            if course.why == "end" and info.live:
+                _check_ended(threads)
     except BaseException:
         if course is not None:
             accounts.add(_summary(config, course))
         raise
     return accounts.add(_summary(config, course))
+
+
+def _check_ended(threads: ThreadWatch) -> None:
+    """Raise TouchlineError where a live source did not end, but the thread that reads it."""
+    if threads.problem is not None:
+        raise TouchlineError(threads.problem)
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from edge.box.interfaces import FrameReader
@@ -33,6 +33,7 @@ from edge.publish.health_message import (
     StageTime,
 )
 from edge.publish.publisher import Counts
+from edge.threads import ThreadWatch
 from edge.types import Frame, Registration
 
 log = logging.getLogger(__name__)
@@ -52,13 +53,16 @@ class Watched:
     sinks: SinkThread | None
     bundle: Callable[[], str]
     """Names the bundle in use, which an update may change."""
+    threads: ThreadWatch = field(default_factory=ThreadWatch)
+    """Threads of this process that ended by an exception."""
 
 
 class Monitor:
     """Lives as long as a run's loop; `frame` and `waiting` are called on the loop's thread.
 
     The watchdog is fed there and nowhere else: by a frame that went all the way, or by an attempt
-    at a source that is away. A thread of its own gathers and publishes the figures.
+    at a source that is away. It is fed no longer once a thread of the process ended by an
+    exception. A thread of its own gathers and publishes the figures.
     """
 
     def __init__(
@@ -107,11 +111,16 @@ class Monitor:
         now_s = self._monotonic_s()
         self._beat.frame(now_s)
         self._window.add(now_s, MappingProxyType(dict(registration.latency_ms)))
-        self._notifier.alive()
+        self._feed()
 
     def waiting(self) -> None:
         """Note that no frame came; a source that is being opened again is a sign of life."""
         if self._beat.waiting(self._monotonic_s(), self._watched.reader.link.failures):
+            self._feed()
+
+    def _feed(self) -> None:
+        """Feed the watchdog unless a thread is missing: then the manager is to restart the box."""
+        if not self._watched.threads.count:
             self._notifier.alive()
 
     def close(self) -> None:
@@ -153,7 +162,7 @@ class Monitor:
             uptime_s=round(now_s - self._begun_s, 3),
             interval_s=settings.interval_s,
             window_s=settings.window_s,
-            live=self._beat.live(now_s),
+            live=self._live(now_s),
             ready=not problems,
             problems=problems,
             fps_in=round(rates.fps_in, 2),
@@ -194,8 +203,12 @@ class Monitor:
 
     # -- on any thread
 
+    def _live(self, now_s: float) -> bool:
+        return self._beat.live(now_s) and not self._watched.threads.count
+
     def _problems(self, now_s: float) -> list[str]:
-        found: list[str] = []
+        ended = self._watched.threads.problem
+        found: list[str] = [] if ended is None else [ended]
         link, publication = self._watched.reader.link, self._watched.publication
         if not self._beat.live(now_s):
             silent_s = self._beat.silent_s(now_s)
@@ -232,8 +245,10 @@ class Monitor:
 
     def _healthz(self) -> Answer:
         now_s = self._monotonic_s()
-        live, silent_s = self._beat.live(now_s), round(self._beat.silent_s(now_s), 1)
-        return json_answer(200 if live else 503, {"live": live, "silent_s": silent_s})
+        live, silent_s = self._live(now_s), round(self._beat.silent_s(now_s), 1)
+        ended = [failure.thread for failure in self._watched.threads.failures]
+        found = {"live": live, "silent_s": silent_s, "ended_threads": ended}
+        return json_answer(200 if live else 503, found)
 
     def _readyz(self) -> Answer:
         problems = self._problems(self._monotonic_s())

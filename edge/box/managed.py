@@ -21,6 +21,7 @@ from edge.config import Config
 from edge.config.store import ConfigStore
 from edge.health.notify import Notifier
 from edge.publish import Endpoint, open_broker
+from edge.threads import ThreadWatch, watch_threads
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
@@ -49,10 +50,14 @@ def run_managed(
     """
     wishes = RunWishes(settings, options.source, observer or Silent(), make_network, on_config)
     keeper = Keeper(store, wishes)
-    with closing(Notifier.from_environment()) as notifier, _Seat(keeper.reports) as seat:
+    with (
+        watch_threads() as threads,
+        closing(Notifier.from_environment()) as notifier,
+        _Seat(keeper.reports) as seat,
+    ):
         keeper.start()
         try:
-            return _turns(keeper, seat, options, stop, wishes, notifier)
+            return _turns(keeper, seat, options, stop, wishes, notifier, threads)
         finally:
             keeper.close()
 
@@ -64,12 +69,18 @@ def _turns(
     stop: threading.Event,
     wishes: RunWishes,
     notifier: Notifier,
+    threads: ThreadWatch,
 ) -> Summary:
     turn, wait_s = keeper.first, _FIRST_WAIT_S
     accounts = Accounts()
+
+    def feed() -> None:
+        if not threads.count:
+            notifier.alive()
+
     while True:
         wishes.on_config(turn.config)
-        notifier.alive()
+        feed()
         try:
             summary = run_box(
                 turn.config,
@@ -79,10 +90,11 @@ def _turns(
                 make_network=turn.network_from(wishes.make_network),
                 endpoint=seat.take(turn.config),
                 accounts=accounts,
+                threads=threads,
             )
         except Exception as error:
             turn.drop_network()
-            notifier.alive()
+            feed()
             keeper.failed(turn, error)
             following = None if stop.is_set() else keeper.following()
             if following is None and (stop.is_set() or not turn.comes_back):
@@ -93,7 +105,7 @@ def _turns(
                 following = keeper.again(turn, wait_s)
                 wait_s = min(2 * wait_s, _MOST_WAIT_S)
         else:
-            notifier.alive()
+            feed()
             keeper.ended(turn)
             wait_s = _FIRST_WAIT_S
             following = None if stop.is_set() else keeper.following()

@@ -25,11 +25,12 @@ from edge.box.readers import LiveFrames
 from edge.box.stopping import stop_on_signals
 from edge.capture import Backoff, LiveReader, Source
 from edge.config import Config, with_changes
-from edge.errors import SourceError
+from edge.errors import SourceError, TouchlineError
 from edge.health.beat import STALLED_AFTER_S
 from edge.health.notify import Notifier
 from edge.publish.endpoint import Endpoint
 from edge.publish.health_message import Health
+from edge.threads import watch_threads
 from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, free_port, wait_for
 from tests.box.parts import GOOD, LOST, ListSource, ScriptedRegistrar, write_video
 from tests.manager import Manager
@@ -197,8 +198,15 @@ class Stage:
         frames = WatchedReader(LiveFrames(reader), self.publication.source_event, lambda: None)
         self.reader = stack.enter_context(closing(frames))
         notifier = Notifier(str(manager.address), watchdog_s=4e-9)  # every sign is sent on
+        self.threads = stack.enter_context(watch_threads())
         watched = Watched(
-            source.info, self.reader, self.tally, self.publication, None, lambda: "none"
+            source.info,
+            self.reader,
+            self.tally,
+            self.publication,
+            None,
+            lambda: "none",
+            self.threads,
         )
         self.monitor = Monitor(config, watched, notifier=notifier, monotonic_s=lambda: self.now_s)
         stack.enter_context(closing(self.monitor))
@@ -277,3 +285,54 @@ def test_a_registrar_that_hangs_starves_the_watchdog_and_shows(
         hang.set()
         wait_for(lambda: stage.status_of("/healthz") == 200)
         wait_for(lambda: manager.heard().count("WATCHDOG=1") > 0)
+
+
+def break_down() -> None:
+    raise ZeroDivisionError("a defect\nof two lines")
+
+
+def test_a_thread_that_dies_makes_the_box_not_live_and_starves_the_watchdog(
+    mosquitto: Mosquitto, manager: Manager, caplog
+):
+    stop = threading.Event()
+    with ExitStack() as stack:
+        stage = Stage(stack, mosquitto, manager, lambda: ListSource(10**6, live=True))
+        thread = stage.run(ScriptedRegistrar(), stop)
+        stack.callback(thread.join)
+        stack.callback(stop.set)
+        wait_for(lambda: manager.heard().count("WATCHDOG=1") > 0)
+        assert stage.status_of("/healthz") == 200
+        doomed = threading.Thread(target=break_down, name="some-worker")
+        doomed.start()
+        doomed.join()
+        account = stage.monitor._gather()
+        assert (account.live, account.ready) == (False, False)
+        why = "thread some-worker ended by ZeroDivisionError: a defect of two lines"
+        assert any(problem.startswith(why) for problem in account.problems)
+        assert stage.status_of("/healthz") == stage.status_of("/readyz") == 503
+        manager.heard()
+        processed = stage.tally.ledger.processed
+        wait_for(lambda: stage.tally.ledger.processed > processed + 2)
+        assert "WATCHDOG=1" not in manager.heard(), "frames go on, and feed no longer"
+    (line,) = [r for r in caplog.records if "some-worker" in r.getMessage()]
+    assert line.exc_info is not None
+
+
+class _Broken(ListSource):
+    """A source whose decoder has a defect."""
+
+    def read(self) -> None:  # type: ignore[override]
+        raise ZeroDivisionError("a defect")
+
+
+def test_a_live_source_whose_thread_dies_is_a_failed_run_not_its_end(
+    mosquitto: Mosquitto, monkeypatch
+):
+    monkeypatch.setattr("edge.box.box.open_or_wait", lambda plan: _Broken(live=True))
+    with pytest.raises(TouchlineError, match="thread capture ended by ZeroDivisionError"):
+        run_box(
+            config_for(mosquitto.url),
+            Options(source="rtsp://127.0.0.1:1/camera"),
+            stop=threading.Event(),
+            make_network=NetworkMaker(ScriptedRegistrar()),
+        )
