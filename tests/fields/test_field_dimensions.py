@@ -36,9 +36,9 @@ POINTS = [
     ("ncaa_football", "left try line", [(-47 * YD, 0)]),
     ("high_school_football", "far hash -49", [(-49 * YD, 26.6666667 * FT)]),
     ("high_school_football", "right goal line", [(50 * YD + 2 * IN, 0)]),
-    # NHL: goal lines 11 ft from the boards, blue lines from 64 to 65 ft off them
+    # NHL: goal lines 11 ft from the boards, 50 ft between the blue lines' inner edges
     ("nhl", "right goal line", [(89 * FT, 0), (89 * FT, 36.7486 * FT)]),
-    ("nhl", "left blue line", [(-24.5 * FT, 10)]),
+    ("nhl", "left blue line", [(-25.5 * FT, 10)]),
     ("nhl", "centre line", [(0, 12.954)]),
     (
         "nhl",
@@ -86,7 +86,7 @@ SPOTS = [
     ("soccer", "right penalty mark", (52.56 - 11, 0), 0.22),
     ("soccer", "centre mark", (0, 0), 0.22),
     ("nhl", "left near spot", (-69 * FT, -22 * FT), 2 * FT),
-    ("nhl", "right far neutral spot", (19 * FT, 22 * FT), 2 * FT),
+    ("nhl", "right far neutral spot", (20 * FT, 22 * FT), 2 * FT),
     ("nhl", "centre spot", (0, 0), 1 * FT),
     ("iihf", "right near neutral spot", (5.49, -7), 0.6),
     ("iihf", "left far spot", (-20, 7), 0.6),
