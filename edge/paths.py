@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+
+FILE_PROTOCOLS: Mapping[str, str] = MappingProxyType({"protocol_whitelist": "file,crypto,data"})
+"""Options for FFmpeg that keep it off the network, also where a file names other addresses."""
 
 
 def state_folder() -> Path:
@@ -21,3 +26,11 @@ def real_path(path: str | Path) -> Path:
     Raises nothing: a link that leads to itself stays as it is.
     """
     return Path(os.path.realpath(path))
+
+
+def ffmpeg_file(path: str | Path) -> str:
+    """Return a file's name as FFmpeg takes it: always as a file, whatever characters are in it.
+
+    FFmpeg takes `http:a.mkv` or `Re:Zero.mkv` for an address otherwise. Open with `FILE_PROTOCOLS`.
+    """
+    return f"file:{os.fspath(path)}"
