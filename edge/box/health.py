@@ -17,6 +17,7 @@ from edge.capture import SourceInfo
 from edge.config import Config
 from edge.health.beat import FRESH_S, Beat
 from edge.health.clock import JumpDetector, KernelClock, clock_source, kernel_clock
+from edge.health.log_stream import STDERR
 from edge.health.notify import Notifier
 from edge.health.prometheus import render
 from edge.health.server import Answer, HealthServer, json_answer
@@ -332,5 +333,6 @@ def _process() -> ProcessHealth:
         resident_mb=figures.resident_mb,
         threads=figures.threads,
         descriptors=figures.descriptors,
+        log_messages_dropped=STDERR.dropped,
         temperatures_c=figures.temperatures_c,
     )

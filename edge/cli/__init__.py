@@ -47,8 +47,15 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; every failure is one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments
     logs.mute()
+    try:
+        return _guarded(arguments)
+    finally:
+        logs.finish()
+
+
+def _guarded(arguments: list[str]) -> int:
+    debug = "--debug" in arguments
     try:
         return _dispatch(arguments)
     except UsageError as error:

@@ -14,6 +14,8 @@ import traceback
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from edge.health.log_stream import STDERR
+
 if TYPE_CHECKING:
     from edge.config import Config
 
@@ -21,6 +23,8 @@ _OURS = ("edge", "firmware_bridge")
 """Loggers to which the configured level applies; of others only warnings are shown."""
 _HIDDEN = "***"
 _USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/]*@")
+_FLUSH_S = 0.5
+"""How long the end of a command waits for a reader of stderr."""
 _LEAST_SECRET = 4
 """A shorter password would blacken ordinary words, and protects nothing."""
 
@@ -34,13 +38,17 @@ class _Lines(logging.Handler):
         self.secrets: tuple[str, ...] = ()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if sys.stderr is not None:  # a program may be started with it closed
+            sys.stderr.write(self.line(record) + "\n")  # at once: lines of threads do not mix
+            sys.stderr.flush()
+
+    def line(self, record: logging.LogRecord) -> str:
+        """Return what is written for a record, without the end of the line."""
         text = self.hidden(record.getMessage())
         trace = self._trace(record)
         if self.as_json:
-            line = _json_line(record, text, trace)
-        else:
-            line = f"touchline: {' '.join(text.split())}" + (f"\n{trace}" if trace else "")
-        print(line, file=sys.stderr, flush=True)
+            return _json_line(record, text, trace)
+        return f"touchline: {' '.join(text.split())}" + (f"\n{trace}" if trace else "")
 
     def hidden(self, text: str) -> str:
         """Return a text without the secrets in it."""
@@ -85,6 +93,22 @@ def configure(config: Config) -> None:
 def show_warnings() -> None:
     """Show warnings, and what else `log.level` asks for, from now on."""
     logging.getLogger().addHandler(_LINES)
+
+
+def write_in_background() -> None:
+    """Let no reader of stderr hold this process up from now on, until `finish`."""
+    STDERR.begin(_dropped_line)
+
+
+def finish(timeout_s: float = _FLUSH_S) -> None:
+    """Write what waits in the background, for at most so long."""
+    STDERR.end(timeout_s)
+
+
+def _dropped_line(count: int) -> str:
+    text = f"{count} messages are missing here: nobody read stderr"
+    record = logging.LogRecord("touchline", logging.WARNING, "", 0, text, None, None)
+    return _LINES.line(record) + "\n"
 
 
 def say(line: str, level: int = logging.INFO) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import threading
+from contextlib import closing
+from dataclasses import astuple
 from pathlib import Path
 
 from rich.progress import Progress, TaskID
@@ -11,7 +14,7 @@ from rich.progress import Progress, TaskID
 from edge.box.box import Options, Started, run_box
 from edge.box.managed import run_managed
 from edge.box.outputs import OutputPaths
-from edge.box.stopping import stop_on_signals
+from edge.box.stopping import STOP_S, STOP_WITH_OUTPUTS_S, StopGuard, stop_on_signals
 from edge.box.summary import Summary
 from edge.cli.arguments import (
     add_engine_options,
@@ -20,7 +23,7 @@ from edge.cli.arguments import (
     positive_int,
     settings_of,
 )
-from edge.cli.logs import configure, show_warnings
+from edge.cli.logs import configure, finish, show_warnings, write_in_background
 from edge.cli.output import note, print_json, progress, stdout
 from edge.cli.parser import Subparsers
 from edge.cli.summary import print_summary
@@ -74,19 +77,29 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Process the source to its end or to a signal; 1 when an output could not be written."""
+    write_in_background()
     wishes = Options(
         source=options.source,
         realtime=options.realtime,
         max_frames=options.max_frames,
         outputs=OutputPaths(options.out, options.overlay, options.pictures),
     )
-    with stop_on_signals() as stop, progress() as bar:
-        watcher = _Watcher(bar, options.max_frames)
-        summary = _run(options, wishes, stop, watcher)
-    _show(summary, as_json=options.json)
+    patience_s = STOP_WITH_OUTPUTS_S if any(astuple(wishes.outputs)) else STOP_S
+    with stop_on_signals() as stop, closing(StopGuard(stop, _leave, patience_s=patience_s)):
+        with progress() as bar:
+            watcher = _Watcher(bar, options.max_frames)
+            summary = _run(options, wishes, stop, watcher)
+        _show(summary, as_json=options.json)
     for line in filter(None, (summary.note, *summary.failures)):
         note(line)
     return 1 if summary.failures else 0
+
+
+def _leave(why: str) -> None:
+    """End the process at once: something that it waits for never comes."""
+    note(why)
+    finish()
+    os._exit(1)
 
 
 def _run(

@@ -53,6 +53,8 @@ def _metrics(h: Health) -> Iterable[tuple[str, str, str, list[_Sample]]]:
     memory = None if process.resident_mb is None else process.resident_mb * 1e6
     yield "process_resident_memory_bytes", "gauge", "Resident memory.", _one(memory)
     yield "process_threads", "gauge", "Threads.", _one(process.threads)
+    unread = _one(process.log_messages_dropped)
+    yield "touchline_log_messages_dropped_total", "counter", "Log messages nobody read.", unread
     yield "process_open_fds", "gauge", "Open file descriptors.", _one(process.descriptors)
 
 

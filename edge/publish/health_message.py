@@ -93,6 +93,9 @@ class ProcessHealth(Part):
     )
     threads: int | None = Field(None, ge=0, description="Threads.")
     descriptors: int | None = Field(None, ge=0, description="Open file descriptors.")
+    log_messages_dropped: int = Field(
+        0, ge=0, description="Log messages that nobody read in time from stderr."
+    )
     temperatures_c: dict[str, float] = Field(
         default_factory=dict,
         description="Temperature of each thermal zone that the kernel shows.",
