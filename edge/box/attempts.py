@@ -99,6 +99,14 @@ class Attempts:
         """Take note that the box ran well under this file."""
         self._store.keep_good(text)
 
+    def keep_if_none_is(self, text: str) -> None:
+        """Keep an applied file as good though no frame came yet, where nothing better is known.
+
+        A box that says `applied` starts again even if the file is broken a moment later.
+        """
+        if self._store.last_good() is None:
+            self._store.keep_good(text)
+
     def untested(self, file: Config, text: str) -> bool:
         """Whether the file came over MQTT and never processed a frame, with a good one before."""
         record = self.record

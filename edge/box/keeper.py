@@ -310,6 +310,7 @@ class Keeper:
             self._attempts.keep_good(candidate.text)
             self._unproven = None
         else:
+            self._attempts.keep_if_none_is(candidate.text)
             self._unproven = candidate.text
         self._say_record()
         return None
