@@ -59,6 +59,12 @@ def scale_image(field_from_image: ArrayLike, sx: float, sy: float) -> NDArray[np
     return h
 
 
+def half_turn(field_from_image: ArrayLike) -> NDArray[np.float64]:
+    """Turn the field of a (3, 3) homography by half a turn: (x, y) becomes (-x, -y)."""
+    h: NDArray[np.float64] = np.diag([-1.0, -1.0, 1.0]) @ np.asarray(field_from_image, float)
+    return h
+
+
 def field_corners(length_m: float, width_m: float) -> NDArray[np.float64]:
     """The (4, 2) corners of the field in metres, counter-clockwise from (-x, -y)."""
     x, y = length_m / 2, width_m / 2

@@ -21,6 +21,7 @@ from edge.publish.asyncapi import asyncapi, file_name
 from edge.publish.examples import TOPICS, TopicDoc
 from edge.publish.message import Document
 from edge.publish.messages import MESSAGES, schema_of
+from edge.publish.record import RegistrationRecord
 from edge.segments.document import ProgrammeFile
 
 _MARKS = re.compile(r"(?s)(<!-- generated -->\n).*?(<!-- end of generated -->)")
@@ -32,6 +33,7 @@ def generated(root: Path) -> dict[Path, str]:
     files = {schemas / "config.v1.schema.json": _json(config_schema())}
     files |= {schemas / file_name(message): _json(schema_of(message)) for message in MESSAGES}
     files[schemas / "programme.v1.schema.json"] = _json(schema_of(ProgrammeFile))
+    files[schemas / "registration.v1.schema.json"] = _json(schema_of(RegistrationRecord))
     files[schemas / "asyncapi.yaml"] = _yaml(asyncapi())
     for name, text in (("mqtt.md", contract_reference()), ("configuration.md", reference())):
         path = root / "docs" / name
