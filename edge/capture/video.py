@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from edge.capture.decode import Decoded, Decoder, explain, video_stream
 from edge.capture.source import SourceBase, SourceInfo
 from edge.errors import SourceError
+from edge.pyav import EXACT_TAGS
 from edge.types import Frame
 
 _NOT_VIDEO = frozenset(("tty", "concat", "ass", "srt", "webvtt", "lrc", "gdigrab", "lavfi"))
@@ -114,7 +115,7 @@ def open_file(
         size = path.stat().st_size
         if size == 0:
             raise SourceError(f"{path}: the file is empty; copy or record it again")
-        container: InputContainer = av.open(str(path), "r", metadata_errors="replace")
+        container: InputContainer = av.open(str(path), "r", **EXACT_TAGS)
     except (FFmpegError, OSError) as error:
         raise SourceError(_why_not(path, error)) from error
     if container.format.name in _NOT_VIDEO:

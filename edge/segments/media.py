@@ -22,6 +22,7 @@ from typing_extensions import Self
 from edge.capture.decode import video_stream
 from edge.capture.video import open_file
 from edge.errors import SourceError
+from edge.pyav import rational, readable
 from edge.segments.chapters import Chapter
 
 _WANTED = "a video with a programme"
@@ -128,10 +129,10 @@ def _duration_s(container: InputContainer, video: VideoStream | None) -> float |
 def _chapters(container: InputContainer, start_s: float) -> tuple[Chapter, ...]:
     made = []
     for entry in container.chapters():
-        base = entry["time_base"]
+        base = rational(entry["time_base"])
         if base is None:
             continue
-        title = str(entry["metadata"].get("title", ""))
+        title = readable(entry["metadata"].get("title", ""))
         times = (float(entry["start"] * base) - start_s, float(entry["end"] * base) - start_s)
         made.append(Chapter(*times, title))
     return tuple(sorted(made, key=lambda c: c.start_s))

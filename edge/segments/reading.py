@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from edge.capture.decode import QUARTER_TURNS, explain
 from edge.engines.hardware import usable_cores
 from edge.errors import SourceError
+from edge.pyav import rational
 from edge.segments.media import Media
 from edge.segments.pictures import HEIGHT, WIDTH
 from edge.segments.scaling import Scaler
@@ -233,7 +234,7 @@ class Reader:
     def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
         """Whether a packet is to be decoded; it gets a time if it has none."""
         self.packets += 1
-        base = packet.time_base
+        base = rational(packet.time_base)
         stamp = packet.pts if packet.dts is None else packet.dts
         raw_s = None if stamp is None or base is None else float(stamp * base)
         sent_s = self._sent.at(raw_s, self._media.frame_s)

@@ -18,6 +18,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from edge.errors import SourceError
+from edge.pyav import EXACT_TAGS
 from edge.segments.chapters import Chapter
 from edge.whole_file import rename_whole
 
@@ -117,8 +118,8 @@ def _copy(
     """Copy all packets; what the streams of the copy add up to."""
     options = {"movflags": "use_metadata_tags"} if kind in _MOV else {}
     with (
-        av.open(str(source), metadata_errors="surrogateescape") as given,
-        av.open(str(copy), "w", format=kind, options=options) as made,
+        av.open(str(source), **EXACT_TAGS) as given,
+        av.open(str(copy), "w", format=kind, options=options, **EXACT_TAGS) as made,
     ):
         made.metadata.update(_kept(given.metadata, kind))
         streams = {s.index: _added(made, s, kind) for s in given.streams if not _is_titles(s, kind)}
@@ -178,8 +179,8 @@ def _raw(number: int, chapter: Chapter, start_s: float) -> dict[str, Any]:
 def _compare(source: Path, copy: Path, sums: dict[int, _Sum], chapters: Sequence[Chapter]) -> None:
     """Read the copy; ValueError for what is not in it as it should be."""
     with (
-        av.open(str(source), metadata_errors="surrogateescape") as given,
-        av.open(str(copy), metadata_errors="surrogateescape") as made,
+        av.open(str(source), **EXACT_TAGS) as given,
+        av.open(str(copy), **EXACT_TAGS) as made,
     ):
         kind = _BY_SUFFIX[source.suffix.lower()]
         wanted = [_likeness(s) for s in given.streams if not _is_titles(s, kind)]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import TouchlineError
+from edge.pyav import EXACT_TAGS
 from edge.segments.sound import RATE_HZ
 from edge.types import Image
 from models.segments.library import Writer
@@ -76,7 +77,7 @@ def wheels(writer: Writer, folder: Path, say: Say) -> None:
 
 def clip_frames(path: Path, rate_hz: float = CLIP_HZ) -> Iterator[Image]:
     """(h, w, 3) RGB pictures of a video file, `rate_hz` a second of its own time."""
-    with av.open(str(path)) as container:
+    with av.open(str(path), **EXACT_TAGS) as container:
         step, due = 1 / rate_hz, 0.0
         for frame in container.decode(video=0):
             at = float(frame.time or 0.0)
@@ -108,7 +109,7 @@ def samples(path: Path, most_s: float) -> NDArray[np.float32]:
     parts: list[NDArray[np.float32]] = []
     count = 0
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), **EXACT_TAGS)
     except av.error.InvalidDataError:  # a placeholder in a package
         return np.empty(0, np.float32)
     with container:

@@ -1,0 +1,34 @@
+"""The differences between the versions of PyAV that Touchline runs with."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import av
+
+
+def exact_tags(version: str) -> dict[str, str]:
+    """Return the arguments with which `av.open` keeps each byte of a file's tags.
+
+    PyAV 19 always keeps them and has no such argument. Older versions raise UnicodeDecodeError
+    without it for a tag that is not UTF-8.
+    """
+    return {} if int(version.partition(".")[0]) >= 19 else {"metadata_errors": "surrogateescape"}
+
+
+EXACT_TAGS = exact_tags(av.__version__)
+"""Pass these to each `av.open`: `av.open(path, **EXACT_TAGS)`."""
+
+
+def readable(tag: str) -> str:
+    """Return a tag of a file as text that can be printed: what is not UTF-8 becomes U+FFFD."""
+    return tag.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def rational(value: Any) -> Fraction | None:
+    """Return a time base or a rate of PyAV, or None where the file does not tell it.
+
+    Unset is None in PyAV 16 to 18 and 0/1 in PyAV 19.
+    """
+    return Fraction(value.numerator, value.denominator) if value else None
