@@ -7,18 +7,23 @@ from typing import Any
 
 import av
 
+_VERSION = int(av.__version__.partition(".")[0])
 
-def exact_tags(version: str) -> dict[str, str]:
+
+def exact_tags(version: int) -> dict[str, str]:
     """Return the arguments with which `av.open` keeps each byte of a file's tags.
 
     PyAV 19 always keeps them and has no such argument. Older versions raise UnicodeDecodeError
     without it for a tag that is not UTF-8.
     """
-    return {} if int(version.partition(".")[0]) >= 19 else {"metadata_errors": "surrogateescape"}
+    return {} if version >= 19 else {"metadata_errors": "surrogateescape"}
 
 
-EXACT_TAGS = exact_tags(av.__version__)
+EXACT_TAGS = exact_tags(_VERSION)
 """Pass these to each `av.open`: `av.open(path, **EXACT_TAGS)`."""
+
+ONE_THREAD: dict[str, Any] = {"threads": 1} if _VERSION >= 17 else {}
+"""Pass these to `VideoReformatter.reformat`: from version 17 on it takes a thread for each core."""
 
 
 def readable(tag: str) -> str:

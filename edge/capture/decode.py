@@ -129,7 +129,13 @@ class Converter:
     def picture(self, frame: VideoFrame) -> Image:
         """(height, width, 3) uint8, contiguous and nobody else's to write to."""
         made = self._reformatter.reformat(frame, format="bgr24")
-        image = _pixels(made)
+        if made.planes[0].line_size < 0:
+            # Its rows lie from the last to the first. PyAV gives memory from the wrong end then;
+            # swscale, asked for another format, lays the rows out anew.
+            made = self._reformatter.reformat(frame, format="rgb24")
+            image = _pixels(made)[..., ::-1]
+        else:
+            image = _pixels(made)
         turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
         if turn is not None:
             return np.asarray(cv2.rotate(image, turn), np.uint8)
@@ -138,10 +144,8 @@ class Converter:
 
 
 def _pixels(frame: VideoFrame) -> Image:
-    """(height, width, 3) uint8 view of a BGR frame's own memory, rows maybe padded."""
+    """(height, width, 3) uint8 view of a BGR or RGB frame's own memory, rows maybe padded."""
     plane, across = frame.planes[0], frame.width * 3
-    if plane.line_size < 0:  # the last row comes first, which PyAV passes over
-        return frame.to_ndarray().astype(np.uint8, copy=False)[::-1]
     rows = np.frombuffer(memoryview(plane), np.uint8, frame.height * plane.line_size)
     padded = rows.reshape(frame.height, plane.line_size)
     return padded[:, :across].reshape(frame.height, frame.width, 3)
@@ -155,7 +159,10 @@ def _sender_clock_ns(packet: Packet[VideoStream]) -> int | None:
     """
     if not packet.has_sidedata("prft"):
         return None
-    data = bytes(packet.get_sidedata("prft"))
+    try:
+        data = bytes(packet.get_sidedata("prft"))
+    except TypeError:  # PyAV 16.0 names this data but does not hand it out
+        return None
     return int(struct.unpack_from("=q", data)[0]) * 1000 if len(data) >= 8 else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import av
@@ -76,7 +77,9 @@ def test_a_picture_stored_from_its_last_row_up_comes_upright(tmp_path: Path) -> 
     with av.open(path, "w", options={"flipped_raw_rgb": "1"}) as out:
         stream = out.add_stream("rawvideo", rate=25)
         stream.width, stream.height, stream.pix_fmt = 322, 241, "bgr24"
-        out.mux(stream.encode(av.VideoFrame.from_ndarray(image, "bgr24")))
+        # the option only sets the header: the rows are turned by hand, as FFmpeg's manual says
+        upended = np.ascontiguousarray(image[::-1])
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(upended, "bgr24")))
         out.mux(stream.encode())
     with av.open(path) as container:
         frame = next(container.decode(video=0))
@@ -84,3 +87,6 @@ def test_a_picture_stored_from_its_last_row_up_comes_upright(tmp_path: Path) -> 
         picture = Converter().picture(frame)
     assert picture.flags.c_contiguous
     assert np.array_equal(picture, image)
+    command = ["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "bgr24", "-"]
+    shown = subprocess.run(command, capture_output=True, check=True).stdout
+    assert shown == picture.tobytes(), "as FFmpeg's own program shows it"
