@@ -5,6 +5,7 @@ A registration in, a pose out, tracking data on its way, events now and then.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import threading
@@ -53,6 +54,9 @@ _FREE_EVERY = 5
 To notice a moved camera.
 """
 _EVENTS = 64
+_CHECK_S = 1.0
+"""How long the start waits for a name server that gives no answer."""
+_JOIN_S = 1.0
 _DUMB = frozenset({AlignVerdict.NEEDS_DATA, AlignVerdict.NEEDS_MOTION})
 """What a camera that stands still gives: no reason to forget what its motion told before."""
 _Angles: TypeAlias = "tuple[float, float, float | None]"
@@ -69,6 +73,10 @@ class BridgeEvent:
     values: Mapping[str, float] = field(default_factory=dict)
 
 
+class _Stopping(Exception):  # noqa: N818 - no error: the bridge is closed
+    """The bridge ends in the middle of a sum."""
+
+
 class Bridge:
     """Reads one camera's telemetry, learns how it relates to the pictures, and sends poses out.
 
@@ -79,7 +87,7 @@ class Bridge:
     def __init__(self, config: BridgeConfig) -> None:
         self._config = config
         if config.host and config.type in {"visca", "onvif"}:
-            resolve(config.host)
+            _check_name(config.host)
         self._link = open_link(config)
         self._sender = TrackingSender(config.tracking)
         self._steady = SteadyPosition()
@@ -94,6 +102,7 @@ class Bridge:
         self._epoch = 0
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._defects: set[type[Exception]] = set()
         self._aligner = threading.Thread(target=self._align_loop, name="camera-align", daemon=True)
 
     def start(self) -> Self:
@@ -106,11 +115,11 @@ class Bridge:
     def close(self) -> None:
         """Stop threads and free sockets."""
         self._stop.set()
+        self._sender.close()
         if self._link is not None:
             self._link.close()
         if self._aligner.is_alive():
-            self._aligner.join(timeout=5)
-        self._sender.close()
+            self._aligner.join(timeout=_JOIN_S)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -328,19 +337,35 @@ class Bridge:
         return pan, tilt, roll + fit.roll_deg, focal
 
     def _align_loop(self) -> None:
-        while not self._stop.wait(_ALIGN_EVERY_S):
-            if not isinstance(self._link, RecordedLink):
-                self.align_now()
-            if self._aspect.ready:
-                self.judge_aspect()
+        with contextlib.suppress(_Stopping):
+            while not self._stop.wait(_ALIGN_EVERY_S):
+                self._align_step()
+
+    def _align_step(self) -> None:
+        try:
+            self._align_and_judge()
+        except _Stopping:
+            raise
+        except Exception as error:  # noqa: BLE001 - what a camera says must end no thread
+            if type(error) not in self._defects:
+                self._defects.add(type(error))
+                _LOG.error("the alignment failed; it is tried again", exc_info=error)
+
+    def _align_and_judge(self) -> None:
+        if not isinstance(self._link, RecordedLink):
+            self.align_now()
+        if self._aspect.ready:
+            self.judge_aspect()
 
     def _rest(self) -> None:
         """Leave Python's lock to the threads that wait for it.
 
         Without, they get it for as long as they keep it, and wait 5 ms whenever they want it back:
-        a frame asks for it 30 times, and took 70 ms while the aspect was worked out.
+        a frame asks for it 30 times, and took 70 ms while the aspect was worked out. Raises
+        _Stopping on that thread once the bridge is closed.
         """
-        self._stop.wait(_REST_S)
+        if self._stop.wait(_REST_S) and threading.current_thread() is self._aligner:
+            raise _Stopping
 
     def judge_aspect(self) -> bool:
         """Whether the pictures so far show that their pixels are not square.
@@ -407,6 +432,15 @@ class Bridge:
     ) -> None:
         _LOG.info("%s: %s", kind, message)
         self._events.append(BridgeEvent(kind, capture_ns, message, values))
+
+
+def _check_name(host: str) -> None:
+    """Raise ConfigError for a name that the network does not know.
+
+    A name server that gives no answer at once says nothing: the link asks it again.
+    """
+    with contextlib.suppress(TimeoutError):
+        resolve(host, timeout_s=_CHECK_S)
 
 
 def _status(registration: Registration, estimate: PoseEstimate) -> str:

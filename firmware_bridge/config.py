@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import ipaddress
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from edge.errors import ConfigError
+from edge.name_lookup import LOOKUP_S, look_up
 from firmware_bridge.profiles import profile, profiles
 
 TYPES = ("none", "freed", "opentrackio", "visca", "onvif", "recording")
@@ -187,15 +188,20 @@ def parse_target(target: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def resolve(host: str) -> str:
-    """Return the IPv4 address of a host name; raises ConfigError."""
+def resolve(
+    host: str, *, timeout_s: float = LOOKUP_S, cancelled: threading.Event | None = None
+) -> str:
+    """Return the IPv4 address of a host name.
+
+    Raises ConfigError for a name that the network does not know, and as `edge.name_lookup.look_up`
+    does where the name server gives no answer.
+    """
     try:
-        return str(ipaddress.IPv4Address(host))
-    except ValueError:
-        pass
-    try:
-        return str(socket.gethostbyname(host))
+        found = look_up(host, 0, family=socket.AF_INET, timeout_s=timeout_s, cancelled=cancelled)
+    except (TimeoutError, InterruptedError):
+        raise
     except OSError as error:
         raise ConfigError(
             f"camera.link.host: {host!r} is not known to this network ({error})"
         ) from error
+    return str(found[0][1][0])

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket
+import threading
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 
 from edge.errors import ConfigError, ProtocolError
 from firmware_bridge.codecs import freed
@@ -15,7 +18,7 @@ from firmware_bridge.codecs.opentrackio_sample import (
     TrackSample,
     build_sample,
 )
-from firmware_bridge.config import TrackingConfig, parse_target
+from firmware_bridge.config import TrackingConfig, parse_target, resolve
 from firmware_bridge.model import CameraPose
 
 _LOG = logging.getLogger(__name__)
@@ -23,6 +26,8 @@ _STATIC_EVERY_NS = 2_000_000_000
 FREED_FOCAL_UNITS_PER_MM = 100
 """FreeD's zoom field carries the focal length in mm times 100, as Z CAM's cameras do."""
 _TEN_METRES_MM10 = 100_000
+_RETRY_S, _RENEW_S = 5.0, 60.0
+"""Pauses between lookups of a receiver's name: until it is known, and afterwards."""
 
 
 class TrackingSender:
@@ -33,9 +38,13 @@ class TrackingSender:
 
     def __init__(self, config: TrackingConfig) -> None:
         self._config = config
-        self._freed = [parse_target(target) for target in config.freed]
+        freed_targets = [parse_target(target) for target in config.freed]
         group = otio.multicast_group(config.source_number)
-        self._otio = [(host or group, port) for host, port in map(parse_target, config.opentrackio)]
+        otio_targets = [
+            (host or group, port) for host, port in map(parse_target, config.opentrackio)
+        ]
+        self._names = Receivers([host for host, _ in (*freed_targets, *otio_targets)])
+        self._freed, self._otio = freed_targets, otio_targets
         self._encoding = otio.Encoding.CBOR if config.encoding == "cbor" else otio.Encoding.JSON
         self._source_id = config.source_id or uuid.uuid5(uuid.NAMESPACE_DNS, config.label).urn
         self._sequence = 0
@@ -120,7 +129,8 @@ class TrackingSender:
         return pose.focal_px / pose.width_px * self._config.sensor_width_mm
 
     def close(self) -> None:
-        """Free the socket."""
+        """Free the socket; a lookup under way is given up."""
+        self._names.close()
         if self._sock is not None:
             self._sock.close()
             self._sock = None
@@ -131,12 +141,59 @@ class TrackingSender:
 
     def _out(self, packet: bytes, target: tuple[str, int]) -> bool:
         assert self._sock is not None
+        address = self._names.address(target[0])
+        if address is None:
+            return False
         try:
-            self._sock.sendto(packet, target)
+            self._sock.sendto(packet, (address, target[1]))
         except OSError:
             # a full buffer, an absent network: the next frame is 20 ms away
             return False
         return True
+
+
+class Receivers:
+    """The addresses of receivers; those with names are looked up on a thread, again and again.
+
+    A socket that is given a name asks the name server for each packet, and waits.
+    """
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        """Start; raises nothing: a name that is not known yet may be known later."""
+        self._stop = threading.Event()
+        self._addresses: dict[str, str | None] = {host: _numeric(host) for host in hosts}
+        self._named = [host for host, address in self._addresses.items() if address is None]
+        if self._named:
+            threading.Thread(target=self._run, name="tracking-names", daemon=True).start()
+
+    def address(self, host: str) -> str | None:
+        """Return the address that a receiver had last; None while it is not known."""
+        return self._addresses[host]
+
+    def close(self) -> None:
+        """End the lookups; returns at once."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        pause_s = 0.0
+        while not self._stop.wait(pause_s):
+            for host in self._named:
+                self._look_up(host)
+            known = all(self._addresses[host] for host in self._named)
+            pause_s = _RENEW_S if known else _RETRY_S
+
+    def _look_up(self, host: str) -> None:
+        try:
+            self._addresses[host] = resolve(host, cancelled=self._stop)
+        except (OSError, ConfigError) as error:  # the address it had stays
+            _LOG.info("tracking data for %s: %s", host, error)
+
+
+def _numeric(host: str) -> str | None:
+    try:
+        return str(ipaddress.IPv4Address(host))
+    except ValueError:
+        return None
 
 
 def _open(config: TrackingConfig) -> socket.socket:

@@ -20,6 +20,8 @@ from xml.sax.saxutils import escape, quoteattr
 from edge.errors import ProtocolError, UsageError
 
 MAX_XML_BYTES = 1 << 18
+_MAX_TAGS = 1 << 14
+"""An element takes some 400 bytes of memory, and four of an answer."""
 DEVICE_NS = "http://www.onvif.org/ver10/device/wsdl"
 MEDIA_NS = "http://www.onvif.org/ver10/media/wsdl"
 PTZ_NS = "http://www.onvif.org/ver20/ptz/wsdl"
@@ -171,6 +173,8 @@ def parse(data: bytes) -> Element:
     """
     if len(data) > MAX_XML_BYTES:
         raise ProtocolError(f"ONVIF: answer of {len(data)} bytes is over {MAX_XML_BYTES}")
+    if data.count(b"<") > _MAX_TAGS:
+        raise ProtocolError(f"ONVIF: the answer has over {_MAX_TAGS} tags")
     try:
         from defusedxml import ElementTree as Safe  # noqa: PLC0415 - only ONVIF needs the extra
         from defusedxml.common import DefusedXmlException  # noqa: PLC0415

@@ -10,10 +10,12 @@ from abc import ABC, abstractmethod
 from collections import Counter, deque
 
 from edge.errors import ProtocolError, TouchlineError
+from firmware_bridge.config import resolve
 from firmware_bridge.model import LinkState, Telemetry
 
 _LOG = logging.getLogger(__name__)
 _SPACING_WINDOW = 64
+_JOIN_S = 2.0
 HISTORY = 4096
 """Reports kept for alignment: more than a minute at 60 Hz."""
 
@@ -86,10 +88,18 @@ class Link(ABC):
         self._thread.start()
 
     def close(self) -> None:
-        """Stop the thread and free its sockets."""
-        self._stop.set()
+        """Stop the thread and free its sockets; whatever the camera does, within two seconds."""
+        self.stop()
         if self._thread.is_alive():
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=_JOIN_S)
+
+    def stop(self) -> None:
+        """Tell the thread to end, and wake it; returns at once."""
+        self._stop.set()
+        self._interrupt()
+
+    def _interrupt(self) -> None:  # noqa: B027 - most links have no long wait
+        """End a wait for the camera; any thread. Links whose waits are short need not."""
 
     def state(self) -> LinkState:
         """How the link does now."""
@@ -137,11 +147,24 @@ class Link(ABC):
             except (OSError, TouchlineError) as error:
                 self._count("connection", str(error))
                 _LOG.info("%s %s: %s", self.kind, self._peer, error)
+            except Exception as error:  # noqa: BLE001 - what a camera sends must end no thread
+                self._defect(error)
             if self._stop.is_set():
                 return
             self._reconnects += 1
             pause_s = 0.2 if self._meter.received > before else min(pause_s * 2, 5.0)
             self._stop.wait(pause_s)
+
+    def _defect(self, error: Exception) -> None:
+        """Count an error that this program should not make; the first is logged with its place."""
+        first = not self._meter.errors["defect"]
+        self._count("defect", f"{type(error).__name__}: {error}")
+        if first:
+            _LOG.error("%s %s: unexpected error", self.kind, self._peer, exc_info=error)
+
+    def _resolve(self, host: str) -> str:
+        """Return the address of the camera; raises OSError or ConfigError, and when stopped."""
+        return resolve(host, cancelled=self._stop)
 
     @abstractmethod
     def _run(self) -> None:

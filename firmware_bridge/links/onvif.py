@@ -24,6 +24,12 @@ class OnvifLink(Link):
         super().__init__(f"{config.host}:{config.port_in_force}", config.stale_s)
         self._config = config
         self._limits = profile(config.profile).limits_deg
+        self._client: OnvifClient | None = None
+
+    def _interrupt(self) -> None:
+        client = self._client
+        if client is not None:
+            client.abort()
 
     def _run(self) -> None:
         c = self._config
@@ -31,6 +37,9 @@ class OnvifLink(Link):
         with OnvifClient(
             c.host, c.port_in_force, username=c.username, password=c.password
         ) as client:
+            self._client = client
+            if self._stop.is_set():
+                return
             client.connect()
             while not self._stop.is_set():
                 began = time.monotonic()

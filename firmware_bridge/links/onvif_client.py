@@ -20,11 +20,18 @@ from urllib.parse import urlsplit
 
 from edge.errors import ProtocolError
 from firmware_bridge.codecs import onvif
+from firmware_bridge.links.bounded_http import BoundedConnection
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 TIMEOUT_S = 3.0
+"""Time for one call: name lookup, connection, answer, and its repetition with a login."""
+CONNECT_S = 10.0
+"""Time for the calls of `connect` together."""
+_MOST_HEADER_BYTES = 1 << 16
+_MOST_CLOCK_ERROR = timedelta(days=36_525)
+"""A camera's clock that is further off is not believed: sums with it would overflow."""
 DEVICE_PATH = "/onvif/device_service"
 
 
@@ -45,7 +52,9 @@ class OnvifClient:
     ) -> None:
         self._host, self._port, self._timeout_s = host, port, timeout_s
         self._username, self._password = username, password
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: BoundedConnection | None = None
+        self._until_s = float("inf")
+        self._aborted = False
         self._challenge: dict[str, str] = {}
         self._nonce_count = 0
         self._clock_offset = timedelta(0)
@@ -70,6 +79,13 @@ class OnvifClient:
             self._connection.close()
             self._connection = None
 
+    def abort(self) -> None:
+        """End whatever waits for the camera, with an OSError, and refuse more; any thread."""
+        self._aborted = True
+        connection = self._connection
+        if connection is not None:
+            connection.abort()
+
     @property
     def clock_offset_s(self) -> float:
         """Seconds by which the camera's clock is ahead of ours."""
@@ -77,9 +93,17 @@ class OnvifClient:
 
     def connect(self) -> None:
         """Time, services, profile with PTZ, ranges. Raises OSError, ProtocolError."""
+        self._until_s = time.monotonic() + CONNECT_S
+        try:
+            self._introduce()
+        finally:
+            self._until_s = float("inf")
+
+    def _introduce(self) -> None:
         theirs = self._camera_time()
         if theirs is not None:
-            self._clock_offset = theirs - datetime.now(timezone.utc)
+            offset = theirs - datetime.now(timezone.utc)
+            self._clock_offset = offset if abs(offset) < _MOST_CLOCK_ERROR else timedelta(0)
         self._services = onvif.parse_services(self._call(onvif.DEVICE_NS, onvif.GET_SERVICES))
         profiles = onvif.parse_profiles(self._call(onvif.MEDIA_NS, onvif.GET_PROFILES))
         self.profile = next((p for p in profiles if p.ptz_token), None)
@@ -147,17 +171,23 @@ class OnvifClient:
 
     def _call(self, namespace: str, body: str, *, signed: bool = True) -> onvif.Element:
         address = self._services.get(namespace, DEVICE_PATH)
-        path = urlsplit(address).path or DEVICE_PATH
-        status, data, challenge = self._post(path, self._request(body, signed=signed))
+        path = _path(address)
+        deadline_s = min(time.monotonic() + self._timeout_s, self._until_s)
+        status, data, challenge = self._post(path, self._request(body, signed=signed), deadline_s)
         if status == http.HTTPStatus.UNAUTHORIZED and self._username and challenge:
             self._challenge, self._nonce_count = challenge, 0
-            status, data, _ = self._post(path, self._request(body, signed=signed))
+            request = self._request(body, signed=signed)
+            status, data, _ = self._post(path, request, deadline_s)
         if status == http.HTTPStatus.UNAUTHORIZED:
             raise onvif.OnvifFaultError(
                 "not authorized: check username and password", unauthorized=True
             )
+        if 300 <= status < 400:
+            raise ProtocolError(
+                f"ONVIF: HTTP status {status}: the camera answers elsewhere; check host and port"
+            )
         root = onvif.parse(data)
-        if status >= http.HTTPStatus.BAD_REQUEST:
+        if status != http.HTTPStatus.OK:
             raise ProtocolError(f"ONVIF: HTTP status {status}")
         return root
 
@@ -173,42 +203,45 @@ class OnvifClient:
             )
         return onvif.envelope(body, header=header)
 
-    def _post(self, path: str, request: bytes) -> tuple[int, bytes, dict[str, str]]:
+    def _post(
+        self, path: str, request: bytes, deadline_s: float
+    ) -> tuple[int, bytes, dict[str, str]]:
         headers = {"Content-Type": "application/soap+xml; charset=utf-8"}
         if self._challenge:
             headers["Authorization"] = self._digest(path)
-        deadline = time.monotonic() + self._timeout_s
         try:
-            response = self._send(path, request, headers)
-            data = _read(response, deadline)
-        except (http.client.HTTPException, ValueError) as error:
-            self.close()
-            raise ProtocolError(f"ONVIF: not HTTP ({type(error).__name__})") from error
+            with self._send(path, request, headers, deadline_s) as response:
+                data = _read(response)
         except (OSError, ProtocolError):
             self.close()
             raise
+        except (http.client.HTTPException, ValueError) as error:
+            self.close()
+            raise ProtocolError(f"ONVIF: not HTTP ({type(error).__name__})") from error
         challenge = _parse_challenge(response.getheader("WWW-Authenticate") or "")
         if response.will_close:
             self.close()
         return response.status, data, challenge
 
     def _send(
-        self, path: str, request: bytes, headers: Mapping[str, str]
+        self, path: str, request: bytes, headers: Mapping[str, str], deadline_s: float
     ) -> http.client.HTTPResponse:
         reused = self._connection is not None
         if self._connection is None:
-            self._connection = http.client.HTTPConnection(
-                self._host, self._port, timeout=self._timeout_s
-            )
+            self._connection = BoundedConnection(self._host, self._port)
+        connection = self._connection
+        if self._aborted:
+            raise InterruptedError("ONVIF: the connection was given up")
         try:
-            self._connection.request("POST", path, request, dict(headers))
-            return self._connection.getresponse()
+            connection.bound(deadline_s, onvif.MAX_XML_BYTES + _MOST_HEADER_BYTES)
+            connection.request("POST", path, request, dict(headers))
+            return connection.getresponse()
         except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
             self.close()
             if not reused:
                 raise
             # the camera closed an idle connection: once more on a new one
-            return self._send(path, request, headers)
+            return self._send(path, request, headers, deadline_s)
 
     def _digest(self, path: str) -> str:
         """RFC 7616 digest with qop=auth, MD5 or SHA-256."""
@@ -238,18 +271,24 @@ class OnvifClient:
         return f"Digest {text}" + (f', qop=auth, nc={count}, cnonce="{cnonce}"' if qop else "")
 
 
-def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    """Return the body, bounded in bytes and in total time.
+def _path(address: str) -> str:
+    """Return the path of a service's address; raises ProtocolError."""
+    try:
+        return urlsplit(address).path or DEVICE_PATH
+    except ValueError as error:
+        raise ProtocolError("ONVIF: the camera names an address that is none") from error
 
-    A device may send one byte a second for ever.
-    """
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """Return the body, bounded in bytes; the connection bounds the time and what is no body."""
+    encoding = response.getheader("Content-Encoding", "identity").lower()
+    if encoding != "identity":
+        raise ProtocolError("ONVIF: the answer is compressed, and nobody asked for that")
     data = bytearray()
     while chunk := response.read1(8192):
         data += chunk
         if len(data) > onvif.MAX_XML_BYTES:
             raise ProtocolError(f"ONVIF: answer is over {onvif.MAX_XML_BYTES} bytes")
-        if time.monotonic() > deadline:
-            raise TimeoutError("ONVIF: the answer took too long")
     # nothing is left, but only `read` lets go of the connection, or complains of a missing end
     response.read()
     return bytes(data)

@@ -65,6 +65,8 @@ class RecordedLink(Link):
         return replace(report, received_ns=report.received_ns + self._began_ns)
 
     def _read(self, path: Path) -> list[Telemetry]:
+        if path.exists() and not path.is_file():  # a pipe would be read for ever
+            raise ConfigError(f"camera.link.file: {path} is no file")
         try:
             if path.stat().st_size > _MOST_BYTES:
                 raise ConfigError(f"camera.link.file: {path} is larger than {_MOST_BYTES >> 20} MB")

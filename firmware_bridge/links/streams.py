@@ -11,7 +11,7 @@ from edge.errors import ProtocolError
 from firmware_bridge.codecs import freed
 from firmware_bridge.codecs import opentrackio as otio
 from firmware_bridge.codecs.opentrackio_sample import TrackSample, read_sample
-from firmware_bridge.config import BridgeConfig, resolve
+from firmware_bridge.config import BridgeConfig
 from firmware_bridge.links.base import Link, now_pair
 from firmware_bridge.model import Telemetry
 from firmware_bridge.profiles import FreeDProfile, profile
@@ -33,7 +33,7 @@ class DatagramLink(Link):
         """The bound port: with `port: 0` known once the link runs."""
 
     def _run(self) -> None:
-        allowed = resolve(self._config.host) if self._config.host else None
+        allowed = self._resolve(self._config.host) if self._config.host else None
         with self._open() as sock:
             self.port = sock.getsockname()[1]
             while not self._stop.is_set():

@@ -6,7 +6,7 @@ import time
 
 from edge.errors import ProtocolError
 from firmware_bridge.codecs import visca
-from firmware_bridge.config import BridgeConfig, resolve
+from firmware_bridge.config import BridgeConfig
 from firmware_bridge.links.base import Link
 from firmware_bridge.links.visca_client import ViscaClient, ViscaError
 from firmware_bridge.model import Telemetry
@@ -27,11 +27,21 @@ class ViscaLink(Link):
         super().__init__(f"{config.host}:{self._port}", config.stale_s)
         self._config = config
         self._lens_block = self._profile.lens_block
+        self._client: ViscaClient | None = None
+
+    def _interrupt(self) -> None:
+        client = self._client
+        if client is not None:
+            client.abort()
 
     def _run(self) -> None:
         period = 1 / self._config.poll_hz
         silent = 0
-        with ViscaClient(resolve(self._config.host), self._port, self._transport) as client:
+        address = self._resolve(self._config.host)
+        with ViscaClient(address, self._port, self._transport) as client:
+            self._client = client
+            if self._stop.is_set():
+                return
             client.reset()
             while not self._stop.is_set():
                 began = time.monotonic()

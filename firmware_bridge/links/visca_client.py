@@ -7,6 +7,7 @@ repetition means that the first one had arrived.
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 0.25
 RETRIES = 2
 BUSY_S = 5.0
+_LOOK_S = 0.1
+"""How soon a wait notices that the connection is given up."""
 _TAKEN = {visca.ReplyKind.ACK, visca.ReplyKind.COMPLETION}
 
 
@@ -51,6 +54,7 @@ class ViscaClient:
         self._splitter = visca.Splitter()
         self._pending: list[bytes] = []
         self._sequence = 0
+        self._aborted = False
         self.retransmitted = 0
         self.strays = 0
         """Valid messages that answered nothing we were waiting for."""
@@ -79,6 +83,12 @@ class ViscaClient:
     def close(self) -> None:
         """Free the socket."""
         self._sock.close()
+
+    def abort(self) -> None:
+        """End whatever waits for the camera, with an OSError; any thread."""
+        self._aborted = True
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def reset(self) -> bool:
         """Set the sequence number back (Sony's framing only); whether the camera answered."""
@@ -189,14 +199,16 @@ class ViscaClient:
             self._next_body if self._transport == "tcp" else self._next_datagram
         )
         while True:
+            if self._aborted:
+                raise ConnectionAbortedError("VISCA: the connection was given up")
             left = deadline - time.monotonic()
             if left <= 0:
                 return None
-            self._sock.settimeout(left)
+            self._sock.settimeout(min(left, _LOOK_S))
             try:
                 data = take()
             except TimeoutError:
-                return None
+                continue
             if data is None:
                 continue
             if self._transport != "udp":
