@@ -1,16 +1,19 @@
-"""The pages: metrics in Prometheus's grammar, one thread for all clients."""
+"""The pages: metrics in Prometheus's grammar, one thread for all clients, however rude."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import socket
+import threading
 from contextlib import closing
 
 import pytest
 
+from edge.health import server as server_module
 from edge.health.prometheus import CONTENT_TYPE, render
-from edge.health.server import Answer, HealthServer, json_answer
+from edge.health.server import MOST_CLIENTS, Answer, HealthServer, json_answer
 from edge.publish.examples import TOPICS
 from edge.publish.health_message import Health
 
@@ -113,3 +116,79 @@ def test_a_taken_port_is_an_error_at_once_and_a_closed_server_frees_it() -> None
             HealthServer("127.0.0.1", port, {})
     with closing(HealthServer("127.0.0.1", port, {})) as again:
         again.close()
+
+
+def test_dripping_silent_and_slow_clients_hold_up_nobody_and_are_cut_off(monkeypatch) -> None:
+    monkeypatch.setattr(server_module, "CLIENT_S", 1.5)
+    page = "m 1\n" * 500_000
+    pages = {"/metrics": lambda: Answer(200, "m 1\n"), "/long": lambda: Answer(200, page)}
+    with closing(HealthServer("127.0.0.1", 0, pages)) as server, contextlib.ExitStack() as stack:
+        rude = []
+        for said in (b"", b"G", b"GET /metrics HTTP/1.1\r\nA: b", b"GET /long HTTP/1.1\r\n\r\n"):
+            for _ in range(4):
+                client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                client.sendall(said)
+                rude.append(client)
+        for _ in range(20):
+            assert get(server.port, "/metrics")[0] == 200
+            for client in rude:
+                with contextlib.suppress(OSError):
+                    client.sendall(b"x")
+        for client in rude:
+            client.settimeout(30)
+            with contextlib.suppress(OSError):
+                while client.recv(1 << 16):
+                    pass  # the server ends it
+        assert get(server.port, "/metrics")[0] == 200
+
+
+def test_there_are_only_so_many_clients_and_the_oldest_makes_room() -> None:
+    pages = {"/metrics": lambda: Answer(200, "m 1\n")}
+    with closing(HealthServer("127.0.0.1", 0, pages)) as server, contextlib.ExitStack() as stack:
+        before = threading.active_count()
+        for _ in range(5 * MOST_CLIENTS):
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            client.sendall(b"GET /metrics HTTP/1.1\r\n")
+        assert get(server.port, "/metrics")[0] == 200
+        assert len(server._clients) <= MOST_CLIENTS
+        assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [b"\n", b"GET\r\n\r\n", b"GET /metrics SPDY/1\r\n\r\n", b"\xff" * 100_000, b"A: b\r\n" * 9000],
+)
+def test_a_request_that_is_none_is_refused(request_: bytes) -> None:
+    with (
+        closing(HealthServer("127.0.0.1", 0, {})) as server,
+        socket.create_connection(("127.0.0.1", server.port)) as client,
+    ):
+        client.settimeout(20)
+        answer = b""
+        with contextlib.suppress(OSError):
+            client.sendall(request_)
+            client.shutdown(socket.SHUT_WR)
+            while data := client.recv(4096):
+                answer += data
+        assert answer == b"" or answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_a_page_that_cannot_be_made_is_logged_and_the_others_are_served(caplog) -> None:
+    pages = {"/broken": lambda: Answer(200, str(1 // 0)), "/metrics": lambda: Answer(200, "m 1\n")}
+    with closing(HealthServer("127.0.0.1", 0, pages)) as server:
+        with pytest.raises((http.client.HTTPException, OSError)):
+            get(server.port, "/broken")
+        assert get(server.port, "/metrics")[0] == 200
+    (record,) = [r for r in caplog.records if r.exc_info]
+    assert "health page" in record.getMessage()
+
+
+def test_its_end_waits_for_no_client() -> None:
+    with contextlib.ExitStack() as stack:
+        server = HealthServer("127.0.0.1", 0, {})
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        assert get(server.port, "/")[0] == 404
+        server.close()
+        assert not server._thread.is_alive()
+        server.close()
