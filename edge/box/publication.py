@@ -71,6 +71,7 @@ class Publication:
             spool_path=spool_path(config) if source.kind in CAMERAS else None,
             half_turn=config.field.camera_side == "far",
             calibration=_calibration(network.bundle),
+            limit_events=source.live,
         )
 
     def start(self) -> str | None:
@@ -109,6 +110,7 @@ class Publication:
 
     def health(self, make: Callable[[str, int], Message], *, expiry_s: int) -> None:
         """Say how the box fares, on its retained topic."""
+        self._publisher.send_held_events()  # no frame may come that would do it
         self._publisher.retain(self._topics.health, make, expiry_s=expiry_s)
 
     def apply(self, config: Config) -> None:

@@ -81,7 +81,8 @@ class SpoolHealth(Part):
     delivered: int = Field(0, ge=0, description="Events that the broker took in this session.")
     dropped: dict[str, int] = Field(
         default_factory=dict,
-        description="By cause: overflow (the disk is stuck), size, age, refused, unmade.",
+        description="By cause: overflow (the disk is stuck), size, age, refused, unmade, "
+        "suppressed (a storm of events).",
     )
 
 

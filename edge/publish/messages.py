@@ -301,7 +301,11 @@ class Event(Message):
         None, description="That frame's time in the source.", json_schema_extra={"x-unit": "s"}
     )
     reason: Reason = Field(Reason.NONE, description="Why the field or the source was lost.")
-    detail: dict[str, str] = Field(default_factory=dict, description="More, for people.")
+    detail: dict[str, str] = Field(
+        default_factory=dict,
+        description="More, for people. `suppressed`: so many events like it came before it in a "
+        "storm and were not sent.",
+    )
 
 
 MESSAGES: tuple[type[Document], ...] = (

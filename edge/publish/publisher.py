@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from edge.config import PublishConfig
 from edge.publish.compose import Context, Stamp, homography_message, pose_message
 from edge.publish.connection import Backoff, Connection, Hooks, Outgoing, Session
 from edge.publish.endpoint import Endpoint
+from edge.publish.event_limiter import EventLimiter
 from edge.publish.events import EventDetector, EventDraft
 from edge.publish.info import BoxInfo
 from edge.publish.message import Message
@@ -41,7 +43,9 @@ class EventCounts:
     delivered: int = 0
     waiting: int = 0
     dropped: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
-    """By cause: `overflow` (the disk is stuck), `size`, `age`, `refused`, `unmade` (a defect)."""
+    """By cause: `overflow` (the disk is stuck), `size`, `age`, `refused`, `unmade` (a defect),
+    `suppressed` (a storm).
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +86,14 @@ class Publisher:
         half_turn: bool = False,
         calibration: str | None = None,
         backoff: Backoff | None = None,
+        limit_events: bool = False,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         """Prepare; `spool_path` None keeps events in memory.
 
         `half_turn` turns the field for a camera on its far side; `calibration` names what the
-        scores were calibrated on. Raises BrokerError for certificates that cannot be used.
+        scores were calibrated on; `limit_events` keeps storms of events from a live source within
+        a rate. Raises BrokerError for certificates that cannot be used.
         """
         self.session = secrets.token_hex(8)
         """Names this run in every message."""
@@ -100,6 +106,8 @@ class Publisher:
         self._seq: dict[str, int] = {}
         events = self._settings.events
         self._detector = EventDetector(events.locked_after_frames, events.lost_after_frames)
+        self._limiter = EventLimiter() if limit_events else None
+        self._limiting = threading.Lock()
         # a bridge is given turned homographies, so that what it sends itself is turned as well
         self._pose_context = replace(self._context, half_turn=False)
         self._poses_sent = self._last_pose = 0
@@ -163,6 +171,7 @@ class Publisher:
         self._answer(stamp, registration)
         for draft in self._detector.feed(stamp, registration):
             self.event(draft)
+        self.send_held_events()
 
     def lost(self, stamp: Stamp, reason: Reason) -> None:
         """Say that the field is lost though no frame came that says so. Returns at once.
@@ -242,13 +251,35 @@ class Publisher:
         return not self._outbox.frames
 
     def event(self, draft: EventDraft) -> None:
-        """Publish an event; it is kept on disk until the broker has it. Returns at once."""
+        """Publish an event; it is kept on disk until the broker has it. Returns at once.
+
+        In a storm of events only the newest of a kind is sent now and then.
+        """
+        if self._limiter is None:
+            self._send_event(draft)
+            return
+        with self._limiting:
+            for due in self._limiter.offer(draft, time.monotonic()):
+                self._send_event(due)
+
+    def send_held_events(self, *, all_of_them: bool = False) -> None:
+        """Publish what a storm of events held back, as far as its rate permits now; any thread."""
+        if self._limiter is not None:
+            with self._limiting:
+                limiter = self._limiter
+                due = limiter.flush() if all_of_them else limiter.due(time.monotonic())
+                for draft in due:
+                    self._send_event(draft)
+
+    def _send_event(self, draft: EventDraft) -> None:
         topic = self._topics.event(self._camera)
         self._outbox.offer_event(EventItem(topic, lambda n: self._event(n, draft).payload()))
 
     def counts(self) -> Counts:
         """Return what was published and dropped so far."""
         dropped = {**self._outbox.event_drops, **self._spool.dropped}
+        if self._limiter is not None and self._limiter.suppressed:
+            dropped["suppressed"] = self._limiter.suppressed
         events = EventCounts(self._outbox.delivered_events, self._outbox.waiting_events(), dropped)
         poses = PoseCounts(self._seq.get("pose", 0), self._poses_sent)
         return Counts(self._outbox.frames.counts(), events, poses)
@@ -262,6 +293,7 @@ class Publisher:
             self._spool.close()
             return True
         self._started = False
+        self.send_held_events(all_of_them=True)
         deadline = time.monotonic() + timeout_s
         self._set_state(Status.STOPPING)
         if self._latest is not None:
