@@ -44,7 +44,16 @@ CacheDirectory=touchline
 CacheDirectoryMode=0750
 # remote configuration replaces the file
 ReadWritePaths={config_folder}
-UMask=0027
+UMask=0077
+
+# a box that leaks, or that a stranger feeds, takes neither the system nor its neighbours along
+MemoryMax=75%
+TasksMax=512
+LimitNOFILE=8192
+# a core holds passwords
+LimitCORE=0
+# the kernel ends the largest process: a model on test and the embedded broker are started again
+OOMPolicy=continue
 
 NoNewPrivileges=yes
 CapabilityBoundingSet=
@@ -52,6 +61,7 @@ AmbientCapabilities=
 ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
+PrivateMounts=yes
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes
@@ -68,11 +78,16 @@ KeyringMode=private
 DevicePolicy=closed
 DeviceAllow=char-video4linux rw
 DeviceAllow=char-drm rw
+# @resources stays allowed: inference engines bind their threads to cores
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
 # adjtimex is asked what the clock is worth, so ProtectClock cannot be set; no capability sets it
-SystemCallFilter=@system-service adjtimex clock_adjtime
+SystemCallFilter=adjtimex clock_adjtime
 SystemCallErrorNumber=EPERM
 SystemCallArchitectures=native
-# MemoryDenyWriteExecute is left out: inference engines write the code that they run
+# MemoryDenyWriteExecute is left out: inference engines write the code that they run. ProtectProc
+# and ProcSubset: the program that disciplines the clock is looked for, engines read /proc/cpuinfo.
+# PrivateUsers: cameras and GPUs belong to groups of the system
 
 [Install]
 WantedBy=multi-user.target

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.box.stopping import STOP_WITH_OUTPUTS_S
 from edge.cli import main
 from edge.cli.install import _check_runs
 from edge.config import load_config
@@ -89,12 +90,24 @@ def test_systemd_accepts_the_unit_and_finds_it_hardened(tmp_path: Path):
     unit.write_text(unit_text(Path(true)) + "[Service]\nProtectSystems=strict\n")
     done = subprocess.run(verify, check=False, capture_output=True, text=True)
     assert "ProtectSystems" in done.stderr, "it does look"
+    unit.write_text(unit_text(Path(true)).replace("MemoryMax=75%", "MemoryMax=lots"))
+    done = subprocess.run(verify, check=False, capture_output=True, text=True)
+    assert "Invalid memory limit 'lots'" in done.stderr, "values are looked at too"
     unit.write_text(unit_text(Path(true)))
     security = ["systemd-analyze", "security", "--offline=true", "--no-pager"]
     done = subprocess.run(
-        [*security, "--threshold=25", str(unit)], check=False, capture_output=True, text=True
+        [*security, "--threshold=22", str(unit)], check=False, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout.splitlines()[-1]
+
+
+def test_the_unit_bounds_what_a_box_may_take():
+    lines = unit_text(Path(COMMAND)).splitlines()
+    service = lines[lines.index("[Service]") : lines.index("[Install]")]
+    for key in ("MemoryMax", "TasksMax", "LimitNOFILE", "LimitCORE", "OOMPolicy"):
+        assert len([line for line in service if line.startswith(f"{key}=")]) == 1, key
+    stop_s = int(next(line for line in service if line.startswith("TimeoutStop")).split("=")[1])
+    assert stop_s > STOP_WITH_OUTPUTS_S, "the box's own limit comes first"
 
 
 def test_a_command_with_odd_characters_is_quoted_for_systemd(tmp_path: Path):
