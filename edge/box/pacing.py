@@ -7,23 +7,29 @@ import threading
 import time
 from collections.abc import Callable
 
-from edge.capture import Source, SourceInfo
+from edge.capture import Source, SourceInfo, interrupt
 from edge.types import Frame
 
 _DEFAULT_FPS = 25.0
+_LONGEST_WAIT_S = 2.0
+_LONGEST_WAIT_STEPS = 5.0
+"""A frame is waited for so many steps of the film's rate at most: longer gaps are passed over."""
 
 
 class Paced:
     """Gives a source's frames at their presentation times, for trying a live box with a file.
 
-    The times of the frames are those at which they are given: `capture_ns` is the host's clock.
+    The times of the frames are those at which they are given: `capture_ns` is the host's clock. A
+    gap in the film, and a step back, are not waited out.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._closed = threading.Event()
-        self._start_ns: int | None = None
+        self._due_ns: int | None = None
+        self._pts_s = 0.0
         self._step_s = 1 / (source.info.fps or _DEFAULT_FPS)
+        self._longest_s = max(_LONGEST_WAIT_S, _LONGEST_WAIT_STEPS * self._step_s)
 
     @property
     def info(self) -> SourceInfo:
@@ -45,11 +51,9 @@ class Paced:
         frame = self._source.read()
         if frame is None:
             return None
-        due_s = frame.pts_s if frame.pts_s is not None else frame.index * self._step_s
         now_ns = time.monotonic_ns()
-        if self._start_ns is None:
-            self._start_ns = now_ns - int(due_s * 1e9)
-        if self._closed.wait(max(0.0, due_s - (now_ns - self._start_ns) / 1e9)):
+        self._due_ns = self._next_due(frame, now_ns)
+        if self._closed.wait(max(0.0, (self._due_ns - now_ns) / 1e9)):
             return None
         return dataclasses.replace(
             frame,
@@ -57,6 +61,19 @@ class Paced:
             monotonic_ns=time.monotonic_ns(),
             clock_source="host",
         )
+
+    def _next_due(self, frame: Frame, now_ns: int) -> int:
+        pts_s = frame.pts_s if frame.pts_s is not None else frame.index * self._step_s
+        ahead_s, self._pts_s = pts_s - self._pts_s, pts_s
+        if self._due_ns is None:
+            return now_ns
+        step_s = ahead_s if 0 <= ahead_s <= self._longest_s else self._step_s
+        return self._due_ns + int(step_s * 1e9)
+
+    def interrupt(self) -> None:
+        """Wake a waiting `read`."""
+        self._closed.set()
+        interrupt(self._source)
 
     def close(self) -> None:
         """Wake a waiting `read` and close the source."""
@@ -102,6 +119,10 @@ class Looped:
         pts_s = None if frame.pts_s is None else self._pts_base_s + frame.pts_s
         self._last = dataclasses.replace(frame, index=self._index_base + frame.index, pts_s=pts_s)
         return self._last
+
+    def interrupt(self) -> None:
+        """End a read that waits."""
+        interrupt(self._source)
 
     def close(self) -> None:
         """Close the source."""

@@ -10,7 +10,7 @@ from edge.capture.pictures import list_pictures, read_picture
 from edge.capture.reader import LiveReader, ReadAhead
 from edge.capture.rendered import RenderedMatch, Truth, render_clip
 from edge.capture.slot import Counts, LatestSlot
-from edge.capture.source import Kind, Source, SourceInfo
+from edge.capture.source import Kind, Source, SourceInfo, interrupt
 from edge.capture.uri import SourceSpec, parse_source, redact
 from edge.capture.writer import VideoWriter
 
@@ -31,6 +31,7 @@ __all__ = [
     "SourceSpec",
     "Truth",
     "VideoWriter",
+    "interrupt",
     "list_pictures",
     "open_source",
     "parse_source",

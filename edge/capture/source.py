@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from edge.types import Frame
 
@@ -54,6 +54,20 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Release the device, file or connection; may be called twice."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """A source whose read may wait for long, for a pipe or for a camera."""
+
+    def interrupt(self) -> None:
+        """End a read that waits, soon; any thread may call it, and `close` still follows."""
+
+
+def interrupt(source: object) -> None:
+    """End a source's read that waits, where it has such."""
+    if isinstance(source, Interruptible):
+        source.interrupt()
 
 
 class SourceBase:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import dataclasses
 import threading
 
+import pytest
+
 from edge.box.pacing import Looped, Paced
+from edge.types import Frame
 from tests.box.parts import ListSource
 
 
@@ -23,7 +27,7 @@ def test_closing_wakes_a_reader_that_waits():
     source = ListSource(frames=2, fps=None)
     paced = Paced(source)
     paced.read()
-    paced._start_ns = paced._start_ns + 3600 * 10**9 if paced._start_ns else None  # an hour to go
+    paced._due_ns = paced._due_ns + 3600 * 10**9 if paced._due_ns else None  # an hour to go
     got: list[object] = []
     thread = threading.Thread(target=lambda: got.append(paced.read()))
     thread.start()
@@ -31,6 +35,29 @@ def test_closing_wakes_a_reader_that_waits():
     thread.join(90)
     assert got == [None]
     assert source.closed
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0, 10.0])
+def test_a_gap_is_not_waited_out(jump_s: float):
+    source = ListSource(frames=6)
+    read = source.read
+    source.read = lambda: jumped(read(), jump_s)  # type: ignore[method-assign]
+    paced = Paced(source)
+    got: list[object] = []
+    thread = threading.Thread(target=lambda: got.extend(iter(paced.read, None)))
+    thread.start()
+    thread.join(8)
+    late = thread.is_alive()
+    paced.interrupt()
+    thread.join(30)
+    assert not late
+    assert len(got) == 6
+
+
+def jumped(frame: Frame | None, jump_s: float) -> Frame | None:
+    if frame is None or frame.index < 3 or frame.pts_s is None:
+        return frame
+    return dataclasses.replace(frame, pts_s=frame.pts_s + jump_s)
 
 
 def test_a_loop_goes_on_with_numbers_and_times():
