@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 import time
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.capture.picture_header import is_cut_off, size_of
 from edge.capture.source import Kind, SourceBase, SourceInfo
 from edge.capture.uri import PICTURE_SUFFIXES
 from edge.errors import SourceError
 from edge.types import Frame, Image
 
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+MOST_PIXELS = 64_000_000
+"""Pixels of a picture: 192 MB decoded. Twice the pixels of 8K, and a phone's 50 megapixels."""
+_MOST_BYTES = 1 << 30
+"""Size of a picture's file: no picture of so many pixels is larger."""
 
 
 def read_picture(path: str | Path) -> Image:
@@ -24,10 +29,33 @@ def read_picture(path: str | Path) -> Image:
 
     It is turned as its EXIF asks, transparency is dropped, grey becomes three equal channels, 16
     bits are scaled to 8, floats in 0..1 to 0..255. Raises SourceError for a file that is missing,
-    empty, cut off, or no picture.
+    empty, cut off, no picture, or larger than 64 million pixels; that is told before anything is
+    decoded.
     """
     path = Path(path)
+    data = _bytes_of(path)
+    _check_size(path, data)
+    if is_cut_off(data):  # OpenCV would fill the rest with grey
+        raise SourceError(f"{path}: the {_kind(data)} is cut off; copy it again")
     try:
+        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error as error:
+        raise SourceError(f"{path}: damaged picture; copy it again") from error
+    if picture is None:
+        raise SourceError(
+            f"{path}: not a picture that OpenCV reads, or damaged; does a viewer open it?"
+        )
+    return to_bgr8(picture)
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise SourceError(f"{path}: not a file; give a picture's file")
+        if found.st_size > _MOST_BYTES:
+            raise SourceError(f"{path}: larger than 1 GiB, which no picture is; give a picture")
         data = path.read_bytes()
     except OSError as error:
         raise SourceError(
@@ -35,20 +63,27 @@ def read_picture(path: str | Path) -> Image:
         ) from error
     if not data:
         raise SourceError(f"{path}: the file is empty; copy it again")
-    if data.startswith(_JPEG_START) and _JPEG_END not in data[-4096:]:
-        raise SourceError(
-            f"{path}: the JPEG is cut off; copy it again"
-        )  # libjpeg would fill it with grey
-    try:
-        flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error as error:
-        raise SourceError(f"{path}: damaged picture, or larger than OpenCV reads") from error
-    if picture is None:
+    return data
+
+
+def _check_size(path: Path, data: bytes) -> None:
+    """Refuse what is no picture or too large to decode; raises SourceError."""
+    size = size_of(data)
+    if size is None and is_cut_off(data):
+        return  # told by its own words
+    if size is None:
         raise SourceError(
             f"{path}: not a picture that OpenCV reads, or damaged; does a viewer open it?"
         )
-    return to_bgr8(picture)
+    if size[0] * size[1] > MOST_PIXELS:
+        raise SourceError(
+            f"{path}: {size[0]}x{size[1]} pixels, and a picture may have {MOST_PIXELS // 10**6}"
+            " million; scale it down"
+        )
+
+
+def _kind(data: bytes) -> str:
+    return {b"\xff\xd8": "JPEG", b"\x89P": "PNG"}.get(data[:2], "WebP")
 
 
 def to_bgr8(picture: NDArray[Any]) -> Image:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.capture import list_pictures, open_source, read_picture
+from edge.capture.picture_header import is_cut_off, size_of
 from edge.capture.pictures import natural_key, to_bgr8
 from edge.errors import SourceError
 from tests.capture.media import number_of, numbered, write_picture
@@ -98,6 +102,117 @@ def test_a_jpeg_cut_off_is_not_filled_with_grey(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-4000])
     with pytest.raises(SourceError, match="the JPEG is cut off"):
         read_picture(path)
+
+
+def noise(width: int = 200, height: int = 200) -> np.ndarray[Any, Any]:
+    return np.random.default_rng(0).integers(0, 255, (height, width, 3), np.uint8)
+
+
+def jpeg(picture: np.ndarray[Any, Any], *, progressive: bool = False) -> bytes:
+    options = [cv2.IMWRITE_JPEG_PROGRESSIVE, int(progressive)]
+    return cv2.imencode(".jpg", picture, options)[1].tobytes()
+
+
+def with_thumbnail(data: bytes) -> bytes:
+    """A JPEG with another whole JPEG in its EXIF segment, as cameras write it."""
+    content = b"Exif\0\0" + jpeg(noise(32, 32))
+    return data[:2] + b"\xff\xe1" + (len(content) + 2).to_bytes(2, "big") + content + data[2:]
+
+
+BEHIND = {
+    "nothing": b"",
+    "a motion photo": b"MotionPhoto_Data\0\0\0\x18ftypmp42" + bytes(9000),
+    "zeros": bytes(70_000),
+    "a second picture": jpeg(noise(64, 64)),
+    "noise": np.random.default_rng(1).bytes(9000),
+    "markers": b"\xff\xd9\xff\xd8\xff\xe0" * 3000,
+}
+
+
+@pytest.mark.parametrize("behind", BEHIND)
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("thumbnail", [False, True])
+def test_bytes_behind_a_jpeg_do_not_matter_and_its_own_end_does(
+    tmp_path: Path, behind: str, *, progressive: bool, thumbnail: bool
+) -> None:
+    whole = jpeg(noise(), progressive=progressive)
+    whole = with_thumbnail(whole) if thumbnail else whole
+    path = tmp_path / "p.jpg"
+    path.write_bytes(whole + BEHIND[behind])
+    assert read_picture(path).shape == (200, 200, 3)
+    if behind in {"nothing", "zeros", "a motion photo", "a second picture"}:
+        path.write_bytes(whole[: len(whole) * 2 // 3] + BEHIND[behind])
+        with pytest.raises(SourceError, match="the JPEG is cut off"):
+            read_picture(path)
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp", "bmp", "tif", "ppm"])
+def test_a_picture_cut_off_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = write_picture(tmp_path / f"p.{suffix}", noise())
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(SourceError, match=r"cut off|damaged"):
+        read_picture(path)
+
+
+def png(width: int, height: int) -> bytes:
+    """A PNG of a few kilobytes whose header promises any size."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        check = zlib.crc32(kind + content).to_bytes(4, "big")
+        return len(content).to_bytes(4, "big") + kind + content + check
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = zlib.compress(bytes(1 << 20))
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    )
+
+
+def tiff(order: str, width: int, height: int) -> bytes:
+    entries = struct.pack(f"{order}HHIIHHII", 256, 4, 1, width, 257, 4, 1, height)
+    mark = b"II*\0" if order == "<" else b"MM\0*"
+    return mark + struct.pack(f"{order}IH", 8, 2) + entries + bytes(4)
+
+
+HUGE = {
+    "png": png(60_000, 60_000),
+    "jpg": b"\xff\xd8\xff\xc0\0\x11\x08" + struct.pack(">HH", 60_000, 60_000) + b"\3" + bytes(9)
+    + b"\xff\xd9",
+    "bmp": b"BM" + bytes(12) + struct.pack("<Iii", 40, 60_000, -60_000) + bytes(99),
+    "webp": b"RIFF" + struct.pack("<I", 22) + b"WEBPVP8X" + struct.pack("<II", 10, 0)
+    + (59_999).to_bytes(3, "little") * 2,
+    "tif": tiff("<", 60_000, 60_000),
+    "tiff": tiff(">", 60_000, 60_000),
+    "ppm": b"P6\n# large\n60000 60000\n255\n" + bytes(99),
+    "avif": b"\0\0\0\x18ftypavif" + bytes(12) + b"ispe" + bytes(4)
+    + struct.pack(">II", 60_000, 60_000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", HUGE)
+@pytest.mark.parametrize("name", ["p.{}", "p.png"])
+def test_a_huge_picture_is_refused_from_its_header(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, name: str
+) -> None:
+    path = tmp_path / name.format(suffix)
+    path.write_bytes(HUGE[suffix])
+    monkeypatch.delattr("edge.capture.pictures.cv2.imdecode")  # nothing is decoded
+    with pytest.raises(SourceError, match="60000x60000 pixels, and a picture may have 64 million"):
+        read_picture(path)
+
+
+@given(st.sampled_from(sorted(HUGE)), st.integers(0, 60), st.binary(max_size=80))
+def test_any_header_gives_a_size_or_none(kind: str, at: int, other: bytes) -> None:
+    data = HUGE[kind]
+    size = size_of(data[:at] + other + data[at + len(other) :])
+    assert size is None or len(size) == 2
+    assert is_cut_off(data[:at]) in {True, False}
+
+
+def test_a_pipe_is_no_picture(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.png")
+    with pytest.raises(SourceError, match="not a file"):
+        read_picture(tmp_path / "p.png")
 
 
 def test_a_folder_is_read_in_natural_order(tmp_path: Path) -> None:
