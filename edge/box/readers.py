@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from edge.box.interfaces import FrameReader, LinkStatus
 from edge.capture import LiveReader, Outage, ReadAhead, Source
@@ -85,19 +85,15 @@ class FileFrames:
 
     def __init__(self, reader: ReadAhead) -> None:
         self._reader = reader
-        self._frames: Iterator[Frame] = iter(reader)
-        self._ended = False
 
-    def get(self, timeout_s: float) -> Frame | None:  # noqa: ARG002 - a file has no pauses to wait out
-        """Return the next frame, or None at the end."""
-        frame = next(self._frames, None)
-        self._ended = frame is None
-        return frame
+    def get(self, timeout_s: float) -> Frame | None:
+        """Return the next frame, or None when none came in time (a pipe may wait) or none will."""
+        return self._reader.get(timeout_s)
 
     @property
     def ended(self) -> bool:
         """Whether the last frame was given."""
-        return self._ended
+        return self._reader.ended
 
     @property
     def captured(self) -> int:
@@ -117,7 +113,7 @@ class FileFrames:
     @property
     def link(self) -> LinkStatus:
         """Return `streaming` until the last frame was given; a file does not break."""
-        return LinkStatus("ended" if self._ended else "streaming")
+        return LinkStatus("ended" if self._reader.ended else "streaming")
 
     @property
     def note(self) -> str | None:

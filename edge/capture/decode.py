@@ -16,7 +16,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.error import FFmpegError, InvalidDataError
+from av.error import ArgumentError, FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
@@ -24,6 +24,10 @@ from av.video.stream import VideoStream
 
 from edge.types import Image
 
+_PICTURE_CODECS = frozenset(("png", "bmp", "tiff", "webp", "gif", "mjpeg"))
+"""What covers and previews are coded with; a film, where a container holds nothing else."""
+_PREVIEW = 15
+"""A track with more than so many times fewer pixels than the largest is a preview of it."""
 _MAX_DAMAGES = 500
 """Damaged places of a container after which the rest of it is given up."""
 
@@ -95,7 +99,7 @@ class Decoder:
     def _frames(self, packet: Packet[VideoStream]) -> list[VideoFrame]:
         try:
             frames = packet.decode()
-        except InvalidDataError:
+        except (InvalidDataError, ArgumentError):  # damaged, or larger than the limit
             self.corrupt += 1
             return []
         whole = [frame for frame in frames if not frame.is_corrupt]
@@ -104,7 +108,7 @@ class Decoder:
 
     def _picture(self, frame: VideoFrame) -> Decoded:
         wallclock = self._wallclock.pop(frame.pts, None) if frame.pts is not None else None
-        return Decoded(self._converter.picture(frame), frame.time, wallclock)
+        return Decoded(self._converter.picture(frame), _time_s(frame), wallclock)
 
     def _remember_clock(self, packet: Packet[VideoStream]) -> None:
         """Keep the sender's clock of a packet until its frame comes out of the decoder."""
@@ -143,6 +147,13 @@ class Converter:
         return image.copy() if made is frame else np.ascontiguousarray(image)
 
 
+def _time_s(frame: VideoFrame) -> float | None:
+    """Presentation time; where a container has none (AVI), the time of decoding, as players do."""
+    if frame.pts is not None or frame.dts is None or not frame.time_base:
+        return frame.time
+    return float(frame.dts * frame.time_base)
+
+
 def _pixels(frame: VideoFrame) -> Image:
     """(height, width, 3) uint8 view of a BGR or RGB frame's own memory, rows maybe padded."""
     plane, across = frame.planes[0], frame.width * 3
@@ -172,9 +183,41 @@ def explain(error: FFmpegError) -> str:
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """Find the first moving picture of a container; the cover of a music file is none."""
-    cover = av.stream.Disposition.attached_pic
-    for stream in container.streams.video:
-        if not stream.disposition & cover:
-            return stream
-    return None
+    """Choose the film among a container's pictures: the default track, else the largest.
+
+    Covers, stills and thumbnails are none; neither is what cannot be decoded.
+    """
+    tracks = _films(container)
+    default = av.stream.Disposition.default
+    return max(
+        tracks,
+        key=lambda t: (bool(t.disposition & default), t.width * t.height, -t.index),
+        default=None,
+    )
+
+
+def track_note(container: InputContainer, chosen: VideoStream) -> str | None:
+    """Say which of several video tracks is read; None where there is no choice."""
+    tracks = _films(container)
+    if len(tracks) < 2:
+        return None
+    number = [track.index for track in tracks].index(chosen.index) + 1
+    default = "default, " if chosen.disposition & av.stream.Disposition.default else ""
+    size = f"{chosen.width}x{chosen.height}"
+    return f"{len(tracks)} video tracks: track {number} is read ({default}{size})"
+
+
+def _films(container: InputContainer) -> list[VideoStream]:
+    """Return the tracks that may be the film: no stills, covers, previews or unknown codecs."""
+    kinds = av.stream.Disposition
+    stills = kinds.attached_pic | kinds.still_image | kinds.timed_thumbnails
+    # a track whose codec FFmpeg does not know has no context, whatever PyAV's types say
+    tracks = [
+        track
+        for track in container.streams.video
+        if not track.disposition & stills and getattr(track, "codec_context", None) is not None
+    ]
+    moving = [track for track in tracks if track.codec_context.name not in _PICTURE_CODECS]
+    tracks = moving or tracks
+    largest = max((track.width * track.height for track in tracks), default=0)
+    return [track for track in tracks if track.width * track.height * _PREVIEW >= largest]

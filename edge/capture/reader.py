@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge.capture.link import Backoff, FreezeDetector, Link, LinkState, Outage
 from edge.capture.slot import Counts, LatestSlot
-from edge.capture.source import Source, SourceInfo
+from edge.capture.source import Source, SourceInfo, interrupt
 from edge.errors import SourceCause, SourceError
 from edge.types import Frame
 
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 0.045
 """How long live frames may wait for one that takes long, before the newest alone counts."""
-_JOIN_S = 5.0
+_JOIN_S = 2.0
+"""How long `close` waits for a thread that may be opening a camera; it ends by itself later."""
 _FROZEN_RETRY = 5
 """A camera whose picture stays frozen is connected to again after so many times the limit."""
 
@@ -137,8 +138,9 @@ class LiveReader(_Closing):
         return self._slot.get(timeout_s)
 
     def close(self) -> None:
-        """Stop reading; may be called twice. A read that blocks is left to its own timeout."""
+        """Stop reading; may be called twice. An attempt to connect is left to its own timeout."""
         self._stop.set()
+        interrupt(self._source)
         self._slot.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(_JOIN_S)
@@ -201,7 +203,8 @@ class LiveReader(_Closing):
 class ReadAhead(_Closing):
     """Decodes up to `depth` frames ahead in a thread, so that decoding and work overlap.
 
-    Drops nothing. Iterate it once. An error of the source is raised where its frame would come.
+    Drops nothing. Iterate it once, or `get` the frames until `ended`. An error of the source is
+    raised where its frame would come.
     """
 
     def __init__(self, source: Source, *, depth: int = 4) -> None:
@@ -210,6 +213,7 @@ class ReadAhead(_Closing):
         self._stop = threading.Event()
         self._captured = 0
         self._processed = 0
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name="read-ahead", daemon=True)
         self._thread.start()
 
@@ -240,20 +244,40 @@ class ReadAhead(_Closing):
             self._captured, processed, 0 if closed else left, {"closed": left if closed else 0}
         )
 
+    @property
+    def ended(self) -> bool:
+        """Whether the last frame was given."""
+        return self._ended
+
+    def get(self, timeout_s: float | None = None) -> Frame | None:
+        """Return the next frame; None when none came within `timeout_s`, and at the end.
+
+        None as `timeout_s` sets no limit.
+        """
+        if self._ended:
+            return None
+        try:
+            item = self._queue.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+        if item is None:
+            self._ended = True
+            return None
+        if isinstance(item, BaseException):
+            self._ended = True
+            raise item
+        self._processed += 1
+        # latency counts from here: a file's picture is not late because it lay in the queue
+        return dataclasses.replace(item, monotonic_ns=time.monotonic_ns())
+
     def __iter__(self) -> Iterator[Frame]:
-        while True:
-            item = self._queue.get()
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            self._processed += 1
-            # latency counts from here: a file's picture is not late because it lay in the queue
-            yield dataclasses.replace(item, monotonic_ns=time.monotonic_ns())
+        while (frame := self.get()) is not None:
+            yield frame
 
     def close(self) -> None:
         """Stop decoding and close the source; may be called twice."""
         self._stop.set()
+        interrupt(self._source)
         while self._thread.is_alive():
             self._empty()  # the thread may wait for room
             self._thread.join(0.01)

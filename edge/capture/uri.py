@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import os
 import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from edge.capture.pipe import STDIN, descriptor_of
 from edge.capture.source import Kind
 from edge.errors import SourceError
 
@@ -59,7 +61,9 @@ def parse_source(text: str | Path) -> SourceSpec:
     """
     if isinstance(text, Path):
         return _from_path(text)
-    text = text.strip()
+    if text.strip() == STDIN:
+        return _from_stdin(STDIN)
+    text = text if _exists(Path(text)) else text.strip()
     if not text:
         raise SourceError(
             "the source is empty: give a video file, a folder of pictures or an rtsp:// address"
@@ -123,6 +127,8 @@ def _exists(path: Path) -> bool:
 def _from_path(path: Path) -> SourceSpec:
     with contextlib.suppress(RuntimeError):  # the home of a user who does not exist
         path = path.expanduser()
+    if descriptor_of(path) is not None and not (str(path) == STDIN and _exists(path)):
+        return _from_stdin(str(path))
     if not _exists(path):
         raise SourceError(_missing(path))
     mode = path.stat().st_mode
@@ -130,8 +136,27 @@ def _from_path(path: Path) -> SourceSpec:
         return SourceSpec("folder", str(path))
     if stat.S_ISCHR(mode):
         return SourceSpec("v4l2", str(path))
-    kind: Kind = "picture" if path.suffix.lower() in PICTURE_SUFFIXES else "file"
+    if stat.S_ISSOCK(mode):
+        raise SourceError(f"{path}: a socket, not a film; give a file, a pipe or an address")
+    still = stat.S_ISREG(mode) and path.suffix.lower() in PICTURE_SUFFIXES
+    kind: Kind = "picture" if still else "file"
     return SourceSpec(kind, str(path))
+
+
+def _from_stdin(text: str) -> SourceSpec:
+    """Take what standard input, or another open file, is connected with."""
+    descriptor = descriptor_of(text)
+    assert descriptor is not None
+    try:
+        mode = os.fstat(descriptor).st_mode
+    except OSError:
+        raise SourceError(f"{text}: nothing is connected there; pipe a film into it") from None
+    if stat.S_ISCHR(mode):
+        what = "the terminal" if os.isatty(descriptor) else "a device"
+        raise SourceError(f"{text}: {what}, which gives no film; pipe a film into it")
+    if stat.S_ISDIR(mode):
+        raise SourceError(f"{text}: a folder; name it, in place of {text}")
+    return SourceSpec("file", f"/dev/fd/{descriptor}" if stat.S_ISREG(mode) else text)
 
 
 def _missing(path: Path) -> str:

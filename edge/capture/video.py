@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import struct
+import logging
+import stat
 import time
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -12,28 +14,34 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from edge.capture.decode import Decoded, Decoder, explain, video_stream
+from edge.capture.containers import limit, open_container, open_stream
+from edge.capture.decode import Decoded, Decoder, explain, track_note, video_stream
+from edge.capture.pipe import Pipe, is_stream
 from edge.capture.source import SourceBase, SourceInfo
+from edge.capture.structure import is_cut_off, is_mp4_without_index
+from edge.capture.timeline import Timeline
 from edge.errors import SourceError
-from edge.pyav import EXACT_TAGS
 from edge.types import Frame
 
-_NOT_VIDEO = frozenset(("tty", "concat", "ass", "srt", "webvtt", "lrc", "gdigrab", "lavfi"))
-"""FFmpeg's readers that find 'video' in text, or that open other files than the one given."""
+log = logging.getLogger(__name__)
 
 
 class VideoFile(SourceBase):
-    """A video file that PyAV opens.
+    """A video file that PyAV opens, or a pipe, which is read once and never wound back.
 
-    `pts_s` counts from the stream's start; `capture_ns` is the time of opening plus `pts_s`. Raises
-    SourceError when the file is missing, empty, no video, or has not a single frame that decodes.
+    `pts_s` counts from the stream's start and only grows (`Timeline`); `capture_ns` is the time of
+    opening plus `pts_s`. Raises SourceError when the file is missing, empty, no video, or has not a
+    single frame that decodes.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._container = open_file(self._path)
+        self._pipe = Pipe(path) if is_stream(path) else None
+        self._container = self._open(path)
         try:
             stream = _video(self._container, self._path)
+            limit(stream, str(path))
+            _name_track(self._container, stream, path)
             # Up to full HD one thread decodes faster than the network registers, and reports each
             # broken frame where it is; frame threads lose the last frames of a file that is cut
             # off.
@@ -41,16 +49,34 @@ class VideoFile(SourceBase):
             self._decoder = Decoder(self._container, stream)
             self._pictures = self._decoder.pictures()
             self._first: Decoded | None = self._decode_first()
-            self._start_s = _start_s(self._container, self._first)
         except BaseException:
-            self._container.close()
+            self.close()
             raise
         height, width = self._first.image.shape[:2]
         fps, frames = _rate(stream), _frame_count(self._container, stream)
         super().__init__(SourceInfo(str(path), "file", width, height, fps, frames, live=False))
+        self._promised = stream.frames
+        self._timeline = Timeline(1 / fps if fps else None, _start_s(self._container))
         self._opened_ns = time.time_ns()
         self._delivered = 0
-        self._closed = False
+
+    _closed = False
+    _pictures: Generator[Decoded, None, None] | None = None
+
+    def _open(self, path: str | Path) -> InputContainer:
+        if self._pipe is None:
+            return open_file(self._path)
+        try:
+            return open_stream(self._pipe)
+        except FFmpegError as error:
+            self._pipe.close()
+            raise SourceError(
+                f"{path}: what comes through the pipe is no video; give MPEG-TS, Matroska,"
+                " fragmented MP4 or y4m"
+            ) from error
+        except BaseException:
+            self._pipe.close()
+            raise
 
     @property
     def corrupt(self) -> int:
@@ -66,17 +92,25 @@ class VideoFile(SourceBase):
             self._check_length()
             return None
         now = time.monotonic_ns()
-        pts_s = None if picture.pts_s is None else picture.pts_s - self._start_s
+        pts_s = self._timeline.place(picture.pts_s)
         index = self._delivered + self.corrupt
         self._delivered += 1
         capture_ns = self._opened_ns + int(1e9 * (pts_s or 0.0))
         return Frame(picture.image, index, pts_s, capture_ns, now, clock_source="file")
 
+    def interrupt(self) -> None:
+        """End a read that waits for a pipe; any thread may call it."""
+        if self._pipe is not None:
+            self._pipe.stop()
+
     def close(self) -> None:
         """Close the file; may be called twice."""
         self._closed = True
-        self._pictures.close()
+        if self._pictures is not None:
+            self._pictures.close()
         self._container.close()
+        if self._pipe is not None:
+            self._pipe.close()
 
     def _decode_first(self) -> Decoded:
         first = self._decode()
@@ -87,6 +121,7 @@ class VideoFile(SourceBase):
         return first
 
     def _decode(self) -> Decoded | None:
+        assert self._pictures is not None
         try:
             return next(self._pictures, None)
         except FFmpegError as error:
@@ -95,13 +130,18 @@ class VideoFile(SourceBase):
             ) from error
 
     def _check_length(self) -> None:
-        """Note a file that ends well before the length that its header promises."""
-        expected, got = self._info.frames, self._delivered + self.corrupt
-        if expected is not None and got < 0.95 * expected - 2:
-            self._note = (
-                f"{self._path}: only {got} of {expected} frames were there;"
-                " the file is cut off or damaged"
-            )
+        """Note a file that is cut off: its own structure is longer, or frames are missing.
+
+        Durations say nothing of that: they come from stamps that may jump, or from the sound.
+        """
+        if self._pipe is not None:
+            return
+        got, mp4 = self._delivered + self.corrupt, "mov" in self._container.format.name.split(",")
+        missing = bool(self._promised) and got < 0.95 * self._promised - 2
+        # the index of an MP4 counts frames too that its edit list leaves out
+        if is_cut_off(self._path) or (missing and not mp4):
+            told = f"only {got} of {self._promised}" if missing else f"{got}"
+            self._note = f"{self._path}: {told} frames were there; the file is cut off or damaged"
 
 
 def open_file(
@@ -112,16 +152,14 @@ def open_file(
     Raises SourceError, with the reason and with what is `wanted` in its place.
     """
     try:
-        size = path.stat().st_size
-        if size == 0:
+        found = path.stat()
+        if stat.S_ISFIFO(found.st_mode) or stat.S_ISSOCK(found.st_mode):
+            raise SourceError(f"{path}: a pipe, which can be read only once; give a file")
+        if stat.S_ISREG(found.st_mode) and found.st_size == 0:
             raise SourceError(f"{path}: the file is empty; copy or record it again")
-        container: InputContainer = av.open(str(path), "r", **EXACT_TAGS)
+        return open_container(path, wanted)
     except (FFmpegError, OSError) as error:
         raise SourceError(_why_not(path, error)) from error
-    if container.format.name in _NOT_VIDEO:
-        container.close()
-        raise SourceError(f"{path}: not a video file; give {wanted}")
-    return container
 
 
 def _why_not(path: Path, error: OSError | FFmpegError) -> str:
@@ -129,7 +167,7 @@ def _why_not(path: Path, error: OSError | FFmpegError) -> str:
     if isinstance(error, PermissionError):
         return f"{path}: no permission to read it; check the file's owner and mode"
     if isinstance(error, av.error.InvalidDataError):
-        if _is_mp4_without_index(path):
+        if is_mp4_without_index(path):
             return (
                 f"{path}: the recording was cut off: its index (moov) at the end is missing;"
                 " record it again, or mend it with a tool such as untrunc"
@@ -143,24 +181,6 @@ def _why_not(path: Path, error: OSError | FFmpegError) -> str:
     return f"{path}: cannot be opened: {reason}"
 
 
-def _is_mp4_without_index(path: Path) -> bool:
-    """Whether a file begins as MP4 but lacks its index (boxes: ISO/IEC 14496-12, 4.2)."""
-    with path.open("rb") as file:
-        end = file.seek(0, 2)
-        at = 0
-        kinds: list[bytes] = []
-        while at + 8 <= end and len(kinds) < 1000:
-            file.seek(at)
-            size, kind = struct.unpack(">I4s", file.read(8))
-            kinds.append(kind)
-            if size == 1:  # a 64-bit size follows
-                size = struct.unpack(">Q", file.read(8).ljust(8, b"\0"))[0]
-            if size < 8:  # 0: to the end of the file; anything else is damage
-                break
-            at += size
-    return kinds[:1] == [b"ftyp"] and b"moov" not in kinds
-
-
 def _video(container: InputContainer, path: Path) -> VideoStream:
     stream = video_stream(container)
     if stream is None:
@@ -171,10 +191,16 @@ def _video(container: InputContainer, path: Path) -> VideoStream:
     return stream
 
 
-def _start_s(container: InputContainer, first: Decoded) -> float:
-    """When the file begins on its own time line, as a player shows it."""
+def _name_track(container: InputContainer, stream: VideoStream, path: str | Path) -> None:
+    told = track_note(container, stream)
+    if told is not None:
+        log.warning("%s: %s", path, told)
+
+
+def _start_s(container: InputContainer) -> float | None:
+    """When the file begins on its own time line, as a player shows it; None where none tells."""
     start: Any = container.start_time  # None where no header tells, whatever PyAV's types say
-    return (first.pts_s or 0.0) if start is None else float(start) / 1e6
+    return None if start is None else float(start) / 1e6
 
 
 def _rate(stream: VideoStream) -> float | None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import time
 import zipfile
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -142,6 +144,164 @@ def test_a_file_cut_in_the_middle_gives_what_is_there(tmp_path: Path) -> None:
     assert len(frames) + source.corrupt == 41
     assert source.note is not None
     assert "of 60 frames were there; the file is cut off or damaged" in source.note
+
+
+def joined(tmp_path: Path, suffix: str, *starts_s: float) -> Path:
+    """Recordings of 24 frames, one behind the other, that begin at these stamps."""
+    parts = [
+        make_video(
+            tmp_path / f"{n}{suffix}", 24, times_s=[start + i / 12 for i in range(24)], fps=12
+        )
+        for n, start in enumerate(starts_s)
+    ]
+    path = tmp_path / f"joined{suffix}"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return path
+
+
+@pytest.mark.parametrize(
+    "starts_s", [(100, 5000), (5000, 100), (10, 10), (95_442, 0), (0, 95_000, 3), (7, 10)]
+)
+def test_joined_recordings_run_on(tmp_path: Path, starts_s: tuple[float, ...]) -> None:
+    with open_source(joined(tmp_path, ".ts", *starts_s)) as source:
+        times = [frame.pts_s for frame in source]
+    assert len(times) == 24 * len(starts_s)
+    assert None not in times
+    assert times == sorted(set(times))
+    assert times[-1] == pytest.approx(2 * len(starts_s), abs=2)
+    assert source.note is None
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.flv"])
+def test_a_gap_of_an_hour_is_bridged(tmp_path: Path, name: str) -> None:
+    times = [i / 25 + (3600 if i >= 10 else 0) for i in range(20)]
+    with open_source(make_video(tmp_path / name, 20, times_s=times)) as source:
+        seen = [frame.pts_s for frame in source]
+    assert len(seen) == 20
+    assert seen[-1] == pytest.approx(19 / 25, abs=0.05)
+    assert source.note is None
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_a_film_whose_sound_goes_on_is_whole(tmp_path: Path, name: str) -> None:
+    path = make_video(tmp_path / "v.mkv", 5, audio=True, fps=100)
+    target = tmp_path / name
+    remux(path, target)
+    with open_source(target) as source:
+        assert len(list(source)) == 5
+    assert source.note is None
+
+
+def test_a_film_that_an_edit_list_shortens_is_whole(tmp_path: Path) -> None:
+    whole = make_video(tmp_path / "w.mp4", 60)
+    cut = tmp_path / "cut.mp4"
+    subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-ss", "1.7", "-i", whole, "-c", "copy", cut],
+        check=True,
+    )
+    with open_source(cut) as source:
+        assert 0 < len(list(source)) < 30
+    assert source.note is None
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.mkv", "libx264"), ("a.avi", "mpeg4")])
+def test_a_file_that_ends_too_soon_says_so(tmp_path: Path, name: str, codec: str) -> None:
+    whole = make_video(tmp_path / name, 60, codec=codec)
+    cut = tmp_path / f"cut-{name}"
+    offset, size = packets(whole)[30]
+    cut.write_bytes(whole.read_bytes()[: offset + size // 2])
+    with open_source(cut) as source:
+        list(source)
+    assert source.note is not None
+    assert source.note.endswith("the file is cut off or damaged")
+
+
+def remux(source: Path, target: Path) -> None:
+    with av.open(str(source)) as given, av.open(str(target), "w") as made:
+        streams = {s.index: made.add_stream_from_template(s) for s in given.streams}
+        for packet in given.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                made.mux(packet)
+
+
+def tracks(tmp_path: Path, *options: str, name: str = "t.mkv") -> Path:
+    """A film with a small track first and the numbered one behind it."""
+    film = make_video(tmp_path / "film.mkv", 5)
+    path = tmp_path / name
+    subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i",
+         "color=gray:size=64x36:rate=25:duration=0.2", "-i", film, "-map", "0", "-map", "1:v",
+         "-c:v:0", "libx264", "-c:v:1", "copy", *options, path],
+        check=True,
+    )  # fmt: skip
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "width"),
+    [
+        ("t.mkv", ["-disposition:v:0", "0", "-disposition:v:1", "default"], 128),
+        ("t.mkv", ["-disposition:v:0", "0", "-disposition:v:1", "0"], 128),
+        ("t.mkv", ["-disposition:v:0", "default", "-disposition:v:1", "default"], 128),
+        ("t.mkv", ["-disposition:v:0", "default", "-disposition:v:1", "0"], 64),
+        ("t.mp4", ["-disposition:v:0", "0", "-disposition:v:1", "default"], 128),
+        ("t.ts", [], 128),
+    ],
+)
+def test_the_default_track_is_read_else_the_largest_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str, options: list[str], width: int
+) -> None:
+    with open_source(tracks(tmp_path, *options, name=name)) as source:
+        assert source.info.width == width
+    assert "2 video tracks: track" in caplog.text
+    assert f"{width}x" in caplog.text
+
+
+def test_a_preview_is_no_track_even_by_default(tmp_path: Path) -> None:
+    options = ["-s:v:0", "16x16", "-disposition:v:0", "default", "-disposition:v:1", "0"]
+    with open_source(tracks(tmp_path, *options)) as source:
+        assert source.info.width == WIDTH
+
+
+@pytest.mark.parametrize("name", ["c.mkv", "c.mp4"])
+def test_a_cover_is_no_track(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str) -> None:
+    cover = write_picture(tmp_path / "cover.png", np.zeros((1000, 1000, 3), np.uint8))
+    film = make_video(tmp_path / "film.mkv", 5)
+    subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-i", cover, "-i", film, "-map", "0", "-map", "1",
+         "-c", "copy", "-disposition:v:0", "attached_pic", tmp_path / name],
+        check=True,
+    )  # fmt: skip
+    with open_source(tmp_path / name) as source:
+        assert len(list(source)) == 5
+    assert "tracks" not in caplog.text
+
+
+def test_a_film_in_8k_is_refused_from_its_header(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="7680x4320 pixels, and a film may have 20 million"):
+        open_source(jpegs(tmp_path / "large.mkv", (7680, 4320)))
+
+
+def jpegs(path: Path, size: tuple[int, int]) -> Path:
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = *size, "yuvj420p"
+        frame = av.VideoFrame(*size, "yuvj420p")
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def test_a_stream_that_grows_beyond_the_limit_is_not_decoded(tmp_path: Path) -> None:
+    small = jpegs(tmp_path / "small.mjpeg", (WIDTH, HEIGHT)).read_bytes()
+    large = jpegs(tmp_path / "large.mjpeg", (7680, 4320)).read_bytes()
+    path = tmp_path / "both.mjpeg"
+    path.write_bytes(small * 3 + large)
+    with open_source(path) as source:
+        shapes = {frame.image.shape for frame in source}
+    assert shapes == {(HEIGHT, WIDTH, 3)}
+    assert source.corrupt == 1
 
 
 def _broken(tmp_path: Path, what: str) -> Path:
