@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,9 @@ from edge.capture.decode import video_stream
 from edge.capture.video import open_file
 from edge.errors import SourceError
 from edge.pyav import rational, readable
+from edge.segments import matroska
 from edge.segments.chapters import Chapter
+from edge.segments.ebml import EbmlError
 
 _WANTED = "a video with a programme"
 _PROBE_PACKETS = 400
@@ -83,7 +86,7 @@ def open_media(path: Path | str) -> Media:
             None,
             start_s,
             _duration_s(container, video),
-            _chapters(container, start_s),
+            chapters_in(container, file),
         )
         _choose_sound(media)
     except FFmpegError as error:
@@ -126,16 +129,36 @@ def _duration_s(container: InputContainer, video: VideoStream | None) -> float |
     return told if told is not None and told > 0 else None
 
 
-def _chapters(container: InputContainer, start_s: float) -> tuple[Chapter, ...]:
+def chapters_in(container: InputContainer, path: Path) -> tuple[Chapter, ...]:
+    """Return the chapters that players show of an open file, in seconds from its beginning.
+
+    Of Matroska those of the default edition that are neither hidden nor disabled. An ordered
+    edition has a time line of its own: its chapters tell nothing of the file's, and are none here.
+    """
+    start_s = _seconds(container.start_time) or 0.0
+    if "matroska" in container.format.name:
+        try:
+            edition = matroska.shown_edition(path)
+        except (EbmlError, OSError):
+            pass  # damaged: what FFmpeg finds
+        else:
+            if edition is None or edition.is_ordered:
+                return ()
+            end_s = start_s + (_seconds(container.duration) or 0.0)
+            return _shifted(matroska.chapters_of(edition, end_s), start_s)
     made = []
     for entry in container.chapters():
         base = rational(entry["time_base"])
-        if base is None:
-            continue
-        title = readable(entry["metadata"].get("title", ""))
-        times = (float(entry["start"] * base) - start_s, float(entry["end"] * base) - start_s)
-        made.append(Chapter(*times, title))
-    return tuple(sorted(made, key=lambda c: c.start_s))
+        if base is not None:
+            title = readable(entry["metadata"].get("title", ""))
+            made.append(Chapter(float(entry["start"] * base), float(entry["end"] * base), title))
+    return _shifted(made, start_s)
+
+
+def _shifted(chapters: Iterable[Chapter], start_s: float) -> tuple[Chapter, ...]:
+    """Chapters on the time line of a file that begins at `start_s`."""
+    moved = [Chapter(c.start_s - start_s, c.end_s - start_s, c.title) for c in chapters]
+    return tuple(sorted(moved, key=lambda c: c.start_s))
 
 
 def _choose_sound(media: Media) -> None:
