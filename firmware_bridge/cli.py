@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from rich.console import Console
 from rich.live import Live
@@ -30,8 +30,15 @@ from firmware_bridge.sim.video import LiveVideo, PictureMaker
 
 MakePictures: TypeAlias = Callable[[SimSettings, float], "tuple[SimSettings, PictureMaker]"]
 """(settings, frames a second) -> the settings at the rendered place, what renders and encodes."""
-MakeClip: TypeAlias = Callable[[SimSettings, Path, float, float], None]
-"""(settings, file, seconds, frames a second) -> a clip in a file, with the truth beside it."""
+
+
+class MakeClip(Protocol):
+    """Writes a clip into a file, with the truth beside it."""
+
+    def __call__(
+        self, settings: SimSettings, path: Path, seconds: float, fps: float, *, overwrite: bool
+    ) -> None:
+        """Write so many seconds; files that are there are refused without `overwrite`."""
 
 
 def add_parser(
@@ -120,6 +127,9 @@ def _add_simulate(actions: Any, pictures: MakePictures | None, clip: MakeClip | 
     parser.add_argument("--no-video", action="store_true", help="no picture")
     parser.add_argument(
         "--clip", type=Path, metavar="FILE.mp4", help="write a clip instead of serving"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="with --clip: replace files that exist"
     )
     parser.add_argument("--fps", type=float, default=25.0)
     parser.add_argument("--size", default="1280x720", metavar="WxH")
@@ -337,7 +347,13 @@ def _simulate(
     if options.clip is not None:
         if clip is None:
             raise UsageError("--clip: there is no renderer in this installation")
-        clip(settings, options.clip, options.seconds or 20.0, options.fps)
+        clip(
+            settings,
+            options.clip,
+            options.seconds or 20.0,
+            options.fps,
+            overwrite=options.overwrite,
+        )
         print(f"wrote {options.clip}")
         return 0
     maker = None

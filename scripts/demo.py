@@ -29,9 +29,8 @@ def main() -> int:
     console.print(
         "[bold]1/3[/] rendering a match: 20 s, 1280x720, a PTZ camera with cuts to close-ups"
     )
-    run(
-        [*TOUCHLINE, "demo-clip", str(clip), "--seconds", "20", "--truth", str(out / "truth.jsonl")]
-    )
+    files = [str(clip), "--truth", str(out / "truth.jsonl"), "--overwrite"]
+    run([*TOUCHLINE, "demo-clip", *files, "--seconds", "20"])
     console.print(
         "[bold]2/3[/] registering it, publishing to the embedded broker, a subscriber counting"
     )
@@ -50,7 +49,13 @@ def register_and_listen(clip: Path, out: Path) -> tuple[dict[str, Any], dict[str
     topic = f"touchline/v1/{SITE}/{DEVICE}/#"
     command = [*TOUCHLINE, "run", "--json", "--source", str(clip), "--broker", f"embedded:{port}"]
     command += ["--site", SITE, "--device", DEVICE, "--out", str(out / "homographies.jsonl")]
-    command += ["--overlay", str(out / "overlay.mp4"), "--pictures", str(out / "pictures")]
+    command += [
+        "--overwrite",
+        "--overlay",
+        str(out / "overlay.mp4"),
+        "--pictures",
+        str(out / "pictures"),
+    ]
     with subprocess.Popen(
         [*SUBSCRIBER, str(port), topic], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
     ) as subscriber:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from edge.box.interfaces import Registrar
 from edge.box.records import error_record, record
 from edge.capture import list_pictures, open_source, parse_source, read_picture
+from edge.capture.uri import SCHEMES
 from edge.errors import SourceError
 from edge.types import Image, Registration
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,24 @@ class Answer:
     def name(self) -> str:
         """Return the picture's name, as it stands in the record."""
         return str(self.record["image"])
+
+
+def local_path(text: str) -> Path:
+    """Return the path that a text names: a path as it stands, or a `file://` address.
+
+    Raises SourceError for an address, which it does not show: it may hold a password.
+    """
+    path = Path(text)
+    match = _SCHEME.match(text)
+    if match is None or os.path.lexists(path):
+        return path
+    scheme = match.group(1).lower()
+    if scheme == "file":
+        rest = text[match.end() :].removeprefix("//").removeprefix("localhost")
+        return Path(os.fsdecode(unquote_to_bytes(os.fsencode(rest))))
+    if scheme in SCHEMES or text.startswith("//", match.end()):
+        raise SourceError(f"an address ({scheme}:…) is no file")
+    return path
 
 
 def expand(paths: Iterable[Path]) -> Iterator[Path]:

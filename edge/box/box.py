@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from edge.box.allowance import Allowance
@@ -16,6 +17,7 @@ from edge.box.interfaces import Stop
 from edge.box.ledger import Balance
 from edge.box.network import Network, NetworkFactory, load_network, network_of
 from edge.box.outages import WatchedReader
+from edge.box.output_check import inputs_of
 from edge.box.outputs import OutputPaths, open_outputs
 from edge.box.pipeline import Tally, run_loop
 from edge.box.publication import Publication
@@ -45,6 +47,8 @@ class Options:
     """Whether to play a file at its own pace, as a camera would."""
     max_frames: int | None = None
     outputs: OutputPaths = field(default_factory=OutputPaths)
+    config_file: Path | None = None
+    """Where the configuration comes from, which no output may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +109,11 @@ def run_box(
     """
     observer = observer or Silent()
     plan = plan_source(config, options.source, realtime=options.realtime)
-    paths = options.outputs.or_configured(config)
-    paths.check()
     accounts = accounts or Accounts()
+    # stages that are built anew find what those before them wrote
+    outputs = options.outputs if accounts.empty else options.outputs.at_free_names()
+    paths = outputs.or_configured(config)
+    paths.check(inputs_of(config, options.source, options.config_file))
     tally = Tally(times=accounts.times)
     course: _Course | None = None
     try:
@@ -138,7 +144,7 @@ def run_box(
                 Started(info, network, publication.address, problem, publication, registrar)
             )
             begun_s = time.monotonic()
-            outputs = open_outputs(paths, config, network.field, info)
+            files = open_outputs(paths, config, network.field, info)
             frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)
             # a film's next frames are in the network while one is finished; a live frame gains
             # nothing by growing old there
@@ -150,7 +156,7 @@ def run_box(
                 allowance=Allowance() if info.live else None,
             )
             with ExitStack() as watch:
-                sinks = watch.enter_context(outputs)
+                sinks = watch.enter_context(files)
                 watch.enter_context(closing(reader))
                 course = _Course(info, registrar, tally, reader, publication, sinks, begun_s)
                 watched = Watched(

@@ -25,19 +25,14 @@ class Drawer:
 class OverlaySink:
     """A video in which each frame has the field drawn over it."""
 
-    def __init__(self, path: Path, field: Field, *, fps: float) -> None:
+    def __init__(self, path: Path, field: Field, *, fps: float, overwrite: bool = True) -> None:
         self.path = path
-        self._video = OverlayVideo(path, field, fps=fps)
-        self._first_pts_s: float | None = None
+        self._video = OverlayVideo(path, field, fps=fps, overwrite=overwrite)
+        self._clock = VideoClock(fps)
 
     def write(self, frame: Frame, registration: Registration) -> None:
         """Draw and encode one frame at its time in the source, the first frame at zero."""
-        if self._first_pts_s is None:
-            self._first_pts_s = frame.pts_s
-        if frame.pts_s is None or self._first_pts_s is None:
-            self._video.write(frame.image, registration)
-        else:
-            self._video.write(frame.image, registration, pts_s=frame.pts_s - self._first_pts_s)
+        self._video.write(frame.image, registration, pts_s=self._clock.time_s(frame.pts_s))
 
     def close(self) -> None:
         """Finish the file; without a frame there is none."""
@@ -46,3 +41,34 @@ class OverlaySink:
     def abort(self) -> None:
         """Remove the file."""
         self._video.discard()
+
+    def interrupt(self) -> None:
+        """Remove the file: a video that is not finished cannot be played."""
+        self._video.discard()
+
+
+class VideoClock:
+    """The time of each frame in a video made of a source's frames, from zero. Pure.
+
+    A source's own steps are kept, so that a variable frame rate stays one. A step that goes back or
+    is longer than `most_s` is no step of the picture: the stamps were set anew, recordings were
+    joined, or the camera was away. It counts as one frame, as does a frame without a time.
+    """
+
+    def __init__(self, fps: float, *, most_s: float = 10.0) -> None:
+        self._frame_s = 1 / fps
+        self._most_s = max(most_s, 3 * self._frame_s)
+        self._now_s: float | None = None
+        self._pts_s: float | None = None
+
+    def time_s(self, pts_s: float | None) -> float:
+        """Return the time, in seconds, of the next frame, which the source stamps with `pts_s`."""
+        step_s = None if pts_s is None or self._pts_s is None else pts_s - self._pts_s
+        self._pts_s = pts_s
+        if self._now_s is None:
+            self._now_s = 0.0
+        elif step_s is not None and 0 < step_s <= self._most_s:
+            self._now_s += step_s
+        else:
+            self._now_s += self._frame_s
+        return self._now_s

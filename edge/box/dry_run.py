@@ -10,6 +10,7 @@ import numpy as np
 
 from edge.box.camera import check_camera
 from edge.box.network import Network, NetworkFactory
+from edge.box.output_check import inputs_of
 from edge.box.outputs import OutputPaths
 from edge.box.sources import plan_source
 from edge.config import Config, EmbeddedBrokerConfig, Problem, V4l2Source, credentials
@@ -46,7 +47,8 @@ def dry_run(
     if "camera" in sections:
         _try("camera.link", lambda: check_camera(config), built)
     if "output" in sections:
-        _try("output", OutputPaths().or_configured(config).check, built)
+        paths = OutputPaths().or_configured(config)
+        _try("output", lambda: paths.check(inputs_of(config, source)), built)
     if "source" in sections and source is None and config.source is not None:
         _try("source", lambda: _source(config), built)
     if not built.problems and sections & set(_NETWORK):

@@ -1,14 +1,16 @@
-"""Output files that are whole or absent: written under a temporary name, renamed at the end."""
+"""Where outputs may go, and a file of JSON lines that grows under its own name."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from edge.errors import UsageError
+from edge.part_file import PartFile, SetAside
 
 
 def check_writable(path: Path) -> None:
@@ -28,44 +30,92 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"{folder}: no permission to write there; choose another folder")
 
 
-def temporary_name(path: Path) -> Path:
-    """Return the name to write under until the file is whole.
+def is_special(path: Path) -> bool:
+    """Whether a path is a pipe or a device, which is written as it is and never replaced."""
+    return path.exists() and not path.is_file()
 
-    A pipe or a device (`/dev/null`, `/dev/stdout`) is written as it is: a rename would replace it.
+
+class LineFile:
+    """A file of JSON lines that appears with its first line and grows by whole lines.
+
+    Each line is written at once, so that whatever ends the process, the file holds all lines up to
+    then. A line that does not fit on the disk is taken back before OSError is raised. With
+    `overwrite`, a file that is there is replaced by the first line, and comes back on `abort`.
     """
-    if path.exists() and not path.is_file():
-        return path
-    return path.with_name(f".{path.name}.{os.getpid()}.part")
 
-
-class WholeFile:
-    """A text file that appears under its name only when `close` says that it is complete."""
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, overwrite: bool = True) -> None:
         self.path = path
-        self._temporary = temporary_name(path)
-        self._stream: TextIO = self._temporary.open("w", encoding="utf-8")
-
-    def write(self, text: str) -> None:
-        """Add text."""
-        self._stream.write(text)
+        self._overwrite = overwrite
+        self._number: int | None = None
+        self._part: PartFile | None = None
+        self._before: SetAside | None = None
+        self._size = 0
+        self._ended = False
+        if is_special(path):
+            self._number = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
 
     def write_json(self, item: Mapping[str, Any]) -> None:
         """Add one object as a line of JSON."""
-        self._stream.write(json.dumps(item, separators=(",", ":")) + "\n")
+        line = (json.dumps(item, separators=(",", ":")) + "\n").encode()
+        if self._number is None:
+            self._begin(line)
+        else:
+            self._append(self._number, line)
+        self._size += len(line)
 
     def close(self) -> None:
-        """Bring the file to the disk and give it its name."""
-        self._stream.flush()
-        if self._temporary == self.path:
-            self._stream.close()
+        """Bring the lines to the disk; may be called twice. Without a line there is no file."""
+        if self._ended or self._number is None:
             return
-        os.fsync(self._stream.fileno())
-        self._stream.close()
-        self._temporary.replace(self.path)
+        if self._part is not None:
+            os.fsync(self._number)
+        self._end()
 
     def abort(self) -> None:
-        """Remove what was written."""
-        self._stream.close()
-        if self._temporary != self.path:
-            self._temporary.unlink(missing_ok=True)
+        """Remove the lines, and put back what they replaced; nothing after `close`."""
+        if self._ended:
+            return
+        if self._part is not None and self._part.is_in_place:
+            if self._before is not None:
+                self._before.restore()
+            else:
+                self._part.target.unlink(missing_ok=True)
+        self._end()
+
+    def _begin(self, line: bytes) -> None:
+        part = PartFile(self.path, overwrite=self._overwrite)
+        try:
+            self._append(part.stream.fileno(), line)
+            if self._overwrite and part.target.exists():
+                with contextlib.suppress(OSError):  # no hard links there: it cannot come back
+                    self._before = SetAside(part.target)
+            part.publish(sync=False)
+        except BaseException:
+            part.discard()
+            if self._before is not None:
+                self._before.drop()
+            raise
+        self._part, self._number = part, part.stream.fileno()
+
+    def _append(self, number: int, line: bytes) -> None:
+        view = memoryview(line)
+        try:
+            while view:
+                view = view[os.write(number, view) :]
+        except OSError as error:
+            if self._part is None:
+                raise
+            with contextlib.suppress(OSError):
+                os.ftruncate(number, self._size)
+            self._end()
+            why = f"{error.strerror}; the lines before are kept"
+            raise OSError(error.errno, why, str(self.path)) from error
+
+    def _end(self) -> None:
+        self._ended = True
+        if self._before is not None:
+            self._before.drop()
+        if self._part is not None:
+            self._part.close()
+        elif self._number is not None:
+            os.close(self._number)

@@ -128,3 +128,6 @@ class Sink(Protocol):
 
     def abort(self) -> None:
         """Remove what was written."""
+
+    def interrupt(self) -> None:
+        """End at once; what is whole may stay, no part does."""

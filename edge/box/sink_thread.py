@@ -15,7 +15,7 @@ _Item = tuple[Frame, Registration]
 
 @dataclass(frozen=True, slots=True)
 class SinkFailure:
-    """An output that could not be written; its file is gone."""
+    """An output that could not be written; its file is gone, or holds what was whole."""
 
     path: str
     message: str
@@ -34,6 +34,7 @@ class SinkThread:
         self._queue: queue.Queue[_Item | None] = queue.Queue(depth)
         self._failures: list[SinkFailure] = []
         self._written: list[str] = []
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="outputs", daemon=True)
         self.dropped = 0
         self._thread.start()
@@ -66,16 +67,22 @@ class SinkThread:
     def close(self) -> None:
         """Let the sinks finish what was handed over, and close them."""
         self._join()
-        for sink in list(self._sinks):
-            self._try_close(sink)
-        self._sinks = []
+        while self._sinks:
+            self._try_close(self._sinks[0])
 
-    def abort(self) -> None:
-        """Stop at once; no file remains. After `close` it does nothing."""
+    def abort(self, *, keep_whole: bool = False) -> None:
+        """Stop at once; no file remains, or with `keep_whole` what is whole does.
+
+        After `close` it does nothing.
+        """
+        self._stopped.set()
         self._join()
-        for sink in self._sinks:
-            sink.abort()
-        self._sinks = []
+        while self._sinks:
+            sink = self._sinks.pop(0)
+            if keep_whole:
+                sink.interrupt()
+            else:
+                sink.abort()
 
     def _join(self) -> None:
         if self._thread.is_alive():
@@ -85,7 +92,8 @@ class SinkThread:
     def _work(self) -> None:
         while (item := self._queue.get()) is not None:
             for sink in list(self._sinks):
-                self._try_write(sink, *item)
+                if not self._stopped.is_set():
+                    self._try_write(sink, *item)
 
     def _try_write(self, sink: Sink, frame: Frame, registration: Registration) -> None:
         try:
@@ -98,6 +106,7 @@ class SinkThread:
             sink.close()
             if sink.path.exists():  # a run without frames writes no video
                 self._written.append(str(sink.path))
+            self._sinks.remove(sink)
         except Exception as error:  # noqa: BLE001 - the other outputs are still to be closed
             self._fail(sink, error)
 

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeAlias
 
 import cv2
 
-from edge.box.files import WholeFile, temporary_name
+from edge.box.files import LineFile
 from edge.box.records import frame_record
+from edge.capture import read_picture
 from edge.errors import TouchlineError
+from edge.part_file import write_new
 from edge.types import Frame, Image, Registration
 
 Draw: TypeAlias = Callable[[Image, Registration], Image]
 """Draws a registration on a picture; the picture handed in stays as it is."""
 
+CONTACT_SHEET = "contact_sheet.jpg"
+_NUMBERED = re.compile(r"\d{6,}\.jpg", re.ASCII)
 _JPEG_QUALITY = 92
+_LONGEST_STEM = 200
+"""Bytes of a drawn picture's name; a file's name has 255 at most, with number and ending."""
 
 
 class JsonLinesSink:
     """One JSON object a frame."""
 
-    def __init__(self, path: Path, *, source: str, sport: str, half_turn: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        source: str,
+        sport: str,
+        half_turn: bool = False,
+        overwrite: bool = True,
+    ) -> None:
         self.path = path
         self._source = source
         self._sport = sport
         self._half_turn = half_turn
-        self._file = WholeFile(path)
+        self._file = LineFile(path, overwrite=overwrite)
 
     def write(self, frame: Frame, registration: Registration) -> None:
         """Add one frame's object."""
@@ -46,8 +62,12 @@ class JsonLinesSink:
         self._file.close()
 
     def abort(self) -> None:
-        """Remove the file."""
+        """Remove the file, and put back what it replaced."""
         self._file.abort()
+
+    def interrupt(self) -> None:
+        """Keep the lines up to here."""
+        self._file.close()
 
 
 class PictureSink:
@@ -61,6 +81,7 @@ class PictureSink:
         *,
         every_frames: int,
         sheet_of: int = 24,
+        overwrite: bool = True,
     ) -> None:
         self.path = folder
         self._draw = draw
@@ -69,6 +90,7 @@ class PictureSink:
         self._next = 0
         self._written: list[Path] = []
         self._sheet_of = sheet_of
+        self._overwrite = overwrite
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, frame: Frame, registration: Registration) -> None:
@@ -77,35 +99,45 @@ class PictureSink:
             return
         self._next = frame.index + self._every
         path = self.path / f"{frame.index:06d}.jpg"
-        write_picture(path, self._draw(frame.image, registration))
+        drawn = self._draw(frame.image, registration)
+        write_picture(path, drawn, overwrite=self._overwrite)
         self._written.append(path)
 
     def close(self) -> None:
         """Write the contact sheet, of pictures spread evenly over the run."""
         step = max(1, -(-len(self._written) // self._sheet_of))
-        read = (cv2.imread(str(path)) for path in self._written[::step])
-        pictures = [picture.astype("uint8", copy=False) for picture in read if picture is not None]
+        pictures = [read_picture(path) for path in self._written[::step] if path.exists()]
         if pictures:
-            write_picture(self.path / "contact_sheet.jpg", self._contact_sheet(pictures))
+            sheet = self._contact_sheet(pictures)
+            write_picture(self.path / CONTACT_SHEET, sheet, overwrite=self._overwrite)
 
     def abort(self) -> None:
         """Remove the pictures of this run."""
         for path in self._written:
             path.unlink(missing_ok=True)
 
+    def interrupt(self) -> None:
+        """Keep the pictures, each of which is whole, without a sheet of them."""
+
+    @staticmethod
+    def writes(name: str) -> bool:
+        """Whether a picture of this name may be written."""
+        return name == CONTACT_SHEET or _NUMBERED.fullmatch(name) is not None
+
 
 class PictureFolder:
     """Drawn pictures named after the pictures they come from; two of one name get numbers."""
 
-    def __init__(self, folder: Path, draw: Draw) -> None:
+    def __init__(self, folder: Path, draw: Draw, *, overwrite: bool = True) -> None:
         self._folder = folder
         self._draw = draw
+        self._overwrite = overwrite
         self._used: set[str] = set()
 
     def add(self, name: str, image: Image, registration: Registration) -> Path:
         """Draw one picture, `name` being a path or `film.mp4/<number>`; returns where it lies."""
         path = self._folder / f"{self._unused(_flat(name))}.jpg"
-        write_picture(path, self._draw(image, registration))
+        write_picture(path, self._draw(image, registration), overwrite=self._overwrite)
         return path
 
     def _unused(self, stem: str) -> str:
@@ -116,20 +148,36 @@ class PictureFolder:
         return unused
 
 
+def drawn_names(inputs: Iterable[Path]) -> Callable[[str], bool]:
+    """Return what tells whether a `PictureFolder` may write a name, for pictures and films."""
+    stems = {_short(path.stem) for path in inputs}
+
+    def writes(name: str) -> bool:
+        if not name.endswith(".jpg"):
+            return False
+        stem = name.removesuffix(".jpg")
+        maybe = {stem, re.sub(r"-[0-9]+$", "", stem)}
+        maybe |= {re.sub(r"_[0-9]{6,}$", "", one) for one in maybe}
+        return not maybe.isdisjoint(stems)
+
+    return writes
+
+
 def _flat(name: str) -> str:
     """Return a file's stem for `a/b.png` -> `b`, and `film_000012` for `film.mp4/12`."""
     path = Path(name)
-    return f"{path.parent.stem}_{int(path.name):06d}" if path.name.isdecimal() else path.stem
+    if path.name.isdecimal() and path.parent.name:
+        return f"{_short(path.parent.stem)}_{int(path.name):06d}"
+    return _short(path.stem)
 
 
-def write_picture(path: Path, image: Image) -> None:
+def _short(stem: str) -> str:
+    return os.fsdecode(os.fsencode(stem)[:_LONGEST_STEM])
+
+
+def write_picture(path: Path, image: Image, *, overwrite: bool = True) -> None:
     """Write a picture as JPEG, whole or not at all; raises OSError or TouchlineError."""
     done, data = cv2.imencode(path.suffix, image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:
         raise TouchlineError(f"{path}: OpenCV cannot write a picture of this kind or size")
-    temporary = temporary_name(path)
-    try:
-        temporary.write_bytes(data.tobytes())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_new(path, data.tobytes(), overwrite=overwrite, sync=False)

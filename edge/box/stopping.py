@@ -1,55 +1,133 @@
-"""A clean stop on SIGINT and SIGTERM, within a time; a second signal interrupts at once."""
+"""What signals do: a clean stop, then an end at once, and in no case a part of a file left over.
+
+SIGHUP (a terminal that is closed) counts as SIGTERM, unless it was ignored from the start (nohup).
+"""
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from edge.health.notify import Notifier
-
-log = logging.getLogger(__name__)
+from edge.part_file import discard_open_parts
 
 STOP_S = 4.5
 """A stop that takes longer is cut short: a service is to be gone 5 s after its signal."""
 STOP_WITH_OUTPUTS_S = 20.0
 """Files that are being written get this long to be finished."""
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 128 + signal.SIGINT
+"""Exit code of a command that Ctrl-C ended."""
+_UNWIND_S = 3.0
+"""Time for what is open to be closed after the signal that interrupts; then the process leaves."""
+_SHOW_CURSOR = b"\x1b[?25h\n"
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ends the command."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.number = number
+
+
+class StopRequest(threading.Event):
+    """Is set when the run is to end; `number` is the signal that asked for it."""
+
+    number: int | None = None
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
-    """Give an event that the first SIGINT or SIGTERM sets; the second raises KeyboardInterrupt.
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Give an event that the first signal sets; the second raises Interrupted (KeyboardInterrupt).
 
-    systemd hears with the first that the box is on its way down.
+    systemd hears with the first that the box is on its way down. Whatever still runs some seconds
+    after the second is left, as at the third.
 
     Only the main thread may take signals; elsewhere the event is left for the caller to set.
     """
-    stop = threading.Event()
+    stop = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
     notifier = Notifier.from_environment()
 
-    def handle(_signum: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
+    def begin(number: int) -> None:
+        stop.number = number
         notifier.stopping()
         stop.set()
 
-    before: dict[signal.Signals, Any] = {s: signal.signal(s, handle) for s in _SIGNALS}
     try:
-        yield stop
+        with _handled(begin):
+            yield stop
+    finally:
+        notifier.close()
+
+
+@contextmanager
+def end_on_signals() -> Iterator[None]:
+    """Raise Interrupted (KeyboardInterrupt) at the first signal, so that what is open is closed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with _handled(None):
+        yield
+
+
+def die_of(number: int) -> NoReturn:
+    """End this process as the signal alone would have, for whoever waits for it."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)  # where it is blocked
+
+
+@contextmanager
+def _handled(begin: Callable[[int], None] | None) -> Iterator[None]:
+    """Handle signals: the first is told to `begin`, if there is one, the next raises."""
+    timers: list[threading.Timer] = []
+    begun = begin is None
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal begun
+        if not begun and begin is not None:
+            begun = True
+            begin(number)
+        elif timers:
+            _leave(number)
+        else:
+            timer = threading.Timer(_UNWIND_S, _leave, (number,))
+            timer.daemon = True
+            timers.append(timer)
+            timer.start()
+            raise Interrupted(number)
+
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    numbers = [s for s in _SIGNALS if s is not signal.SIGHUP or not ignored]
+    before: dict[signal.Signals, Any] = {s: signal.signal(s, handle) for s in numbers}
+    try:
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        notifier.close()
+        for timer in timers:
+            timer.cancel()
+
+
+def _leave(number: int) -> NoReturn:
+    """End the process without waiting for anything; no part of a file stays."""
+    discard_open_parts()
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        if sys.stderr.isatty():  # a progress bar hid it
+            os.write(sys.stderr.fileno(), _SHOW_CURSOR)
+    os._exit(128 + number)
 
 
 class StopGuard:
@@ -92,7 +170,7 @@ class StopGuard:
 
 @contextmanager
 def hidden_from_children() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back, for good in the processes and threads that are started inside.
+    """Hold SIGINT, SIGTERM and SIGHUP back, for good in processes and threads started inside.
 
     A terminal's Ctrl-C and systemd's stop reach every process of the group; a broker that obeyed
     would be gone before the box could say goodbye through it. A signal that comes meanwhile reaches

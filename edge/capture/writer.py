@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import errno
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -16,42 +16,49 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from edge.errors import SourceError
+from edge.part_file import PartFile
 from edge.types import Image
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
 
 _TIME_BASE = Fraction(1, 60_000)  # MPEG-4 part 2 allows no finer than 1/65535
+_FORMATS = {".mkv": "matroska", ".mov": "mov"}
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class VideoWriter:
-    """An mp4 file under a temporary name that gets its own when all is written.
+    """A video file under a temporary name that gets its own when all is written.
 
-    H.264 where FFmpeg has libx264, else MPEG-4 part 2. The size is that of the first picture, made
-    even (H.264 stores colour for two by two pixels); later ones are scaled to it. Used with `with`:
-    an exception inside leaves no file. Raises SourceError where the file cannot be written.
+    H.264 where FFmpeg has libx264, else MPEG-4 part 2; MP4 but for names that end in .mkv or .mov.
+    The size is that of the first picture, made even (H.264 stores colour for two by two pixels);
+    later ones are scaled to it. Used with `with`: an exception inside leaves no file. A file that
+    is there is replaced at the end, or refused without `overwrite`. Raises SourceError where the
+    file cannot be written.
     """
 
-    def __init__(self, path: str | Path, *, fps: float = 30.0, crf: int = 23) -> None:
+    def __init__(
+        self, path: str | Path, *, fps: float = 30.0, crf: int = 23, overwrite: bool = True
+    ) -> None:
         self._path = Path(path)
         if not fps > 0:
             raise SourceError(f"{path}: a video of {fps:g} frames a second cannot be written")
         self._rate = Fraction(fps).limit_denominator(1001)
         self._crf = crf
-        # the process in the name: two writers of one file do not write into each other's
-        self._temporary = self._path.with_name(f".{self._path.name}.{os.getpid()}.part")
         self._stream: VideoStream | None = None
         self._last_pts = -1
         self._count = 0
-        if self._path.is_dir():
-            raise SourceError(f"{path}: cannot be written: it is a folder; name a file")
+        self._closed = False
+        _check_target(self._path, overwrite=overwrite)
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._temporary.touch()  # PyAV opens it with the first picture: too late to complain
-            self._container = av.open(str(self._temporary), "w", format="mp4")
-        except (OSError, FFmpegError) as error:
+            self._part = PartFile(self._path, overwrite=overwrite)
+        except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise SourceError(f"{path}: cannot be written: {why}") from error
+        # FFmpeg gets the open file, not its name, which it could take for an address or a pattern
+        form = _FORMATS.get(self._path.suffix.lower(), "mp4")
+        self._container = av.open(self._part.stream, "w", format=form)
 
     @property
     def frames(self) -> int:
@@ -76,15 +83,26 @@ class VideoWriter:
         if self._stream is None:
             self.discard()
             return
+        if self._closed:
+            return
         self._mux(self._stream, None)
-        self._container.close()
-        self._temporary.replace(self._path)
+        try:
+            self._container.close()
+            self._part.publish()
+            self._part.close()
+        except (FFmpegError, OSError) as error:
+            self.discard()
+            raise self._failure("writing failed", error) from error
+        self._closed = True
 
     def discard(self) -> None:
-        """Leave no file behind."""
+        """Leave no file behind; nothing after `close`. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
         with contextlib.suppress(FFmpegError, OSError):  # a full disk: the file goes in any case
             self._container.close()
-        self._temporary.unlink(missing_ok=True)
+        self._part.discard()
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +137,19 @@ class VideoWriter:
             self._container.mux(stream.encode(frame))
         except (FFmpegError, OSError) as error:
             self.discard()
-            raise SourceError(
-                f"{self._path}: writing failed: {error.strerror}; is the disk full?"
-            ) from error
+            raise self._failure("writing failed", error) from error
+
+    def _failure(self, what: str, error: FFmpegError | OSError) -> SourceError:
+        why = error.strerror or str(error)
+        if error.errno in _FULL:
+            why += "; is the disk full?"
+        return SourceError(f"{self._path}: {what}: {why}")
+
+
+def _check_target(path: Path, *, overwrite: bool) -> None:
+    if path.is_dir():
+        raise SourceError(f"{path}: cannot be written: it is a folder; name a file")
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path}: cannot be written: a video needs a file, no device or pipe")
+    if path.exists() and not overwrite:
+        raise SourceError(f"{path}: cannot be written: it exists")

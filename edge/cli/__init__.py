@@ -1,7 +1,9 @@
 """The command line: the only place that prints.
 
-Exit codes: 0 done, 1 the work failed, 2 wrong use. A command's module is imported when that
-command is asked for, so that `touchline --help` answers at once.
+Exit codes: 0 done, 1 the work failed, 2 wrong use, 130 interrupted (Ctrl-C). SIGTERM and SIGHUP end
+a command as signals do, once what it wrote is tidied up; `run` and `listen` stop and are done. A
+command's module is imported when that command is asked for, so that `touchline --help` answers at
+once.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 
 from edge import __version__
-from edge.cli import logs
+from edge.box.stopping import INTERRUPTED, Interrupted, die_of, end_on_signals
+from edge.cli import logs, streams
 from edge.cli.parser import Parser, Subparsers
 from edge.errors import TouchlineError, UsageError
 
@@ -47,31 +51,44 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code; every failure is one line on stderr."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    streams.prepare()
     logs.mute()
+    ended_by = 0
     try:
-        return _guarded(arguments)
+        with end_on_signals():
+            return _guarded(arguments)
+    except Interrupted as error:
+        ended_by = error.number
+        return INTERRUPTED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     finally:
         logs.finish()
+        if ended_by not in {0, signal.SIGINT}:
+            die_of(ended_by)
 
 
 def _guarded(arguments: list[str]) -> int:
+    """Run one command; every failure is one line on stderr."""
     debug = "--debug" in arguments
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        streams.flush()
     except UsageError as error:
         return _fail(error, 2, debug=debug)
     except TouchlineError as error:
         return _fail(error, 1, debug=debug)
     except BrokenPipeError:
-        _discard_output()
+        streams.discard_output()
         return 0  # whoever read us has seen enough: `touchline listen | head`
-    except KeyboardInterrupt:
-        return 1
     except OSError as error:
         return _fail(error, 1, debug=debug, line=_os_error_line(error))
+    except UnicodeEncodeError as error:
+        return _fail(error, 1, debug=debug, line=_locale_line(error))
     except Exception as error:  # noqa: BLE001 - the last guard: a person gets a line, not a traceback
         line = f"unexpected {type(error).__name__}: {error}; --debug shows where it happened"
         return _fail(error, 1, debug=debug, line=line)
+    return code
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -115,10 +132,10 @@ def _fail(error: Exception, code: int, *, debug: bool, line: str | None = None) 
 
 
 def _os_error_line(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, (str, bytes)) else ""
     return f"{where}{error.strerror or error}"
 
 
-def _discard_output() -> None:
-    """Point stdout at nothing: the interpreter's last flush would complain of the closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _locale_line(error: UnicodeEncodeError) -> str:
+    name = error.object.encode("ascii", "backslashreplace").decode()
+    return f"{name}: cannot be a file's name in this locale; set LC_ALL=C.UTF-8"

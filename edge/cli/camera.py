@@ -16,6 +16,7 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.video.codeccontext import VideoCodecContext
 
+from edge.box.output_check import check_outputs
 from edge.capture.rendered.camera import Camera
 from edge.capture.rendered.scene import Scene
 from edge.capture.writer import VideoWriter
@@ -23,6 +24,7 @@ from edge.cli.output import progress
 from edge.cli.parser import Subparsers
 from edge.errors import SourceError
 from edge.fields import load_field
+from edge.part_file import write_new
 from edge.types import Image
 from firmware_bridge import cli
 from firmware_bridge.codecs import freed
@@ -118,14 +120,18 @@ def _encoder(settings: SimSettings, fps: float) -> VideoCodecContext:
     return encoder
 
 
-def _clip(settings: SimSettings, path: Path, seconds: float, fps: float) -> None:
+def _clip(
+    settings: SimSettings, path: Path, seconds: float, fps: float, *, overwrite: bool
+) -> None:
     """Write a clip, and beside it what its pictures truly show and what the telemetry said."""
+    beside = {name: path.with_suffix(f".{name}.jsonl") for name in ("truth", "freed")}
+    check_outputs([path, *beside.values()], overwrite=overwrite)
     match = _Match(settings)
     camera = SimulatedCamera(_placed(settings, match))
     frames = round(seconds * fps)
     lag = camera.settings.lag_s
     truth = []
-    with VideoWriter(path, fps=fps) as writer, progress() as bar:
+    with VideoWriter(path, fps=fps, overwrite=overwrite) as writer, progress() as bar:
         task = bar.add_task("rendering", total=frames, detail="")
         for index in range(frames):
             time_s = index / fps
@@ -136,8 +142,8 @@ def _clip(settings: SimSettings, path: Path, seconds: float, fps: float) -> None
                 {"frame": index, "pts_s": time_s, "field_from_image": matrix, "pose": asdict(pose)}
             )
             bar.update(task, completed=index + 1)
-    _write_lines(path.with_suffix(".truth.jsonl"), truth)
-    _write_lines(path.with_suffix(".freed.jsonl"), _telemetry(camera, seconds))
+        _write_lines(beside["truth"], truth, overwrite=overwrite)
+        _write_lines(beside["freed"], _telemetry(camera, seconds), overwrite=overwrite)
 
 
 def _telemetry(camera: SimulatedCamera, seconds: float) -> list[dict[str, object]]:
@@ -154,5 +160,6 @@ def _telemetry(camera: SimulatedCamera, seconds: float) -> list[dict[str, object
     return packets
 
 
-def _write_lines(path: Path, rows: list[dict[str, object]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+def _write_lines(path: Path, rows: list[dict[str, object]], *, overwrite: bool) -> None:
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    write_new(path, data, overwrite=overwrite)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge.box.files import check_writable
+from edge.box.output_check import check_outputs
 from edge.capture.rendered.clip import render_clip
 from edge.cli.arguments import positive_float, positive_int
 from edge.cli.output import note, progress
@@ -27,13 +27,14 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--truth", type=Path, metavar="FILE.jsonl", help="write each frame's true homography"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace files that exist")
     parser.set_defaults(func=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Render the clip."""
-    for file in filter(None, (options.out, options.truth)):
-        check_writable(file)
+    files = [file for file in (options.out, options.truth) if file is not None]
+    check_outputs(files, overwrite=options.overwrite)
     with progress() as bar:
         task = bar.add_task("rendering", total=None, detail="")
         frames = render_clip(
@@ -45,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
             seed=options.seed,
             cutaways=not options.no_cutaways,
             truth=options.truth,
+            overwrite=options.overwrite,
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
     note(f"{options.out}: {frames} frames")

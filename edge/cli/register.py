@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.box.batch import Answer, expand, register_all
+from edge.box.batch import Answer, expand, local_path, register_all
 from edge.box.drawing import Drawer
-from edge.box.files import WholeFile, check_folder, check_writable
+from edge.box.files import LineFile
 from edge.box.network import load_network
-from edge.box.sinks import PictureFolder
+from edge.box.output_check import Inputs, PictureOutput, check_outputs, inputs_of
+from edge.box.sinks import PictureFolder, drawn_names
 from edge.cli.arguments import add_engine_options, add_field_options, config_of, positive_int
 from edge.cli.output import note, print_json, progress
 from edge.cli.parser import Subparsers
+from edge.config import Config
+from edge.errors import SourceError, UsageError
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -22,14 +25,13 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "register", help="register the field in pictures or video files, one JSON object a line"
     )
-    parser.add_argument(
-        "images", nargs="+", type=Path, metavar="IMAGE", help="pictures, folders, video files"
-    )
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, folders, video files")
     parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="default: standard output")
     parser.add_argument("--overlay", type=Path, metavar="DIR", help="draw each answer as a picture")
     parser.add_argument(
         "--every", type=positive_int, default=1, metavar="N", help="take every N-th frame of films"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     add_field_options(parser)
     add_engine_options(parser)
     parser.set_defaults(func=run)
@@ -52,36 +54,50 @@ class _Outcome:
 
 def run(options: argparse.Namespace) -> int:
     """Register each picture; 1 when none could be read at all."""
+    images = [_image(text) for text in options.images]
     config = config_of(options)
-    if options.out is not None:
-        check_writable(options.out)
-    if options.overlay is not None:
-        check_folder(options.overlay)
+    _check(options, images, config)
     network = load_network(config)
     folder = None
     if options.overlay is not None:
-        folder = PictureFolder(options.overlay, Drawer(network.field))
+        folder = PictureFolder(options.overlay, Drawer(network.field), overwrite=options.overwrite)
     try:
-        answers = register_all(
-            expand(options.images), network.registrar, config.sport, every=options.every
-        )
-        outcome = _write(answers, options.out, folder)
+        answers = register_all(expand(images), network.registrar, config.sport, every=options.every)
+        outcome = _write(answers, options.out, folder, overwrite=options.overwrite)
     finally:
         network.registrar.close()
     return _report(outcome)
 
 
-def _write(answers: Iterable[Answer], out: Path | None, folder: PictureFolder | None) -> _Outcome:
+def _image(text: str) -> Path:
+    """Return the path that an argument names; raises UsageError for an address, not shown."""
+    try:
+        return local_path(text)
+    except SourceError as error:
+        raise UsageError(
+            f"{error}; register takes files and folders; use touchline run --source"
+        ) from error
+
+
+def _check(options: argparse.Namespace, images: Sequence[Path], config: Config) -> None:
+    pictures = None
+    if options.overlay is not None:
+        pictures = PictureOutput(options.overlay, drawn_names(expand(images)))
+    files = [options.out] if options.out is not None else []
+    inputs = inputs_of(config, None) + Inputs.of(images)
+    check_outputs(files, inputs, pictures=pictures, overwrite=options.overwrite)
+
+
+def _write(
+    answers: Iterable[Answer], out: Path | None, folder: PictureFolder | None, *, overwrite: bool
+) -> _Outcome:
     if out is None:
         return _consume(answers, print_json, folder)
-    file = WholeFile(out)
+    file = LineFile(out, overwrite=overwrite)
     try:
-        outcome = _consume(answers, file.write_json, folder)
-        file.close()
-    except BaseException:
-        file.abort()
-        raise
-    return outcome
+        return _consume(answers, file.write_json, folder)
+    finally:
+        file.close()  # whatever ended it: the lines up to here are good
 
 
 def _consume(

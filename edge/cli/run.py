@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import threading
 from contextlib import closing
-from dataclasses import astuple
 from pathlib import Path
 
 from rich.progress import Progress, TaskID
 
 from edge.box.box import Options, Started, run_box
 from edge.box.managed import run_managed
+from edge.box.output_check import NO_INPUTS, Inputs, source_inputs
 from edge.box.outputs import OutputPaths
-from edge.box.stopping import STOP_S, STOP_WITH_OUTPUTS_S, StopGuard, stop_on_signals
+from edge.box.stopping import (
+    INTERRUPTED,
+    STOP_S,
+    STOP_WITH_OUTPUTS_S,
+    StopGuard,
+    stop_on_signals,
+)
 from edge.box.summary import Summary
 from edge.cli.arguments import (
     add_engine_options,
@@ -28,6 +35,7 @@ from edge.cli.output import note, print_json, progress, stdout
 from edge.cli.parser import Subparsers
 from edge.cli.summary import print_summary
 from edge.config.store import ConfigStore
+from edge.part_file import discard_open_parts
 from edge.types import Frame, Registration
 
 
@@ -72,19 +80,26 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--pictures", type=Path, metavar="DIR", help="a drawn picture each second, a contact sheet"
     )
+    group.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     group.add_argument("--json", action="store_true", help="the summary as one JSON object")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Process the source to its end or to a signal; 1 when an output could not be written."""
+    """Process the source to its end or to a signal.
+
+    Returns 1 when an output could not be written, 130 after Ctrl-C.
+    """
     write_in_background()
+    outputs = OutputPaths(options.out, options.overlay, options.pictures, options.overwrite)
     wishes = Options(
         source=options.source,
         realtime=options.realtime,
         max_frames=options.max_frames,
-        outputs=OutputPaths(options.out, options.overlay, options.pictures),
+        outputs=outputs,
+        config_file=options.config,
     )
-    patience_s = STOP_WITH_OUTPUTS_S if any(astuple(wishes.outputs)) else STOP_S
+    outputs.check(_named_inputs(options))  # before a broker starts; the rest with the configuration
+    patience_s = STOP_WITH_OUTPUTS_S if outputs.any else STOP_S
     with stop_on_signals() as stop, closing(StopGuard(stop, _leave, patience_s=patience_s)):
         with progress() as bar:
             watcher = _Watcher(bar, options.max_frames)
@@ -92,14 +107,23 @@ def run(options: argparse.Namespace) -> int:
         _show(summary, as_json=options.json)
     for line in filter(None, (summary.note, *summary.failures)):
         note(line)
-    return 1 if summary.failures else 0
+    if summary.failures:
+        return 1
+    return INTERRUPTED if stop.number == signal.SIGINT else 0
 
 
 def _leave(why: str) -> None:
     """End the process at once: something that it waits for never comes."""
+    discard_open_parts()
     note(why)
     finish()
     os._exit(1)
+
+
+def _named_inputs(options: argparse.Namespace) -> Inputs:
+    """Return what the command line alone says is read."""
+    config = Inputs(files=(options.config,)) if options.config is not None else NO_INPUTS
+    return config if options.source is None else config + source_inputs(options.source)
 
 
 def _run(

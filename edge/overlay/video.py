@@ -18,9 +18,17 @@ if TYPE_CHECKING:
 class OverlayVideo:
     """An mp4 file of overlays, whole or not there: see `edge.capture.VideoWriter`."""
 
-    def __init__(self, path: str | Path, field: Field, *, fps: float = 30.0, crf: int = 23) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        field: Field,
+        *,
+        fps: float = 30.0,
+        crf: int = 23,
+        overwrite: bool = True,
+    ) -> None:
         self._overlay = Overlay(field)
-        self._writer = VideoWriter(path, fps=fps, crf=crf)
+        self._writer = VideoWriter(path, fps=fps, crf=crf, overwrite=overwrite)
 
     @property
     def frames(self) -> int:

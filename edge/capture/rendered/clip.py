@@ -9,6 +9,7 @@ from typing import Any
 
 from edge.capture.rendered.source import RenderedMatch, Truth
 from edge.capture.writer import VideoWriter
+from edge.part_file import write_new
 
 
 def render_clip(
@@ -21,20 +22,22 @@ def render_clip(
     seed: int = 1,
     cutaways: bool = True,
     truth: str | Path | None = None,
+    overwrite: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Render a match to an H.264 mp4 `path` -> number of frames.
 
     `truth`: JSON lines, one a frame, to write beside it (see `truth_line`). `progress` is called
-    with the frames done and the frames in all. Neither file appears before both are complete.
-    Raises SourceError.
+    with the frames done and the frames in all. Neither file appears before both are complete; files
+    that are there are replaced then, or refused without `overwrite`. Raises SourceError, and
+    OSError where the truth cannot be written.
     """
     match = RenderedMatch(
         seconds=seconds, fps=fps, width=width, height=height, seed=seed, cutaways=cutaways
     )
     lines: list[str] = []
     total = match.info.frames or 0
-    with VideoWriter(path, fps=fps) as writer:
+    with VideoWriter(path, fps=fps, overwrite=overwrite) as writer:
         for frame in match:
             writer.write(frame.image, pts_s=frame.pts_s)
             assert match.truth is not None
@@ -42,7 +45,7 @@ def render_clip(
             if progress is not None:
                 progress(len(lines), total)
         if truth is not None:
-            Path(truth).write_text("\n".join(lines) + "\n", encoding="utf-8")
+            write_new(Path(truth), ("\n".join(lines) + "\n").encode(), overwrite=overwrite)
     return len(lines)
 
 
