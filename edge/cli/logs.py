@@ -6,6 +6,7 @@ names, are replaced by `***`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -38,7 +39,9 @@ class _Lines(logging.Handler):
         self.secrets: tuple[str, ...] = ()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if sys.stderr is not None:  # a program may be started with it closed
+        if sys.stderr is None:  # a program may be started with it closed
+            return
+        with contextlib.suppress(OSError, ValueError):  # whoever read it is gone: work goes on
             sys.stderr.write(self.line(record) + "\n")  # at once: lines of threads do not mix
             sys.stderr.flush()
 
@@ -109,6 +112,11 @@ def _dropped_line(count: int) -> str:
     text = f"{count} messages are missing here: nobody read stderr"
     record = logging.LogRecord("touchline", logging.WARNING, "", 0, text, None, None)
     return _LINES.line(record) + "\n"
+
+
+def hidden(text: str) -> str:
+    """Return a text without the secrets in it."""
+    return _LINES.hidden(text)
 
 
 def say(line: str, level: int = logging.INFO) -> None:

@@ -7,6 +7,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
+from edge.cli.logs import hidden
+
 Subparsers: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - it has no public name
 """What `add_subparsers` returns."""
 
@@ -27,12 +29,16 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line on stderr and leave with 2."""
-        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+        line = hidden(" ".join(message.split()))
+        self.exit(2, f"{self.prog}: {line}; see {self.prog} --help\n")
 
     def refuse_unknown(self, words: Sequence[str]) -> NoReturn:
         """Leave with 2 over arguments that no option takes, naming the nearest option."""
         word = words[0].split("=")[0]
-        self.error(f"unknown argument {word!r}{did_you_mean(word, self._option_string_actions)}")
+        options = self._option_string_actions
+        if not word.startswith("-") and "--source" in options:
+            self.error(f"unknown argument {word!r}: name a source with --source")
+        self.error(f"unknown argument {word!r}{did_you_mean(word, options)}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
 from edge.box.summary import Summary
 
@@ -20,8 +21,8 @@ def print_summary(console: Console, summary: Summary) -> None:
         console.print(f"written: {path}", soft_wrap=True, markup=False, highlight=False)
 
 
-def _headline(summary: Summary) -> str:
-    return (
+def _headline(summary: Summary) -> Text:
+    return Text(  # a name may hold what Rich takes for markup
         f"{summary.processed} frames of {summary.source} in {summary.seconds:.1f} s, "
         f"{summary.fps:.1f} fps; {summary.field_name}, bundle {summary.bundle}, "
         f"{summary.engine} {summary.precision}"

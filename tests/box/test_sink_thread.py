@@ -29,6 +29,9 @@ class ListSink:
     def abort(self) -> None:
         self.ending += "aborted"
 
+    def interrupt(self) -> None:
+        self.ending += "interrupted"
+
 
 def test_every_frame_of_a_file_arrives_in_order():
     sink = ListSink()
@@ -70,3 +73,15 @@ def test_abort_leaves_nothing_and_may_follow_close():
     thread.abort()
     thread.close()
     assert sink.ending == "aborted"
+
+
+def test_an_interruption_writes_no_more_frames_and_keeps_what_is_whole():
+    gate = threading.Event()
+    sink = ListSink(gate=gate)
+    thread = SinkThread([sink], wait=True, depth=8)
+    for i in range(5):
+        thread.put(make_frame(i), GOOD)
+    threading.Timer(0.2, gate.set).start()
+    thread.abort(keep_whole=True)
+    assert sink.ending == "interrupted"
+    assert len(sink.frames) <= 1
