@@ -2,4 +2,8 @@
 
 from __future__ import annotations
 
+from edge import no_telemetry
+
 __version__ = "0.1.0"
+
+no_telemetry.apply()  # before an engine is imported

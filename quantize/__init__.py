@@ -7,3 +7,7 @@
 
 Needs the extra `quantize`; the box needs none of this.
 """
+
+from __future__ import annotations
+
+import edge  # noqa: F401 - before an engine is imported: it keeps engines from reporting

@@ -5,14 +5,13 @@ Reads ONNX files as they are.
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openvino as ov
 
 from edge.engines.protocol import (
     Array,
@@ -25,19 +24,6 @@ from edge.engines.protocol import (
     precision_of,
 )
 from edge.errors import EngineError
-
-
-def _import_openvino() -> Any:
-    """Import openvino without its telemetry, which would report each import over the network.
-
-    A venue's box does not phone home. An entry of None in `sys.modules` makes the import of the
-    telemetry package fail, which openvino is prepared for.
-    """
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    return importlib.import_module("openvino")
-
-
-ov: Any = _import_openvino()
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge.no_telemetry import VARIABLES
+
 USER = "touchline"
 CONFIG_FOLDER = Path("/etc/touchline")
 CONFIG_FILE = CONFIG_FOLDER / "touchline.yaml"
@@ -38,6 +40,8 @@ TimeoutStopSec=30
 # the embedded broker outlives the signal, so that the box can say goodbye through it
 KillMode=mixed
 Environment=PYTHONUNBUFFERED=1 XDG_CACHE_HOME=%C
+# no dependency reports to its maker
+Environment={no_telemetry}
 StateDirectory=touchline
 StateDirectoryMode=0750
 CacheDirectory=touchline
@@ -102,7 +106,11 @@ _CONFIG = """\
 def unit_text(command: Path) -> str:
     """Return the unit that runs `command`, the installed `touchline`."""
     return _UNIT.format(
-        command=_escaped(command), config=CONFIG_FILE, config_folder=CONFIG_FOLDER, user=USER
+        command=_escaped(command),
+        config=CONFIG_FILE,
+        config_folder=CONFIG_FOLDER,
+        no_telemetry=" ".join(f"{name}={value}" for name, value in VARIABLES.items()),
+        user=USER,
     )
 
 
