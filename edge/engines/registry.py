@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from edge.engines.native_stderr import quiet_stderr
 from edge.engines.protocol import Engine, EngineOptions
 from edge.errors import EngineError, UsageError
 
@@ -45,7 +46,8 @@ class EngineKind:
                 f"engine {self.name} needs a package that is missing: pip install {self.install}"
             )
         try:
-            return importlib.import_module(self.module)
+            with quiet_stderr():
+                return importlib.import_module(self.module)
         except (ImportError, OSError) as error:  # a shared library that does not load on this box
             raise EngineError(
                 f"engine {self.name} is installed but does not load: {error}"
@@ -123,7 +125,9 @@ def load_named(path: Path, engine: str, options: EngineOptions) -> Engine:
         )
     if not path.is_file():
         raise EngineError(f"{path}: there is no such file")
-    loaded: Engine = kind.code().load(path, device, options)
+    code = kind.code()
+    with quiet_stderr():
+        loaded: Engine = code.load(path, device, options)
     return loaded
 
 

@@ -16,6 +16,7 @@ from edge.errors import InstallError, UsageError
 from edge.install.plan import Target, install_steps, uninstall_steps
 from edge.install.steps import Call, WriteFile
 from edge.install.unit import unit_text
+from edge.no_telemetry import VARIABLES
 
 COMMAND = "/opt/touchline/bin/touchline"
 UNIT = "etc/systemd/system/touchline.service"
@@ -229,3 +230,8 @@ def test_an_interpreter_that_the_service_cannot_see_is_refused(tmp_path: Path):
     (command.parent / "python").unlink()
     (command.parent / "python").symlink_to("/usr/bin/python3")
     _check_runs(command)
+
+
+def test_the_service_keeps_dependencies_from_reporting():
+    (line,) = [li for li in unit_text(Path(COMMAND)).splitlines() if "TELEMETRY" in li]
+    assert line == "Environment=" + " ".join(f"{n}={v}" for n, v in VARIABLES.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +152,13 @@ def test_bad_tflite_file_is_one_line(tmp_path: Path, content: bytes) -> None:
         load_engine(path, "tflite")
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_it_loads_without_a_word_on_stderr(files: tuple[Path, Path]) -> None:
+    program = f"from edge.engines import load_engine; load_engine({str(files[1])!r}, 'tflite')"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
 
 
 def test_wrong_input_and_closed_engine(engine: Engine) -> None:
