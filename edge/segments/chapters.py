@@ -39,11 +39,13 @@ _RECAP = (
     r"前回(の?(あらすじ|まで|のお話))?|あらすじ|これまでの(あらすじ|お話|物語)?",
     r"前情(提要|回顾|回顧)|上集(回顾|回顧|提要)|지난 ?(이야기|줄거리)|줄거리",
 )
+_OF_OPENING = r"(theme|credits?|titles?|song|sequence|animation|music|movie|video|card)"
 _INTRO = (
-    r"(the )?(show |series )?intro(duction)?|op|ncop|op ?(theme|song)",
-    r"openings?( (theme|credits?|titles?|song|sequence|animation|music))*",
-    r"(main|opening|start(ing)?) (titles?|credits?|theme)|titles?|title (sequence|card|song)",
-    r"theme( song| music)?|(series|show) (titles?|theme)",
+    r"(the )?(show |series )?intro(duction)?|(nc ?)?op( \d{1,2})?( (theme|song))?|op(theme|song)",
+    r"intro (theme|song|music|sequence|animation|credits?|titles?|card)s?",
+    rf"((creditless|textless|clean) )?(op|openings?)( \d{{1,2}})?( {_OF_OPENING})*",
+    rf"(main|start(ing)?|series|show) (titles?|credits?|theme)( {_OF_OPENING})?",
+    r"titles?|title (sequence|card|song|theme)|theme( song| music| tune)?|signature tune",
     r"vorspann|titelmelodie|anfangstitel|titelsequenz|begintune|begintitels|openingstitels",
     r"vinjett|förtexter|fortekster|alkutekstit|åbningstekster|åpningstekster|tunnusmusiikki",
     r"générique( d(e |u )?(début|ouverture|debut))?|generique( de debut)?|ouverture",
@@ -53,10 +55,40 @@ _INTRO = (
     r"τίτλοι αρχής|εισαγωγή|заставка|опенинг|вступление|начальные титры|вступ",
     r"オープニング(テーマ)?|主題歌|片(头|頭)(曲)?|오프닝",
 )
-_NUMBERED = re.compile(
-    r"^(?:(?:chapter|kapitel|chapitre|capítulo|capitolo|глава|part)\s+)?\d+\s+(?=\D)"
+_HEADS = {
+    Label.INTRO: (
+        r"(the )?(show |series )?intro( (theme|song|music|sequence|credits?|titles?))?",
+        r"(nc ?)?op( ?(theme|song|sequence|animation))?|theme (song|music|tune)",
+        rf"openings?( {_OF_OPENING})*",
+        r"(main|opening) (titles?|credits?|theme)( (sequence|theme|song))?|title (sequence|song)",
+        r"vorspann|titelmelodie|générique( de début)?|sigla( (di )?(testa|apertura|iniziale))?",
+        r"cabecera|abertura|czołówka|znělka|заставка|опенинг",
+        r"オープニング(テーマ)?|主題歌|片(头|頭)曲?|오프닝",
+    ),
+    Label.RECAP: (
+        r"(series |episode |season )?recap|previously( on)?|last (time|week|episode)( on)?",
+        r"(the )?story so far|was bisher geschah|précédemment|anteriormente|riassunto",
+        r"poprzednio|ранее|前回(の?あらすじ)?|あらすじ|前情提要|지난 ?(이야기|줄거리)",
+    ),
+}
+"""Names behind which that of the song or of the series may stand: `OP: Gurenge`."""
+_COUNTED = (
+    r"(chapter|scene|part|track|episode|ep|ch|kapitel|szene|folge|chapitre|scène|épisode|capítulo|"
+    r"escena|episodio|capitolo|scena|глава|сцена|серия)"
 )
-_TRAILING = re.compile(r"(?:\s+\d{1,2}|\s+[ab]|(?<=[^\W\d_])\d{1,2})$")
+_NUMBERED = re.compile(rf"^(?:{_COUNTED}\s*)?\d+\s+(?=\D)")
+_NUMBER = re.compile(rf"(?:{_COUNTED}\s*)?\d+|s\d+\s?e\d+|第\d+[章話话]")
+_BREAK = re.compile(r"[:|・•\"“”„«»「」『』《》〈〉【】\[\]()~〜]|\s-+(?=\s)|\s*[–—]\s*")
+_EITHER = re.compile(r"[/&+]")
+_OPUS = re.compile(r"\bop\.\s*\d")
+"""A composer counts works so."""
+_CONTENT = re.compile(
+    r"scenes?|szene|scène|nights?|acts?|days?|shots?|ceremony|statements?|remarks|arguments?|"
+    r"logos?|of|to|with"
+)
+"""What stands behind `Opening` where it begins the story."""
+_END = re.compile(r"end(s|ed|ing|e)?|fine?|fini|over|outro|конец|koniec|終(わり|了)?")
+_TRAILING = re.compile(r"(?:\s+\d{1,2}[ab]?|\s+[ab]|(?<=[^\W\d_])\d{1,2})$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +107,41 @@ def named(title: str) -> Label | None:
     The whole name must say it: 'Opening Night' is a name of content, 'Intro end' is where it
     begins.
     """
-    name = _plain(title)
+    text = unicodedata.normalize("NFKC", title).casefold()
+    if _OPUS.search(text):
+        return None
+    label = _of_whole(_plain(text))
+    either = {_of_whole(_plain(part)) for part in _EITHER.split(text)}
+    if len(_EITHER.split(text)) > 1 and either != {None}:
+        if len(either) == 1:  # `Main Titles / Opening Credits`
+            return either.pop()
+        return label if label is Label.RECAP else None  # `Previously on A & B`, `Intro & Credits`
+    if label is not None:
+        return label
+    parts = [p for p in map(_words, _BREAK.split(text)) if p]
+    while parts and _NUMBER.fullmatch(parts[0]):
+        del parts[0]
+    return _of_whole(" ".join(parts)) or _of_head(parts)
+
+
+def _of_whole(name: str) -> Label | None:
     for text in (name, _TRAILING.sub("", name)):
         if _INTRO_NAMES.fullmatch(text):
             return Label.INTRO
         if _RECAP_NAMES.fullmatch(text):
             return Label.RECAP
     return None
+
+
+def _of_head(parts: Sequence[str]) -> Label | None:
+    """What the first part says, if the second may be the name of a song or of a series."""
+    if len(parts) < 2:
+        return None
+    behind = " ".join(parts[1:]).split()
+    if _CONTENT.fullmatch(behind[0]) or _END.fullmatch(behind[0]) or _END.fullmatch(behind[-1]):
+        return None
+    head = _TRAILING.sub("", parts[0])
+    return next((label for label, names in _HEAD_NAMES.items() if names.fullmatch(head)), None)
 
 
 def labelled(chapters: Sequence[Chapter]) -> tuple[Segment, ...]:
@@ -104,11 +164,15 @@ def labelled(chapters: Sequence[Chapter]) -> tuple[Segment, ...]:
     return tuple(segment for segment in made if segment.length_s <= most_s)
 
 
-def _plain(title: str) -> str:
-    """Lower case, no punctuation, no numbering in front."""
-    text = unicodedata.normalize("NFKC", title).casefold()
-    words = "".join(c if c.isalnum() or unicodedata.combining(c) else " " for c in text).split()
-    return _NUMBERED.sub("", " ".join(words))
+def _plain(text: str) -> str:
+    """Its words, without a number in front."""
+    return _NUMBERED.sub("", _words(text))
+
+
+def _words(text: str) -> str:
+    """No punctuation, one space between words."""
+    kept = (c if c.isalnum() or unicodedata.combining(c) else " " for c in text)
+    return " ".join("".join(kept).split())
 
 
 def _compiled(patterns: Sequence[str]) -> re.Pattern[str]:
@@ -117,3 +181,4 @@ def _compiled(patterns: Sequence[str]) -> re.Pattern[str]:
 
 
 _RECAP_NAMES, _INTRO_NAMES = _compiled(_RECAP), _compiled(_INTRO)
+_HEAD_NAMES = {label: _compiled(names) for label, names in _HEADS.items()}

@@ -45,6 +45,35 @@ def test_names(title: str, label: Label | None) -> None:
     assert named(title) is label
 
 
+@pytest.mark.parametrize(
+    ("title", "label"),
+    [
+        *[(t, INTRO) for t in (
+            "OP: Gurenge", "Opening: Tank!", "Opening Theme - Tank!", "OP - We Are", "Intro Theme",
+            "Intro Song", "Intro Sequence", "Main Title Sequence", "Main Titles / Opening Credits",
+            "OP・紅蓮華", "Opening (Creditless)", "Scene 1 - Intro", "Opening Theme (TV Size)",
+            "NCOP1", "NCOP 1a", "Textless OP", "OPENING「紅蓮華」", "オープニング：残酷",
+            'Opening "Tank!"', "Intro – Series", "S01E02 - Opening", "Episode 3: OP", "3) Opening",
+            "Générique : Les amis", "Theme Song - Friends", "[OP] Gurenge", "OP/Opening",
+            "Opening: Law & Order",
+        )],
+        *[(t, RECAP) for t in (
+            "Recap: Season 1", "Previously: Lost", "Recap - Episode 4", "Scene 1 - Recap",
+            "前回のあらすじ：x", "Previously on Law & Order",
+        )],
+        *[(t, None) for t in (
+            "Opening Scene", "Opening Act", "Opening: Scene 1", "Opening: Night", "Intro to Art",
+            "Introduction: The War", "OP End", "OP: End", "Opening - End", "Intro (End)",
+            "Recap & Intro", "Intro & Credits", "OP/ED", "Op. 27 No. 2", "Sonata Op. 27",
+            "Post-Opening", "Pre-OP", "Avant-générique", "Operation: Dawn", "Theme: Love",
+            "Summary: Findings", "Credits (Intro)", "ED - Opening", "Opening Hours", "Theme Park",
+        )],
+    ],
+)  # fmt: skip
+def test_names_with_that_of_the_song_or_the_series(title: str, label: Label | None) -> None:
+    assert named(title) is label
+
+
 @given(st.text(max_size=60))
 def test_any_name_is_answered(title: str) -> None:
     assert named(title) in {None, INTRO, RECAP}
