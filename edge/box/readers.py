@@ -62,13 +62,15 @@ class LiveFrames:
     def link(self) -> LinkStatus:
         """Return where the connection stands."""
         reader = self._reader
-        return LinkStatus(reader.state.value, reader.failures, self.note)
+        outage = reader.outage
+        problem = outage.message if outage is not None else None
+        return LinkStatus(reader.state.value, reader.failures, problem)
 
     @property
     def note(self) -> str | None:
-        """Return why there is no live picture, if there is none."""
+        """Return why there is no live picture, or what is odd about those that come."""
         outage = self._reader.outage
-        return outage.message if outage is not None else None
+        return outage.message if outage is not None else self._reader.note
 
     @property
     def outage(self) -> Outage | None:

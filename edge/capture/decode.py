@@ -22,6 +22,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
+from edge.capture.hdr import Coding, ToneMapper, coding_of
 from edge.types import Image
 
 _PICTURE_CODECS = frozenset(("png", "bmp", "tiff", "webp", "gif", "mjpeg"))
@@ -49,6 +50,8 @@ class Decoded:
     """Presentation time in seconds as the stream has it; None where it has none."""
     wallclock_ns: int | None
     """UTC nanoseconds of the exposure by the sender's clock, where the stream carries that."""
+    coding: Coding | None = None
+    """How the picture was coded before it was tone-mapped; None for plain SDR."""
 
 
 class Starved(Exception):  # noqa: N818 - no error of the caller's: the stream holds no picture
@@ -108,7 +111,8 @@ class Decoder:
 
     def _picture(self, frame: VideoFrame) -> Decoded:
         wallclock = self._wallclock.pop(frame.pts, None) if frame.pts is not None else None
-        return Decoded(self._converter.picture(frame), _time_s(frame), wallclock)
+        image = self._converter.picture(frame)
+        return Decoded(image, _time_s(frame), wallclock, self._converter.coding)
 
     def _remember_clock(self, packet: Packet[VideoStream]) -> None:
         """Keep the sender's clock of a packet until its frame comes out of the decoder."""
@@ -129,6 +133,9 @@ class Converter:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self._mapper: ToneMapper | None = None
+        self.coding: Coding | None = None
+        """How the pictures are coded where they are tone-mapped; None for plain SDR."""
 
     def picture(self, frame: VideoFrame) -> Image:
         """(height, width, 3) uint8, contiguous and nobody else's to write to."""
@@ -140,11 +147,21 @@ class Converter:
             image = _pixels(made)[..., ::-1]
         else:
             image = _pixels(made)
+        coding = coding_of(frame.color_trc, frame.color_primaries)
+        if coding is not None or self._mapper is not None:
+            image = self._mapped(image, frame, coding)
         turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
         if turn is not None:
             return np.asarray(cv2.rotate(image, turn), np.uint8)
         # a frame that was BGR already is the decoder's, which may build the next one on it
         return image.copy() if made is frame else np.ascontiguousarray(image)
+
+    def _mapped(self, image: Image, frame: VideoFrame, coding: Coding | None) -> Image:
+        """Tone-map a picture; a stream may change how it is coded."""
+        if coding != self.coding:
+            made = ToneMapper(coding, frame.color_primaries) if coding is not None else None
+            self.coding, self._mapper = coding, made
+        return image if self._mapper is None else self._mapper.map(image.copy())
 
 
 def _time_s(frame: VideoFrame) -> float | None:

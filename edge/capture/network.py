@@ -13,6 +13,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from edge.capture.decode import Decoded, Decoder, Starved, explain, video_stream
+from edge.capture.remarks import Remarks
 from edge.capture.source import SourceBase, SourceInfo
 from edge.capture.uri import redact
 from edge.errors import SourceCause, SourceError
@@ -42,6 +43,7 @@ class RtspSource(SourceBase):
         read_timeout_s: float = 1.5,
     ) -> None:
         self._uri = redact(address)
+        self._remarks = Remarks(self._uri)
         self._read_timeout_s = read_timeout_s
         self._container = _connect(address, self._uri, transport, open_timeout_s, read_timeout_s)
         try:
@@ -67,11 +69,17 @@ class RtspSource(SourceBase):
         """Frames that could not be decoded and were skipped so far."""
         return self._decoder.corrupt
 
+    @property
+    def note(self) -> str | None:
+        """Return how the pictures are changed for the networks."""
+        return self._remarks.note
+
     def read(self) -> Frame | None:
         """Wait for the next frame; None only after `close`."""
         if self._closed:
             return None
         picture, self._first = self._first or self._decode(), None
+        self._remarks.see(picture.image, picture.coding)
         monotonic_ns, now_ns = time.monotonic_ns(), time.time_ns()
         capture_ns, clock = capture_time(picture.wallclock_ns, now_ns)
         pts_s = None if picture.pts_s is None else picture.pts_s - self._start_s

@@ -98,6 +98,12 @@ class LiveReader(_Closing):
         return self._corrupt_before + (source.corrupt if source is not None else 0)
 
     @property
+    def note(self) -> str | None:
+        """One line about something odd in the source; None while there is no connection."""
+        source = self._source
+        return source.note if source is not None else None
+
+    @property
     def state(self) -> LinkState:
         """Where the connection stands; a silent one is waiting even while its read blocks."""
         if self._link.stalled(time.monotonic()):

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from edge.capture.containers import limit, open_container, open_stream
 from edge.capture.decode import Decoded, Decoder, explain, track_note, video_stream
 from edge.capture.pipe import Pipe, is_stream
+from edge.capture.remarks import Remarks
 from edge.capture.source import SourceBase, SourceInfo
 from edge.capture.structure import is_cut_off, is_mp4_without_index
 from edge.capture.timeline import Timeline
@@ -56,6 +57,7 @@ class VideoFile(SourceBase):
         fps, frames = _rate(stream), _frame_count(self._container, stream)
         super().__init__(SourceInfo(str(path), "file", width, height, fps, frames, live=False))
         self._promised = stream.frames
+        self._remarks = Remarks(str(path))
         self._timeline = Timeline(1 / fps if fps else None, _start_s(self._container))
         self._opened_ns = time.time_ns()
         self._delivered = 0
@@ -83,6 +85,11 @@ class VideoFile(SourceBase):
         """Frames that could not be decoded and were skipped so far."""
         return self._decoder.corrupt
 
+    @property
+    def note(self) -> str | None:
+        """What is odd about the file: how its pictures were changed, and that it was cut short."""
+        return "; ".join(filter(None, (self._remarks.note, self._note))) or None
+
     def read(self) -> Frame | None:
         """Return the next frame that decodes, or None at the end."""
         if self._closed:
@@ -92,6 +99,7 @@ class VideoFile(SourceBase):
             self._check_length()
             return None
         now = time.monotonic_ns()
+        self._remarks.see(picture.image, picture.coding)
         pts_s = self._timeline.place(picture.pts_s)
         index = self._delivered + self.corrupt
         self._delivered += 1
