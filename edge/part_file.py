@@ -63,6 +63,11 @@ class PartFile:
                 sync_folder(self.target.parent)
 
     @property
+    def path(self) -> Path:
+        """Where the file is while it is written."""
+        return self._path
+
+    @property
     def is_in_place(self) -> bool:
         """Whether the target is this file: it has its name, and nobody replaced it since."""
         return self._named and _leads_to(self.target, self.stream.fileno())

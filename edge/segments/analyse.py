@@ -84,6 +84,11 @@ def _analysed(
         named = labelled(media.chapters) if use_chapters else ()
         if named:
             found = _of_chapters(media, named)
+        elif media.encryption is not None:
+            raise SourceError(
+                f"{media.path}: the film is encrypted ({media.encryption}), so that its pictures "
+                "and sound cannot be read; give a copy without encryption"
+            )
         elif isinstance(bundle, SegmentsBundle):
             network = SegmentsNetwork(bundle, threads=1)
             try:

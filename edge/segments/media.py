@@ -20,13 +20,14 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from typing_extensions import Self
 
-from edge.capture.decode import video_stream
+from edge.capture.decode import track_note, video_stream
 from edge.capture.video import open_file
 from edge.errors import SourceError
 from edge.pyav import rational, readable
 from edge.segments import matroska
 from edge.segments.chapters import Chapter
 from edge.segments.ebml import EbmlError
+from edge.segments.encryption import encryption_of
 
 _WANTED = "a video with a programme"
 _PROBE_PACKETS = 400
@@ -48,6 +49,8 @@ class Media:
     duration_s: float | None
     """As the header tells; None where it does not."""
     chapters: tuple[Chapter, ...]
+    encryption: str | None = None
+    """What pictures and sound are encrypted with; its chapters can be read all the same."""
     warnings: list[str] = field(default_factory=list)
 
     def __enter__(self) -> Self:
@@ -87,7 +90,10 @@ def open_media(path: Path | str) -> Media:
             start_s,
             _duration_s(container, video),
             chapters_in(container, file),
+            encryption_of(file),
         )
+        if video is not None and (note := track_note(container, video)) is not None:
+            media.warnings.append(note)
         _choose_sound(media)
     except FFmpegError as error:
         container.close()
@@ -174,7 +180,8 @@ def _choose_sound(media: Media) -> None:
     media.sound = tracks[0]
     if len(tracks) == 1:
         return
-    media.sound = next((t for t in tracks if _is_heard(media, t)), tracks[0])
+    if media.encryption is None:
+        media.sound = next((t for t in tracks if _is_heard(media, t)), tracks[0])
     number = list(media.container.streams.audio).index(media.sound) + 1
     language = media.sound.language
     named = f" ({language})" if language and language != "und" else ""

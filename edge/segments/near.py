@@ -12,7 +12,6 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from edge.capture.decode import video_stream
 from edge.capture.video import open_file
 from edge.engines.hardware import usable_cores
 from edge.segments.cues import AROUND, GREY, blacks, cuts
@@ -53,8 +52,9 @@ def joined(spans: Iterable[tuple[float, float]], end_s: float) -> list[tuple[flo
 def decoder(media: Media) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open the file once more, to decode stretches of its pictures on all cores."""
     with open_file(media.path) as container:
-        video = video_stream(container)
-        assert video is not None  # it was there when the file was opened first
+        assert media.video is not None  # callers look for pictures only where there are some
+        video = container.streams[media.video.index]
+        assert isinstance(video, VideoStream)
         video.codec_context.thread_count = min(4, usable_cores())
         video.thread_type = "AUTO"
         yield container, video

@@ -12,6 +12,7 @@ from av.error import FFmpegError
 
 from edge.capture.video import open_file
 from edge.errors import SourceError
+from edge.part_file import sweep_parts
 from edge.segments import matroska, matroska_edit, mp4_edit
 from edge.segments.chapters import Chapter
 from edge.segments.film_header import header_of, packets_of
@@ -22,7 +23,6 @@ from edge.segments.replacement import (
     check_may_change,
     check_room,
     replace,
-    sweep_parts,
 )
 
 _SPARE_BYTES = 16 * 2**20
@@ -90,7 +90,7 @@ def _write(target: Path, chapters: Sequence[Chapter], progress: Callable[[float]
             changes = matroska_edit.changes(read, layout, placed)
     finally:
         os.close(number)
-    sweep_parts(target)
+    sweep_parts(target.parent)
 
     def check(copy: Path) -> None:
         _compare(target, copy, placed, is_mp4=is_mp4)

@@ -5,9 +5,7 @@ The new file has the old one's mode, owner, extended attributes and times.
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import os
 import shutil
 import stat
@@ -15,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.whole_file import rename_whole
+from edge.part_file import PartFile
 
 _BLOCK = 8 * 2**20
 _OF_CONTENT = frozenset(("security.ima", "security.evm"))
@@ -72,23 +70,21 @@ def replace(
     `progress` is told a share of 0..1. Raises Refused, OSError and whatever `check` raises; the
     file is what it was then.
     """
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     with file.open("rb") as source:
         before = os.fstat(source.fileno())
         check_may_change(file, before)
-        with part.open("xb") as made:
-            try:
-                fcntl.flock(made, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _copy(source.fileno(), made.fileno(), changes, before.st_size, progress)
-                check(part)
-                _keep_attributes(source.fileno(), made.fileno(), before)
-                os.fsync(made.fileno())
-                if _identity(file.stat()) != _identity(before):
-                    raise Refused("another program changed the file meanwhile")
-                rename_whole(part, file)
-            finally:
-                with contextlib.suppress(OSError):
-                    part.unlink(missing_ok=True)
+        part = PartFile(file)
+        try:
+            made = part.stream.fileno()
+            _copy(source.fileno(), made, changes, before.st_size, progress)
+            check(part.path)
+            _keep_attributes(source.fileno(), made, before)
+            if _identity(file.stat()) != _identity(before):
+                raise Refused("another program changed the file meanwhile")
+            part.publish()
+            part.close()
+        finally:
+            part.discard()
 
 
 def _copy(
@@ -172,23 +168,3 @@ def check_room(file: Path, spare_bytes: int) -> None:
         raise Refused(
             f"a copy needs {needed // 10**6} MB and {free // 10**6} MB are free in {file.parent}"
         )
-
-
-def sweep_parts(file: Path) -> None:
-    """Remove copies beside a file that a killed process left: nobody holds their lock."""
-    prefix = f".{file.name}."
-    with contextlib.suppress(OSError):
-        for left in file.parent.iterdir():
-            middle = left.name[len(prefix) : -len(".part")]
-            if left.name.startswith(prefix) and left.suffix == ".part" and middle.isdecimal():
-                _remove_if_left(left)
-
-
-def _remove_if_left(part: Path) -> None:
-    with contextlib.suppress(OSError):
-        number = os.open(part, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises while it is written
-            part.unlink()
-        finally:
-            os.close(number)

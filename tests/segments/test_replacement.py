@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from edge.errors import SourceError
 from edge.segments.chapters import Chapter
 from edge.segments.remux import write_chapters
-from edge.segments.replacement import Change, pieces, sweep_parts
+from edge.segments.replacement import Change, pieces
 from tests.segments.films import chapters_of, make_film
 
 NEW = [Chapter(0, 2, "Recap"), Chapter(2, 8, "Intro")]
@@ -61,19 +60,6 @@ def test_another_name_of_the_film_keeps_the_old_one(tmp_path: Path) -> None:
     write_chapters(film, NEW)
     assert other.read_bytes() == before
     assert len(chapters_of(film)) == 2
-
-
-def test_parts_of_killed_processes_go_and_others_stay(tmp_path: Path) -> None:
-    film = make_film(tmp_path / "a.mkv", 2)
-    left, held = tmp_path / ".a.mkv.4194000.part", tmp_path / ".a.mkv.4194001.part"
-    foreign = [tmp_path / ".a.mkv.x.part", tmp_path / "a.mkv.1.part", tmp_path / ".b.mkv.1.part"]
-    for file in (left, held, *foreign):
-        file.write_text("x")
-    with held.open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        sweep_parts(film)
-    assert not left.exists()
-    assert all(f.exists() for f in (held, *foreign))
 
 
 KILLED = """
