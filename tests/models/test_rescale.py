@@ -30,8 +30,8 @@ def test_a_scaling_is_found_again(platt):
 
 def test_few_answers_move_a_score_less_than_many():
     few, many = (fit(logit(np.full(n, 0.9)), np.zeros(n)) for n in (1, 100))
-    assert many(0.9) < 0.1
-    assert few(0.9) > 0.4
+    assert many(0.9) < 0.02
+    assert few(0.9) > 0.2
 
 
 def test_a_venue_is_judged_by_the_others():
