@@ -26,6 +26,14 @@ def render(health: Health, labels: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def metrics_of(health: Health) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    """Return name, kind, help and labels of every metric that a health message can give."""
+    return [
+        (name, kind, text, tuple(dict.fromkeys(label for labels, _ in samples for label in labels)))
+        for name, kind, text, samples in _metrics(health)
+    ]
+
+
 def _metrics(h: Health) -> Iterable[tuple[str, str, str, list[_Sample]]]:
     yield from _frames(h)
     yield from _publication(h)
