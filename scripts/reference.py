@@ -11,6 +11,7 @@ import argparse
 import ast
 import importlib
 import inspect
+import itertools
 import re
 import sys
 import textwrap
@@ -22,7 +23,7 @@ from pydantic import BaseModel
 
 import touchline
 from edge.bundles.manifest import Manifest
-from edge.cli import _COMMANDS  # noqa: PLC2701 - the table of commands is the reference's source
+from edge.cli import _COMMANDS
 from edge.cli.parser import Parser
 from edge.health.prometheus import metrics_of
 from edge.publish.examples import TOPICS
@@ -95,7 +96,7 @@ def _documented_fields(thing: type) -> Iterator[tuple[str, str]]:
     """Yield a dataclass's or enumeration's fields that a string below them describes."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
     body = tree.body[0].body if isinstance(tree.body[0], ast.ClassDef) else []
-    for line, after in zip(body, body[1:], strict=False):
+    for line, after in itertools.pairwise(body):
         if not (isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)):
             continue
         target = line.target if isinstance(line, ast.AnnAssign) else None
