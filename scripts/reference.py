@@ -78,9 +78,9 @@ def _members(thing: type) -> Iterator[tuple[str, str]]:
     """Yield the public members that the class itself defines, as its source has them."""
     if issubclass(thing, BaseException):
         return
-    if thing.__init__ is not object.__init__ and (doc := inspect.getdoc(thing.__init__)):
-        if thing.__module__.startswith("touchline"):
-            yield f"{thing.__name__}{_signature(thing.__init__)}", doc
+    ours = thing.__module__.startswith("touchline") and "__init__" in vars(thing)
+    if ours and (doc := inspect.getdoc(thing.__init__)):
+        yield f"{thing.__name__}{_signature(thing.__init__)}", doc
     for name, member in vars(thing).items():
         if name.startswith("_") and name != "__call__":
             continue
@@ -183,8 +183,10 @@ def bundle() -> str:
     """Return the tables of a manifest and its parts."""
     parts = [f"### The manifest\n\n{_model(Manifest)}"]
     seen: set[type[BaseModel]] = {Manifest}
-    for part in _inner(Manifest, seen):
-        parts.append(f"### {part.__name__.strip('_')}\n\n{part.__doc__}\n\n{_model(part)}")
+    parts += [
+        f"### {part.__name__.strip('_')}\n\n{part.__doc__}\n\n{_model(part)}"
+        for part in _inner(Manifest, seen)
+    ]
     return "\n\n".join(parts)
 
 
