@@ -32,7 +32,8 @@ from edge.box.updates import MakeNetwork, begin_models, model_updates
 from edge.capture import SourceInfo
 from edge.config import Config
 from edge.errors import TouchlineError
-from edge.publish import Endpoint, open_broker
+from edge.publish import Topics, open_broker
+from edge.publish.line import Line
 from edge.threads import ThreadWatch, watch_threads
 from edge.types import Frame, Registration
 
@@ -93,13 +94,14 @@ def run_box(
     observer: Observer | None = None,
     make_network: NetworkFactory = load_network,
     make_updated: MakeNetwork = network_of,
-    endpoint: Endpoint | None = None,
+    line: Line | None = None,
     accounts: Accounts | None = None,
     threads: ThreadWatch | None = None,
 ) -> Summary:
     """Process a source to its end, to `stop`, or to `max_frames`; returns the account of it.
 
-    `endpoint` is a broker that is open already, and stays so; None opens the configured one.
+    `line` is a connection to a broker that is open already, and stays so; None makes one to the
+    configured broker.
     `accounts` holds the runs before this one, and what is returned is the account of all; a run
     that breaks is added to it as well. `threads` notes threads that end by an exception, from
     before this run; None watches them from now on.
@@ -122,8 +124,7 @@ def run_box(
             # a file is opened first, so that a wrong one fails at once; a camera last, so that no
             # picture grows stale in it while the network loads
             early = None if plan.live else stack.enter_context(closing(plan.open()))
-            with hidden_from_children():
-                broker = endpoint or stack.enter_context(open_broker(config.broker))
+            line = line or stack.enter_context(closing(open_line(config, stack)))
             if (plan.live or options.realtime) and accounts.empty:
                 begin_models(config)  # stages that are built anew are no start of the box
             network = make_network(config)
@@ -136,7 +137,7 @@ def run_box(
             info = source.info if source is not None else plan.waits_as
             assert info is not None
             camera = stack.enter_context(closing(open_camera(config, info)))
-            publication = Publication(config, broker, network, info, camera)
+            publication = Publication(config, line, network, info, camera)
             stack.callback(publication.stop)
             registrar.on_switch = publication.use
             problem = publication.start()
@@ -170,7 +171,7 @@ def run_box(
                 )
                 monitor = watch.enter_context(closing(Monitor(config, watched)))
                 if info.live:
-                    watch.enter_context(model_updates(config, broker, registrar, make_updated))
+                    watch.enter_context(model_updates(config, line, registrar, make_updated))
                 course.why = run_loop(
                     reader,
                     registrar,
@@ -192,6 +193,16 @@ def run_box(
             accounts.add(_summary(config, course))
         raise
     return accounts.add(_summary(config, course))
+
+
+def open_line(config: Config, stack: ExitStack) -> Line:
+    """Return the box's line to its broker, an embedded one running as long as `stack` is open.
+
+    Raises BrokerError or ConfigError where the broker cannot be opened.
+    """
+    with hidden_from_children():
+        endpoint = stack.enter_context(open_broker(config.broker))
+    return Line(endpoint, Topics(config.publish.prefix, config.site, config.device))
 
 
 def _check_ended(threads: ThreadWatch) -> None:

@@ -219,9 +219,7 @@ class Monitor:
             found.append(f"source: {outage.message}")
         elif not self._beat.fresh(now_s):
             found.append(f"source: {link.problem or f'no frame within {FRESH_S:.0f} s'}")
-        if not publication.connected:
-            found.append(f"broker: {publication.problem or 'not connected'}")
-        return found
+        return found + [f"broker: {line}" for line in publication.broker_problems]
 
     def _serve(self) -> HealthServer | None:
         http = self._config.health.http
@@ -314,6 +312,7 @@ def _publication(publication: Publication, counts: Counts) -> PublicationHealth:
     return PublicationHealth(
         connected=publication.connected,
         problem=publication.problem,
+        overwritten=publication.overwritten,
         offered=frames.offered,
         published=frames.published,
         pending=frames.pending,

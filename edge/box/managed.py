@@ -9,18 +9,17 @@ from contextlib import ExitStack, closing
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from edge.box.box import Observer, Options, Silent, run_box
+from edge.box.box import Observer, Options, Silent, open_line, run_box
 from edge.box.desired import Options as Settings
 from edge.box.keeper import Keeper
 from edge.box.network import NetworkFactory, load_network
 from edge.box.reports import Reports
-from edge.box.stopping import hidden_from_children
 from edge.box.summary import Accounts, Summary
 from edge.box.turn import EitherStop, RunWishes
 from edge.config import Config
 from edge.config.store import ConfigStore
 from edge.health.notify import Notifier
-from edge.publish import Endpoint, open_broker
+from edge.publish.line import Line
 from edge.threads import ThreadWatch, watch_threads
 
 if TYPE_CHECKING:
@@ -88,7 +87,7 @@ def _turns(
                 stop=EitherStop(stop, turn.over),
                 observer=turn,
                 make_network=turn.network_from(wishes.make_network),
-                endpoint=seat.take(turn.config),
+                line=seat.take(turn.config),
                 accounts=accounts,
                 threads=threads,
             )
@@ -115,13 +114,13 @@ def _turns(
 
 
 class _Seat:
-    """The broker of the box and the configuration link on it, kept while nobody moves them."""
+    """The box's line to its broker and its configuration link, kept while nobody moves them."""
 
     def __init__(self, reports: Reports) -> None:
         self._reports = reports
         self._stack = ExitStack()
         self._where: tuple[object, ...] | None = None
-        self._endpoint: Endpoint | None = None
+        self._line: Line | None = None
 
     def __enter__(self) -> Self:
         """Nothing is open yet."""
@@ -136,19 +135,21 @@ class _Seat:
         """Close both."""
         self._leave()
 
-    def take(self, config: Config) -> Endpoint:
-        """Return the configured broker, opened if it is not; raises BrokerError or ConfigError."""
+    def take(self, config: Config) -> Line:
+        """Return a line to the configured broker, made if it is not.
+
+        Raises BrokerError or ConfigError.
+        """
         where = (config.broker, config.publish.prefix, config.site, config.device)
-        if self._endpoint is not None and where == self._where:
-            return self._endpoint
+        if self._line is not None and where == self._where:
+            return self._line
         self._leave()
-        with hidden_from_children():
-            endpoint = self._stack.enter_context(open_broker(config.broker))
+        line = self._stack.enter_context(closing(open_line(config, self._stack)))
         self._stack.callback(self._reports.close)
-        self._reports.open(endpoint, config)
-        self._where, self._endpoint = where, endpoint
-        return endpoint
+        self._reports.open(line, config)
+        self._where, self._line = where, line
+        return line
 
     def _leave(self) -> None:
-        self._endpoint = None
+        self._line = None
         self._stack.close()

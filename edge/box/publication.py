@@ -25,6 +25,7 @@ from edge.publish import (
     Topics,
     spool_path,
 )
+from edge.publish.line import Line
 from edge.publish.message import Message
 from edge.types import Frame, Registration
 
@@ -46,7 +47,7 @@ class Publication:
     def __init__(
         self,
         config: Config,
-        endpoint: Endpoint,
+        way: Endpoint | Line,
         network: Network,
         source: SourceInfo,
         camera: Camera,
@@ -58,13 +59,13 @@ class Publication:
             bundles=[_bundle_info(network.bundle, network)] if network.bundle else [],
             config_revision=_revision(config),
         )
-        self.address = endpoint.url
+        self.address = way.url
         self._live = source.live
         self._camera = camera
         self._topics = Topics(config.publish.prefix, config.site, config.device)
         # a camera's events are kept on disk until delivered; a film's belong to its run alone
         self._publisher = Publisher(
-            endpoint,
+            way,
             self._topics,
             info,
             settings=config.publish,
@@ -103,6 +104,16 @@ class Publication:
     def problem(self) -> str | None:
         """What keeps messages from the broker or the disk, one line; None when all is well."""
         return self._publisher.problem
+
+    @property
+    def broker_problems(self) -> list[str]:
+        """Why the broker is not there, or not what this box needs, one line each."""
+        return self._publisher.broker_problems
+
+    @property
+    def overwritten(self) -> int:
+        """How often somebody else wrote a retained topic of this box, or cleared it."""
+        return self._publisher.overwritten
 
     def raw_counts(self) -> Counts:
         """Return what was published and what was not, as the publisher counts it."""

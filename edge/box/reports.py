@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import edge
 from edge.config import Config, Problem, config_schema, redacted
-from edge.publish import Endpoint, Topics
+from edge.publish import Topics
 from edge.publish.config_messages import (
     ConfigProblem,
     ConfigReported,
@@ -16,6 +16,7 @@ from edge.publish.config_messages import (
     DesiredRef,
 )
 from edge.publish.desired_link import DesiredLink
+from edge.publish.line import Line
 
 
 class Reports:
@@ -29,11 +30,11 @@ class Reports:
         self._link: DesiredLink | None = None
         self._make: Callable[[str, int], ConfigReported] | None = None
 
-    def open(self, endpoint: Endpoint, config: Config) -> None:
-        """Speak through this broker, under this configuration's names; raises BrokerError."""
+    def open(self, line: Line, config: Config) -> None:
+        """Speak over this line, under this configuration's names."""
         self.close()
         topics = Topics(config.publish.prefix, config.site, config.device)
-        self._link = DesiredLink(endpoint, topics, "config", topics.config_desired)
+        self._link = DesiredLink(line, topics, "config", topics.config_desired)
         self._link.start(self._on_desired)
         self._link.retain(topics.config_schema, _schema)
         self._send()

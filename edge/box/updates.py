@@ -18,9 +18,10 @@ from edge.box.switching import FEWEST, Conduct, SwitchingRegistrar, worse
 from edge.bundles import Bundle, Manifest, ModelStore, Rules, read_public_key
 from edge.config import Config
 from edge.errors import BundleError, TouchlineError
-from edge.publish import Endpoint, Topics
+from edge.publish import Topics
 from edge.publish.config_messages import ConfigProblem
 from edge.publish.desired_link import DesiredLink
+from edge.publish.line import Line
 from edge.publish.model_messages import (
     DesiredModel,
     ModelDesired,
@@ -299,13 +300,11 @@ def begin_models(config: Config) -> None:
 
 @contextmanager
 def model_updates(
-    config: Config, endpoint: Endpoint, registrar: SwitchingRegistrar, make_network: MakeNetwork
+    config: Config, line: Line, registrar: SwitchingRegistrar, make_network: MakeNetwork
 ) -> Iterator[None]:
-    """Listen for desired bundles on the box's broker for as long as the block lasts."""
+    """Listen for desired bundles on the box's line for as long as the block lasts."""
     topics = Topics(config.publish.prefix, config.site, config.device)
-    link = DesiredLink(
-        endpoint, topics, "model", topics.model_desired, most_bytes=_MOST_MESSAGE_BYTES
-    )
+    link = DesiredLink(line, topics, "model", topics.model_desired, most_bytes=_MOST_MESSAGE_BYTES)
 
     def report(found: ModelReported) -> None:
         def made(session: str, seq: int) -> ModelReported:

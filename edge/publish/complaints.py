@@ -49,12 +49,50 @@ def closed(endpoint: Endpoint) -> str:
 
 def lost(endpoint: Endpoint, code: ReasonCode) -> str:
     """Say that an accepted connection broke."""
-    if code.getName() == "Session taken over":
-        return (
-            f"{endpoint.url}: another client came with the same id: "
-            "do two boxes share site and device?"
-        )
     return f"{endpoint.url}: the connection is lost ({code.getName().lower()}); trying again"
+
+
+def taken_over(endpoint: Endpoint, name: str | None) -> str:
+    """Say that another client came under the same id."""
+    return f"{endpoint.url}: {another_uses(name)}"
+
+
+def another_uses(name: str | None) -> str:
+    """Say that this client's name is another's as well."""
+    if name is None:
+        return "another client uses the same client id: give one of them another"
+    return f"another box uses {name}: give one of them another name (the key device)"
+
+
+def silent(endpoint: Endpoint, waited_s: float) -> str:
+    """Say that a peer accepts connections and says nothing."""
+    return (
+        f"{endpoint.url}: accepts connections and gives no answer in {waited_s:.0f} s: is it an "
+        "MQTT broker? Restart it, or look at what lies between"
+    )
+
+
+def no_subscription(endpoint: Endpoint, waited_s: float) -> str:
+    """Say that the broker accepted the connection and answers no subscription."""
+    return (
+        f"{endpoint.url}: the broker answers no subscription in {waited_s:.0f} s: restart it, or "
+        "look at what lies between"
+    )
+
+
+def no_acknowledgement(endpoint: Endpoint, waited_s: float) -> str:
+    """Say that the broker takes messages and acknowledges none."""
+    return (
+        f"{endpoint.url}: the broker takes messages and acknowledges none in {waited_s:.0f} s: "
+        "restart it, or look at what lies between; what is sent may be lost"
+    )
+
+
+def nonsense(endpoint: Endpoint) -> str:
+    """Say that what came is no MQTT."""
+    return (
+        f"{endpoint.url}: sends what is no MQTT {endpoint.mqtt_version}: is this the broker's port?"
+    )
 
 
 def no_answer(endpoint: Endpoint, timeout_s: float) -> str:

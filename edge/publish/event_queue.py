@@ -71,6 +71,11 @@ class EventQueue:
         else:
             self._sent_number = event.number
 
+    def number_of(self, mid: int) -> int | None:
+        """Return the number of the event that is under way as message `mid`; None if none is."""
+        event = self._in_flight.get(mid)
+        return None if event is None else event.number
+
     def settle(self, mid: int, *, refused: bool) -> bool:
         """Take note of an acknowledgement or refusal; whether `mid` was an event."""
         event = self._in_flight.pop(mid, None)
@@ -85,6 +90,19 @@ class EventQueue:
         self._acknowledged.append((self._clock_s(), event))
         self.delivered += 1
         return True
+
+    @property
+    def flying(self) -> list[int]:
+        """The numbers of the events sent and not yet acknowledged."""
+        return [event.number for event in self._in_flight.values()]
+
+    def set_aside(self, number: int, cause: str) -> None:
+        """Give up an event that the broker will never take, and count it under `cause`."""
+        self._in_flight = {m: e for m, e in self._in_flight.items() if e.number != number}
+        if any(event.number == number for event in self._repeats):
+            self._repeats = deque(e for e in self._repeats if e.number != number)
+        else:
+            self._spool.drop(number, cause)
 
     def connected(self, *, forgot: bool) -> None:
         """Begin anew on a fresh connection; `forgot` when the broker knows of no session."""

@@ -65,12 +65,17 @@ class PublicationHealth(Part):
 
     connected: bool = Field(description="Whether the broker is there.")
     problem: str | None = Field(None, description="What keeps messages from the broker or disk.")
+    overwritten: int = Field(
+        0, ge=0, description="Messages of others on the box's retained topics; it put them right."
+    )
     offered: int = Field(0, ge=0, description="Homographies handed over for publication.")
     published: int = Field(0, ge=0, description="Homographies sent.")
     pending: int = Field(0, ge=0, description="Homographies on their way.")
     dropped: dict[str, int] = Field(
         default_factory=dict,
-        description="By cause: offline, slow_link, expired, link_lost, stopped, unmade.",
+        description=(
+            "By cause: offline, slow_link, expired, link_lost, stopped, unsendable, unmade."
+        ),
     )
 
 
@@ -81,8 +86,10 @@ class SpoolHealth(Part):
     delivered: int = Field(0, ge=0, description="Events that the broker took in this session.")
     dropped: dict[str, int] = Field(
         default_factory=dict,
-        description="By cause: overflow (the disk is stuck), size, age, refused, unmade, "
-        "suppressed (a storm of events).",
+        description=(
+            "By cause: overflow (the disk is stuck), size, age, refused, unsendable, damaged, "
+            "unmade, suppressed (a storm of events)."
+        ),
     )
 
 

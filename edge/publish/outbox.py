@@ -11,14 +11,16 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from edge.publish.connection import Outgoing
+from edge.publish.documents import Compose, Documents
 from edge.publish.event_queue import EventQueue
 from edge.publish.messages import Event
+from edge.publish.packet import Incoming, Outgoing, UnsendableError
 from edge.publish.slots import Slots
-from edge.publish.spool import Spool
+from edge.publish.spool import Spool, Spooled
+from edge.publish.suspects import Suspects
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +29,14 @@ MAX_DRAFTS = 256
 
 _FRAMES_IN_FLIGHT = 8  # not yet taken by the kernel: bridges a busy moment, not a slow link
 _IDLE_S = 0.5
+_SHARE_OF_EXPIRY = 0.5
+"""A frame is handed over where it leaves within this share of its expiry."""
+_GATE_S = 0.02
+"""How soon a link that carries no frame in time is looked at again."""
+_MOST_FAILURES = 5
+"""Failures in a row that this thread goes on after; one more ends it, which shows in health."""
+_MOST_NOTES = 1000
+"""Messages heard and not yet looked at; a stranger may write faster than this thread reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +57,12 @@ class EventItem:
 
 @dataclass(frozen=True, slots=True)
 class _Up:
-    receive_maximum: int
     session_present: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Down:
-    pass
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +71,10 @@ class _Sent:
     refusal: str | None
 
 
-Compose: TypeAlias = "Callable[[], Outgoing | None]"
-"""Makes a retained document at the moment it is sent; None when it has nothing left to say."""
+_Note: TypeAlias = "_Up | _Down | _Sent | Incoming"
 
-_Note: TypeAlias = "_Up | _Down | _Sent"
-
-
-@dataclass(slots=True)
-class _InFlight:
-    """Message ids that wait for the network or the broker."""
-
-    frames: set[int] = field(default_factory=set)
-    documents: dict[int, str] = field(default_factory=dict)
-    """To the topic."""
+Heard: TypeAlias = "Callable[[Incoming, bool], None]"
+"""Takes a message that came on a topic of this box, and whether it is newer than the box's own."""
 
 
 class Link(Protocol):
@@ -85,7 +85,17 @@ class Link(Protocol):
         """Whether the broker is there."""
 
     def send(self, message: Outgoing) -> int | None:
-        """Hand a message over; its id, or None when it was not taken."""
+        """Hand a message over; its id, or None when it cannot be taken now.
+
+        Raises UnsendableError for one that is never taken.
+        """
+
+    @property
+    def room(self) -> int:
+        """How many more messages of QoS 1 the broker takes now."""
+
+    def carries(self, within_s: float) -> bool:
+        """Whether a frame that is handed over now leaves within so many seconds."""
 
 
 class Outbox:
@@ -98,6 +108,8 @@ class Outbox:
         *,
         frame_expiry_s: float,
         wall_ns: Callable[[], int] = time.time_ns,
+        on_heard: Heard = lambda _message, _newer: None,
+        name: str = "publisher",
     ) -> None:
         self.frames: Slots[FrameItem] = Slots()
         self.event_drops: Counter[str] = Counter()
@@ -114,16 +126,15 @@ class Outbox:
         self._wake = threading.Condition()
         self._notes: deque[_Note] = deque()
         self._drafts: deque[EventItem] = deque()
-        self._documents: dict[str, Compose] = {}
-        """The retained set: what each topic says, sent again when the broker may have forgotten."""
-        self._dirty: dict[str, float] = {}
-        """Topics of the retained set that are to be sent, and when."""
-        self._in_flight = _InFlight()
-        self._receive_maximum = 0
+        self._on_heard = on_heard
+        self._documents = Documents()
+        self._flying_frames: set[int] = set()
+        self._suspects = Suspects()
+        self._failures = 0
         self._up = False
         self._kicked = False
         self._ending = False
-        self._thread = threading.Thread(target=self._run, name="touchline-outbox", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"outbox-{name}", daemon=True)
 
     # -- for the pipeline: nothing here waits
 
@@ -143,21 +154,23 @@ class Outbox:
 
     def set_document(self, topic: str, compose: Compose, *, delay_s: float = 0.0) -> None:
         """Say what a retained topic holds from now on; sent after `delay_s`, newest wins."""
-        with self._wake:
-            self._documents[topic] = compose
-            due = time.monotonic() + delay_s
-            self._dirty[topic] = min(due, self._dirty.get(topic, due))
+        self._documents.put(topic, compose, time.monotonic() + delay_s)
         self._kick()
 
     # -- notes from the network's thread
 
-    def note_up(self, receive_maximum: int, session_present: bool) -> None:  # noqa: FBT001
+    def note_up(self, session_present: bool) -> None:  # noqa: FBT001
         """Take note that the broker accepted the connection, and whether it knew this box."""
-        self._note(_Up(receive_maximum, session_present))
+        self._note(_Up(session_present))
 
-    def note_down(self) -> None:
-        """Take note that the connection is gone."""
-        self._note(_Down())
+    def note_down(self, closed: bool) -> None:  # noqa: FBT001
+        """Take note that the connection is gone, and whether the broker closed it."""
+        self._note(_Down(closed))
+
+    def note_heard(self, message: Incoming) -> None:
+        """Take note of what came on a topic of this box; of too many the rest are dropped."""
+        if len(self._notes) < _MOST_NOTES:
+            self._note(message)
 
     def note_sent(self, mid: int, refusal: str | None) -> None:
         """Take note that a message is through, or refused."""
@@ -180,9 +193,14 @@ class Outbox:
         self._ending = True
         self._kick()
         self._thread.join()
-        for _ in self._in_flight.frames:
+        for _ in self._flying_frames:
             self.frames.settle("stopped")
         self.frames.clear("stopped")
+
+    @property
+    def overwritten(self) -> int:
+        """Count the messages of others on the retained topics of this box."""
+        return self._documents.own.overwritten
 
     @property
     def delivered_events(self) -> int:
@@ -199,28 +217,49 @@ class Outbox:
 
     def _run(self) -> None:
         while not self._ending:
-            self._read_notes()
-            self._store_drafts()
-            self._spool.tend()
-            self._waiting = len(self._events)
-            sent = self._up and (self._send_frame() | self._send_documents() | self._send_events())
-            if not sent:
-                self._sleep()
+            self._safely(self._step)
         self._read_notes()
         self._store_drafts()
 
+    def _safely(self, step: Callable[[], None]) -> None:
+        """Do a step; a failure is told and gone on after, unless they do not cease."""
+        try:
+            step()
+            self._failures = 0
+        except Exception as error:
+            self._failures += 1
+            self._unmade("the outbox", error)
+            if self._failures > _MOST_FAILURES:
+                raise  # seen by who watches threads
+            time.sleep(_IDLE_S)
+
+    def _step(self) -> None:
+        self._read_notes()
+        self._store_drafts()
+        self._spool.tend()
+        self._waiting = len(self._events)
+        sent = self._up and (self._send_frame() | self._send_documents() | self._send_events())
+        if not sent:
+            self._sleep()
+
     def _sleep(self) -> None:
+        if self._idle():
+            self._suspects.calm()
         with self._wake:
             self._wake.notify_all()  # whoever flushes looks again
-            now = time.monotonic()
-            later = [due - now for due in self._dirty.values() if due > now]
-            wait = min([_IDLE_S, self._events.pause_s() or _IDLE_S, *later])
-            self._wake.wait_for(lambda: self._kicked, wait)
+            now_s = time.monotonic()
+            next_s = self._documents.next_s(now_s)
+            wait_s = min(_IDLE_S, self._events.pause_s() or _IDLE_S)
+            if next_s is not None:
+                wait_s = min(wait_s, next_s - now_s)
+            if self.frames and self._up:
+                wait_s = min(wait_s, _GATE_S)
+            self._wake.wait_for(lambda: self._kicked, wait_s)
             self._kicked = False
 
     def _idle(self) -> bool:
-        nothing_offered = not (self.frames or self._drafts or self._dirty or self._waiting)
-        flying = self._in_flight.frames or self._in_flight.documents or self._events.in_flight
+        nothing_offered = not (self.frames or self._drafts or self._documents or self._waiting)
+        flying = self._flying_frames or self._documents.flying or self._events.in_flight
         return nothing_offered and not flying and not self._notes
 
     def _kick(self) -> None:
@@ -238,43 +277,66 @@ class Outbox:
             if isinstance(note, _Up):
                 self._go_up(note)
             elif isinstance(note, _Down):
-                self._go_down()
-            else:
+                self._go_down(note)
+            elif isinstance(note, _Sent):
                 self._settle(note.mid, note.refusal)
+            else:
+                newer = self._documents.own.watches(note.topic)
+                self._documents.heard(note.topic, note.payload, time.monotonic())
+                self._on_heard(note, newer)
 
     def _go_up(self, note: _Up) -> None:
         self._up = True
-        self._receive_maximum = note.receive_maximum
-        self._in_flight.documents.clear()
         self._events.connected(forgot=not note.session_present)
-        with self._wake:  # the broker may have lost what it retained
-            now = time.monotonic()
-            self._dirty = dict.fromkeys(self._documents, now)
+        self._documents.renew(time.monotonic())
 
-    def _go_down(self) -> None:
+    def _go_down(self, note: _Down) -> None:
         """Count frames in flight as lost; events and documents are sent again once back."""
         self._up = False
-        for _ in self._in_flight.frames:
+        for _ in self._flying_frames:
             self.frames.settle("link_lost")
-        self._in_flight.frames.clear()
+        self._flying_frames.clear()
+        self._documents.lost()
+        flying = [*self._documents.flying, *self._events.flying]
+        guilty = self._suspects.closed(flying) if note.closed else None
+        if isinstance(guilty, str):
+            self._leave_out(guilty, "the broker closes the connection for it")
+        elif isinstance(guilty, int):
+            self._events.set_aside(guilty, "refused")
+            self._tell(f"event {guilty}: given up: the broker closes the connection for it")
 
     def _settle(self, mid: int, refusal: str | None) -> None:
-        if mid in self._in_flight.frames:
-            self._in_flight.frames.discard(mid)
+        if mid in self._flying_frames:
+            self._flying_frames.discard(mid)
             self.frames.settle()
-        elif self._events.settle(mid, refused=refusal is not None):
+            return
+        number = self._events.number_of(mid)
+        if number is not None:
+            self._events.settle(mid, refused=refusal is not None)
+            self._suspects.went(number)
             if refusal is not None:
                 self._complain(f"an event: {refusal}")
-        elif mid in self._in_flight.documents:
-            topic = self._in_flight.documents.pop(mid)
+            return
+        topic = self._documents.settle(mid, taken=refusal is None)
+        if topic is not None:
+            self._suspects.went(topic)
             if refusal is not None:
                 self._complain(f"{topic}: {refusal}")
 
     def _complain(self, refusal: str) -> None:
-        problem = f"the broker refused {refusal.lower()}; check the access rules of this box's user"
+        self._tell(
+            f"the broker refused {refusal.lower()}; check the access rules of this box's user"
+        )
+
+    def _tell(self, problem: str) -> None:
         if problem != self.problem:
             log.warning("%s", problem)
         self.problem = problem
+
+    def _leave_out(self, topic: str, why: str) -> None:
+        """Leave a document out for a while, so that what comes behind it goes on."""
+        self._documents.set_aside(topic, time.monotonic())
+        self._tell(f"{topic}: not sent: {why}")
 
     def _unmade(self, what: str, error: Exception) -> None:
         """Tell of a message that could not be made: a defect, which must not silence the others."""
@@ -295,7 +357,9 @@ class Outbox:
                 self._unmade(item.topic, error)
 
     def _send_frame(self) -> bool:
-        if len(self._in_flight.frames) >= _FRAMES_IN_FLIGHT:
+        if not self.frames or len(self._flying_frames) >= _FRAMES_IN_FLIGHT:
+            return False
+        if not self._link.carries(_SHARE_OF_EXPIRY * self.frame_expiry_s):
             return False
         item = self.frames.take()
         if item is None:
@@ -304,49 +368,68 @@ class Outbox:
             self.frames.settle("expired")
             return True
         try:
-            message = item.compose()
+            mid = self._link.send(item.compose())
+        except UnsendableError as error:
+            self.frames.settle("unsendable")
+            self._tell(f"a frame: not sent: {error}")
+            return True
         except Exception as error:  # noqa: BLE001 - see _unmade
             self.frames.settle("unmade")
             self._unmade("a frame", error)
             return True
-        mid = self._link.send(message)
         if mid is None:
             self.frames.settle("link_lost")
         else:
-            self._in_flight.frames.add(mid)
+            self._flying_frames.add(mid)
         return True
 
     def _send_documents(self) -> bool:
-        now = time.monotonic()
-        flying = set(self._in_flight.documents.values())
-        with self._wake:
-            due = [t for t, when in self._dirty.items() if when <= now and t not in flying]
+        due = self._documents.due(time.monotonic())
         for topic in due:
             if not self._room():
                 return False
-            with self._wake:
-                self._dirty.pop(topic)
             try:
-                message = self._documents[topic]()
+                message = self._documents.take(topic)
+                mid = None if message is None else self._link.send(message)
+            except UnsendableError as error:
+                self._leave_out(topic, str(error))
+                continue
             except Exception as error:  # noqa: BLE001 - see _unmade
                 self._unmade(topic, error)
                 continue
-            mid = None if message is None else self._link.send(message)
-            if mid is not None:
-                self._in_flight.documents[mid] = topic
+            now_s = time.monotonic()
+            if message is not None and mid is None:
+                self._documents.put_back(topic, now_s)
+                return False
+            if message is not None and mid is not None:
+                self._documents.sent(mid, message)
         return bool(due)
 
     def _send_events(self) -> bool:
         events = self._events.due(self._room()) if self._waiting else []
+        sent = False
         for event in events:
-            properties = (("schema", Event.SCHEMA), ("seq", str(event.number)))
-            mid = self._link.send(
-                Outgoing(event.topic, event.payload, qos=1, user_properties=properties)
-            )
-            if mid is None:
-                return False
-            self._events.sent(mid, event)
-        return bool(events)
+            if not self._send_event(event):
+                break  # those behind it keep their order
+            sent = True
+        return sent
+
+    def _send_event(self, event: Spooled) -> bool:
+        properties = (("schema", Event.SCHEMA), ("seq", str(event.number)))
+        message = Outgoing(event.topic, event.payload, qos=1, user_properties=properties)
+        try:
+            mid = self._link.send(message)
+        except UnsendableError as error:
+            self._events.set_aside(event.number, "unsendable")
+            self._tell(f"event {event.number}: given up: {error}")
+            return True
+        if mid is None:
+            return False
+        self._events.sent(mid, event)
+        return True
 
     def _room(self) -> int:
-        return self._receive_maximum - self._events.in_flight - len(self._in_flight.documents)
+        """Return how many more messages may be on their way: one at a time under suspicion."""
+        if not self._suspects.careful:
+            return self._link.room
+        return 0 if self._events.in_flight or self._documents.flying else 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.publish.connection import Outgoing
 from edge.publish.message import Message
+from edge.publish.packet import Outgoing
 
 
 def outgoing(

@@ -12,16 +12,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from edge.config import PublishConfig
+from edge.publish.complaints import another_uses
 from edge.publish.compose import Context, Stamp, homography_message, pose_message
-from edge.publish.connection import Backoff, Connection, Hooks, Outgoing, Session
+from edge.publish.connection import Backoff, Hooks
 from edge.publish.endpoint import Endpoint
 from edge.publish.event_limiter import EventLimiter
 from edge.publish.events import EventDetector, EventDraft
 from edge.publish.info import BoxInfo
+from edge.publish.line import Line, Port
 from edge.publish.message import Message
 from edge.publish.messages import BundleInfo, Event, Homography, StateMessage, Status
 from edge.publish.outbox import EventItem, FrameItem, Outbox
 from edge.publish.outgoing import outgoing
+from edge.publish.packet import Incoming, Outgoing, Subscription
+from edge.publish.rivals import Rivals
 from edge.publish.slots import FrameCounts
 from edge.publish.spool import Spool
 from edge.publish.topics import Topics
@@ -32,7 +36,6 @@ if TYPE_CHECKING:
 
     from firmware_bridge.pose import PoseEstimate
 
-_SESSION_EXPIRY_S = 60
 _SETTLE_POLL_S = 0.002
 
 
@@ -77,7 +80,7 @@ class Publisher:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        way: Endpoint | Line,
         topics: Topics,
         info: BoxInfo,
         *,
@@ -91,6 +94,7 @@ class Publisher:
     ) -> None:
         """Prepare; `spool_path` None keeps events in memory.
 
+        `way` is the box's line, or a broker to make one to.
         `half_turn` turns the field for a camera on its far side; `calibration` names what the
         scores were calibrated on; `limit_events` keeps storms of events from a live source within
         a rate. Raises BrokerError for certificates that cannot be used.
@@ -114,17 +118,19 @@ class Publisher:
         self._latest: Homography | None = None
         self._latest_made_s = self._latest_sent_s = float("-inf")
         self._started = False
-        self._connection = Connection(endpoint, self._mqtt_session(), backoff)
+        self._rivals = Rivals(self.session)
+        self._port = Port.on(way, topics, self._subscriptions(), backoff)
         self._spool = Spool(
             spool_path,
             max_bytes=int(self._settings.spool.max_mb * 1e6),
             max_age_ns=int(self._settings.spool.max_age_h * 3.6e12),
         )
         self._outbox = Outbox(
-            self._connection,
+            self._port,
             self._spool,
             frame_expiry_s=self._settings.frame_expiry_s,
             wall_ns=wall_ns,
+            on_heard=self._hear,
         )
 
     def __enter__(self) -> Self:
@@ -143,8 +149,15 @@ class Publisher:
         self._outbox.set_document(self._topics.info, self._info_message)
         outbox = self._outbox
         outbox.start()
-        self._connection.start(
-            Hooks(up=outbox.note_up, down=outbox.note_down, sent=outbox.note_sent)
+        will = self._state(Status.OFFLINE, clean=False)
+        self._port.line.connection.change_will(will, self._settings.will_delay_s)
+        self._port.start(
+            Hooks(
+                up=self._note_up,
+                down=outbox.note_down,
+                sent=outbox.note_sent,
+                message=outbox.note_heard,
+            )
         )
 
     def wait_connected(self, timeout_s: float = 5.0) -> None:
@@ -152,18 +165,34 @@ class Publisher:
 
         The publisher goes on trying all the same: a box at a venue may ignore the error.
         """
-        self._connection.wait_connected(timeout_s)
+        self._port.wait_connected(timeout_s)
 
     @property
     def connected(self) -> bool:
         """Whether the broker is there."""
-        return self._connection.connected
+        return self._port.connected
+
+    @property
+    def broker_problems(self) -> list[str]:
+        """Why the broker is not there, or not what this box needs, one line each."""
+        problem = self._port.problem
+        if problem is None and not self._port.connected:
+            problem = f"{self._port.line.endpoint.url}: not connected"
+        found = [problem, self._rival_problem(), *self._port.line.connection.lacks]
+        return list(dict.fromkeys(filter(None, found)))
+
+    @property
+    def overwritten(self) -> int:
+        """How often somebody else wrote a retained topic of this box, or cleared it."""
+        return self._outbox.overwritten
 
     @property
     def problem(self) -> str | None:
         """What keeps messages from the broker or the disk, one line; None when all is well."""
-        found = (self._connection.problem, self._outbox.problem, self._spool.problem)
-        return "; ".join(filter(None, found)) or None
+        connection = self._port.line.connection
+        found = [self._port.problem, self._rival_problem(), *connection.lacks]
+        found += [self._outbox.problem, self._spool.problem]
+        return "; ".join(dict.fromkeys(filter(None, found))) or None
 
     def publish(self, frame: Frame, registration: Registration) -> None:
         """Publish one frame's answer, and the events that come of it. Returns at once."""
@@ -301,7 +330,7 @@ class Publisher:
         flushed = self._outbox.flush(timeout_s)
         self._set_state(Status.OFFLINE)
         said = self._outbox.flush(max(deadline - time.monotonic(), 0.5))
-        self._connection.stop()
+        self._port.stop()
         self._outbox.stop()
         self._spool.close()
         return flushed and said
@@ -375,11 +404,26 @@ class Publisher:
         self._seq[topic] = self._seq.get(topic, 0) + 1
         return self._seq[topic]
 
-    def _mqtt_session(self) -> Session:
-        return Session(
-            client_id=f"touchline-{self._topics.site}-{self._topics.device}",
-            clean_start=False,
-            expiry_s=_SESSION_EXPIRY_S,
-            will=self._state(Status.OFFLINE, clean=False),
-            will_delay_s=self._settings.will_delay_s,
-        )
+    # -- what comes on the box's own topics
+
+    def _subscriptions(self) -> list[Subscription]:
+        topics = self._topics
+        own = (topics.state, topics.info, topics.health, topics.latest(self._camera))
+        return [Subscription(topic, own=True) for topic in own]
+
+    def _note_up(self, session_present: bool) -> None:  # noqa: FBT001 - a hook
+        self._rivals.connected()
+        self._outbox.note_up(session_present)
+
+    def _hear(self, message: Incoming, newer: bool) -> None:  # noqa: FBT001 - on the outbox's thread
+        """Look for another box of this name; what it wrote is put right by the outbox."""
+        if message.topic == self._topics.state:
+            self._rivals.hear(message.payload, newer=newer, now_s=time.monotonic())
+            self._port.line.connection.suspicion = self._rival_problem()
+
+    def _rival_problem(self) -> str | None:
+        session = self._rivals.present(time.monotonic())
+        if session is None:
+            return None
+        name = f"the name {self._topics.site}/{self._topics.device}"
+        return f"{another_uses(name)} (it names itself session {session})"

@@ -91,13 +91,13 @@ class SegmentsPublisher:
 
     # -- on the network's thread
 
-    def _note_up(self, _receive_maximum: int, _session_present: bool) -> None:  # noqa: FBT001 - a hook
+    def _note_up(self, _session_present: bool) -> None:  # noqa: FBT001 - a hook
         with self._changed:
             self._up = True
             self._through.clear()
             self._changed.notify_all()
 
-    def _note_down(self) -> None:
+    def _note_down(self, _closed: bool) -> None:  # noqa: FBT001 - a hook
         with self._changed:
             self._up = False
             self._changed.notify_all()

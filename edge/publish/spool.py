@@ -6,6 +6,7 @@ last moments but never the file. Not thread-safe: one thread owns a spool.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 import time
@@ -13,8 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
@@ -27,6 +31,13 @@ CREATE TABLE IF NOT EXISTS event (
 _MB = 1_000_000
 _RETRY_S = 10.0
 """How often a file that could not be used is tried again."""
+_MOST_NUMBER = 2**53
+"""Numbers beyond it are damage: readers of JSON could not tell them apart."""
+_DAMAGED = f"""
+typeof(topic) <> 'text' OR typeof(payload) <> 'blob' OR typeof(created_ns) <> 'integer'
+OR number > {_MOST_NUMBER} OR length(topic) NOT BETWEEN 1 AND 65535
+OR length(payload) NOT BETWEEN 1 AND 1000000
+"""
 _JUMP_NS = 60 * 10**9
 """A clock that moves by more against the monotonic one was set."""
 
@@ -69,7 +80,10 @@ class Spool:
         """Whether all that the file holds is in memory, so that it may be written anew."""
         self._clocks: tuple[int, float] | None = None
         """Wall and monotonic clock when they were last compared."""
+        self._last = 0
+        """The highest number given; numbers go on from there whatever becomes of the file."""
         self._db = _memory() if path is None else self._open(path)
+        self._discard_damaged()
         self._bytes = self._sum_bytes()
         self._count: int | None = None
         """Events that wait; None when they are to be counted."""
@@ -100,30 +114,25 @@ class Spool:
 
     def append(self, topic: str, payload: Callable[[int], bytes], now_ns: int) -> int:
         """Add an event, its payload made from its number; drop the oldest beyond size and age."""
-        try:
+
+        def step() -> int:
             self._follow_clock(now_ns)
-            number = self._insert(topic, payload, now_ns)
-        except sqlite3.Error as error:
-            self._fall_back(error)
-            number = self._insert(topic, payload, now_ns)
-        self._trim(now_ns)
+            return self._insert(topic, payload, now_ns)
+
+        number = self._guarded(step)
+        self._guarded(lambda: self._trim(now_ns))
         return number
 
     def waiting(self, limit: int, after: int = 0) -> list[Spooled]:
-        """Return the oldest events with numbers beyond `after`, at most `limit`."""
-        rows = self._db.execute(
-            "SELECT number, topic, payload FROM event WHERE number > ? ORDER BY number LIMIT ?",
-            (after, limit),
-        )
-        return [Spooled(*row) for row in rows]
+        """Return the oldest events with numbers beyond `after`, at most `limit`.
+
+        Rows that are damaged are given up, and block nothing behind them.
+        """
+        return self._guarded(lambda: self._read(limit, after))
 
     def remove(self, number: int) -> None:
         """Forget an event that the broker has taken."""
-        try:
-            self._delete(number)
-        except sqlite3.Error as error:
-            self._fall_back(error)
-            self._delete(number)
+        self._guarded(lambda: self._delete(number))
 
     def drop(self, number: int, cause: str) -> None:
         """Forget an event that the broker will never take, and count it under `cause`."""
@@ -132,13 +141,19 @@ class Spool:
 
     @property
     def dropped(self) -> Mapping[str, int]:
-        """Events that were not delivered, by cause: `size`, `age`, `refused`."""
+        """Events that were not delivered, by cause.
+
+        `size`, `age`, `refused` (by the broker), `unsendable` (no broker takes it), `damaged` (on
+        disk).
+        """
         return dict(self._dropped)
 
     def __len__(self) -> int:
         """Count the events that wait."""
         if self._count is None:
-            self._count = int(self._db.execute("SELECT count(*) FROM event").fetchone()[0])
+            self._count = self._guarded(
+                lambda: int(self._db.execute("SELECT count(*) FROM event").fetchone()[0])
+            )
         return self._count
 
     def close(self) -> None:
@@ -153,6 +168,56 @@ class Spool:
             self._complain(f"{path}: {error}")
             return _memory()
 
+    def _guarded(self, step: Callable[[], T]) -> T:
+        """Do a step; where the file fails, go on in memory and do it there."""
+        try:
+            return step()
+        except sqlite3.Error as error:
+            self._fall_back(error)
+            return step()
+
+    def _discard_damaged(self) -> None:
+        """Give up rows that cannot be events, and a count that went out of range."""
+
+        def step() -> int:
+            with self._db:
+                found = self._db.execute(f"DELETE FROM event WHERE {_DAMAGED}").rowcount  # noqa: S608
+                self._db.execute(
+                    "UPDATE sqlite_sequence SET seq = (SELECT coalesce(max(number), 0) FROM event) "
+                    "WHERE name = 'event' AND (typeof(seq) <> 'integer' OR seq > ?)",
+                    (_MOST_NUMBER,),
+                )
+            last = self._db.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()[0]
+            self._last = max(self._last, last or 0)
+            return found
+
+        self._give_up(self._guarded(step))
+
+    def _give_up(self, count: int) -> None:
+        if count:
+            self._dropped["damaged"] += count
+            log.warning("%d events on disk are damaged and were given up", count)
+
+    def _read(self, limit: int, after: int) -> list[Spooled]:
+        found: list[Spooled] = []
+        while len(found) < limit:
+            rows = self._db.execute(
+                "SELECT number, CAST(topic AS BLOB), payload FROM event WHERE number > ? "
+                "ORDER BY number LIMIT ?",
+                (after, limit - len(found)),
+            ).fetchall()
+            if not rows:
+                break
+            after = rows[-1][0]
+            for row in rows:
+                event = _spooled(*row)
+                if event is None:
+                    self._delete(row[0])
+                    self._give_up(1)
+                else:
+                    found.append(event)
+        return found
+
     def _complain(self, why: str) -> None:
         self.problem = f"events wait in memory, not on disk: {why}"
         log.warning("%s", self.problem)
@@ -166,7 +231,7 @@ class Spool:
             assert number is not None
             data = payload(number)
             self._db.execute("UPDATE event SET payload = ? WHERE number = ?", (data, number))
-        self._bytes, self._count = self._bytes + len(data), None
+        self._bytes, self._count, self._last = self._bytes + len(data), None, number
         return number
 
     def _delete(self, number: int) -> None:
@@ -213,10 +278,24 @@ class Spool:
             memory.commit()
             self._may_return, self._tried_s = True, self._clock_s()
         except sqlite3.Error as lost:
-            log.warning("events that waited on disk cannot be read: %s", lost)
-        self._db.close()
+            log.warning("some events that waited on disk cannot be read: %s", lost)
+            _salvage(self._db, memory)
+            self._dropped["damaged"] += max(0, (self._count or 0) - _rows(memory))
+            memory.execute("DELETE FROM sqlite_sequence")
+            memory.execute("INSERT INTO sqlite_sequence VALUES ('event', ?)", (self._last,))
+            memory.commit()
+        with contextlib.suppress(sqlite3.Error):
+            self._db.close()
         self._db = memory
         self._bytes, self._count = self._sum_bytes(), None
+
+
+def _spooled(number: int, topic: Any, payload: Any) -> Spooled | None:
+    """Return an event as it was read; None for damage."""
+    try:
+        return Spooled(number, topic.decode(), bytes(payload))
+    except (UnicodeDecodeError, TypeError, AttributeError):
+        return None
 
 
 def _file(path: Path) -> sqlite3.Connection:
@@ -243,6 +322,18 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
     if last:
         target.execute("DELETE FROM sqlite_sequence")
         target.executemany("INSERT INTO sqlite_sequence VALUES ('event', ?)", last)
+
+
+def _salvage(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy the events before a damaged page, and those behind it."""
+    for order in ("ASC", "DESC"):
+        with contextlib.suppress(sqlite3.Error):
+            for row in source.execute(f"SELECT * FROM event ORDER BY number {order}"):  # noqa: S608
+                target.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?)", row)
+
+
+def _rows(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT count(*) FROM event").fetchone()[0])
 
 
 def _memory() -> sqlite3.Connection:
