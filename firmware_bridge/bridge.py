@@ -112,9 +112,15 @@ class Bridge:
         self._aligner.start()
         return self
 
-    def close(self) -> None:
-        """Stop threads and free sockets."""
+    def stop(self) -> None:
+        """Tell the threads to end, and wake them; returns at once."""
         self._stop.set()
+        if self._link is not None:
+            self._link.stop()
+
+    def close(self) -> None:
+        """Stop threads and free sockets, whatever the camera does, within three seconds."""
+        self.stop()
         self._sender.close()
         if self._link is not None:
             self._link.close()

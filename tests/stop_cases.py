@@ -24,7 +24,7 @@ from tests.publish.parts import Mosquitto, eventually
 ROOT = Path(__file__).resolve().parents[1]
 LIVE = {"type": "rendered", "seconds": 3600, "width": 160, "height": 96, "live": True}
 WITHOUT_NETWORK = """
-import functools, sys
+import functools, os, sys
 from edge.cli import main, run
 from tests.box.conftest import NetworkMaker
 from tests.box.parts import ScriptedRegistrar
@@ -32,6 +32,7 @@ from tests.box.parts import ScriptedRegistrar
 make = NetworkMaker(ScriptedRegistrar())
 run.run_managed = functools.partial(run.run_managed, make_network=make)
 run.run_box = functools.partial(run.run_box, make_network=make)
+run.STOP_S = float(os.environ.get("STOP_S", run.STOP_S))
 sys.exit(main(sys.argv[1:]))
 """
 """The box without a model: its start is quick, and all its links are real."""
@@ -158,6 +159,20 @@ def _broker_stops_reading(scene: Scene) -> None:
     scene.after_start = lambda _port: process.send_signal(signal.SIGSTOP)
 
 
+def _subscriber_reads_nothing(scene: Scene) -> None:
+    port = _free_port()
+    scene.config["broker"] = f"embedded:{port}"
+
+    def begin(_pages: int) -> None:
+        client = scene.stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        client.sendall(bytes.fromhex("100d00044d5154540402003c000161"))  # CONNECT, client "a"
+        client.recv(100)
+        client.sendall(bytes.fromhex("8206000100012300"))  # SUBSCRIBE to "#"
+
+    scene.after_start = begin
+
+
 def _page_clients_drip(scene: Scene) -> None:
     def begin(port: int) -> None:
         eventually(lambda: _listens(port), "the pages")
@@ -220,11 +235,26 @@ CASES: dict[str, Case] = {
     "broker: never connects": _broker_never_connects,
     "broker: its name server answers nothing": _names(broker="mqtt://broker.example"),
     "broker: stops reading": _broker_stops_reading,
+    "embedded broker: a subscriber reads nothing": _subscriber_reads_nothing,
     "health pages: clients drip and read nothing": _page_clients_drip,
     "log: nobody reads stderr": _nobody_reads_the_log,
     "account: nobody reads stdout": _nobody_reads_stdout,
     "service manager: hears nothing": _manager_hears_nothing,
 }
+
+
+def together(names: tuple[str, ...]) -> Case:
+    """Return a case with all of these at once; they must not be about the same link."""
+
+    def prepare(scene: Scene) -> None:
+        begins = []
+        for name in names:
+            scene.after_start = lambda _: None
+            CASES[name](scene)
+            begins.append(scene.after_start)
+        scene.after_start = lambda port: [begin(port) for begin in begins] and None
+
+    return prepare
 
 
 @dataclass(frozen=True, slots=True)

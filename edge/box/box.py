@@ -172,6 +172,7 @@ def run_box(
                 monitor = watch.enter_context(closing(Monitor(config, watched)))
                 if info.live:
                     watch.enter_context(model_updates(config, line, registrar, make_updated))
+                watch.callback(camera.stop)  # first of all: it ends while the others do
                 course.why = run_loop(
                     reader,
                     registrar,

@@ -82,6 +82,10 @@ class Camera:
         )
         return Seen(pose, [_draft(event, stamp) for event in self._bridge.take_events()])
 
+    def stop(self) -> None:
+        """Tell the threads to end, and wake them; returns at once. `close` waits for them."""
+        self._bridge.stop()
+
     def close(self) -> None:
         """Stop threads and free sockets."""
         self._bridge.close()

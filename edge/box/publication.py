@@ -32,7 +32,8 @@ from edge.types import Frame, Registration
 log = logging.getLogger(__name__)
 
 _CONNECT_S = 6.0
-_GOODBYE_S = 3.0
+_GOODBYE_S = 2.0
+"""How long a broker that reads slowly may hold up the end; a box is to be gone within 5 s."""
 _SETTLE_S = 1.0
 """How long a film's frame waits for the one before it; a broker that is this slow loses frames."""
 

@@ -6,12 +6,16 @@ SIGHUP (a terminal that is closed) counts as SIGTERM, unless it was ignored from
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -22,6 +26,7 @@ STOP_S = 4.5
 """A stop that takes longer is cut short: a service is to be gone 5 s after its signal."""
 STOP_WITH_OUTPUTS_S = 20.0
 """Files that are being written get this long to be finished."""
+_LOOK_S = 0.1
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 128 + signal.SIGINT
@@ -134,8 +139,10 @@ class StopGuard:
     """Cuts a stop short that takes too long, whatever it waits for: a last resort.
 
     Each part of a box gives up on a peer by itself. This is for the wait that nobody foresaw:
-    `leave` is called `patience_s` seconds after `stop` was set, with a line that names the place
-    where the main thread waits, and is to end the process.
+    `leave` is called `patience_s` seconds after a signal came or `stop` was set, with a line that
+    names the place where the main thread waits, and is to end the process. It hears of a signal
+    even while the main thread is in native code, where Python's own handlers have to wait. Where
+    that code keeps Python's lock, the process ends half a second later without a word.
     """
 
     def __init__(
@@ -146,19 +153,42 @@ class StopGuard:
         self._patience_s = patience_s
         self._over = threading.Event()
         self._main = threading.current_thread().ident
+        self._hears, self._tells = socket.socketpair()
+        self._tells.setblocking(False)
+        self._before: int | None = None
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.set_wakeup_fd(self._tells.fileno(), warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._run, name="stop-guard", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Note that the stop is over; may be called twice."""
         self._over.set()
-        self._stop.set()
         self._thread.join()
+        if self._before is not None:
+            signal.set_wakeup_fd(self._before)
+            self._before = None
+        self._hears.close()
+        self._tells.close()
 
     def _run(self) -> None:
-        self._stop.wait()
-        if not self._over.wait(self._patience_s):
-            self._leave(f"the stop took over {self._patience_s:g} s, {self._where()}; ended")
+        if not self._told():
+            return
+        with Path(os.devnull).open("w") as nothing:
+            faulthandler.dump_traceback_later(self._patience_s + 0.5, exit=True, file=nothing)
+            over = self._over.wait(self._patience_s)
+            if not over:
+                self._leave(f"the stop took over {self._patience_s:g} s, {self._where()}; ended")
+            faulthandler.cancel_dump_traceback_later()
+
+    def _told(self) -> bool:
+        """Wait until the process is to stop; False when it ends without being told."""
+        while not self._over.is_set():
+            readable, _, _ = select.select([self._hears], [], [], _LOOK_S)
+            numbers = self._hears.recv(64) if readable else b""
+            if self._stop.is_set() or any(number in _SIGNALS for number in numbers):
+                return True
+        return False
 
     def _where(self) -> str:
         frame = sys._current_frames().get(self._main or 0)  # noqa: SLF001 - the only way to ask

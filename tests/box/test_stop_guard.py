@@ -30,6 +30,38 @@ with stop_on_signals() as stop, closing(StopGuard(stop, leave, patience_s=0.3)):
 """
 
 
+IN_NATIVE_CODE = """
+import ctypes, os, signal, sys, threading
+from contextlib import closing
+from edge.box.stopping import StopGuard, stop_on_signals
+
+def leave(why):
+    print(why, flush=True)
+    os._exit(7)
+
+libc = (ctypes.PyDLL if sys.argv[1] == "with the lock" else ctypes.CDLL)(None)
+with stop_on_signals() as stop, closing(StopGuard(stop, leave, patience_s=0.3)):
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    if sys.argv[1] == "with the lock":
+        os.kill(os.getpid(), signal.SIGTERM)
+        while not stop.is_set():
+            pass
+        threading.Event().wait(0.2)  # the guard has heard it
+    for _ in range(2):
+        libc.sleep(100)  # no handler of Python's runs meanwhile; a signal ends one sleep
+        libc.sleep(100)
+"""
+
+
+def test_native_code_that_lets_no_handler_run_is_ended_too():
+    for how, code in (("without the lock", 7), ("with the lock", 1)):
+        done = subprocess.run(
+            [sys.executable, "-c", IN_NATIVE_CODE, how], cwd=ROOT, check=False, timeout=60,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == code, (how, done.stderr)
+
+
 def test_a_stop_that_hangs_is_ended_and_its_place_named():
     done = subprocess.run(
         [sys.executable, "-c", HANGS], cwd=ROOT, check=False, capture_output=True, text=True,
