@@ -8,7 +8,10 @@ that attempts at a dead resolver do not pile up.
 from __future__ import annotations
 
 import contextlib
+import errno
 import ipaddress
+import os
+import select
 import socket
 import threading
 import time
@@ -78,19 +81,43 @@ def connect(
     deadline_s = time.monotonic() + timeout_s
     error: OSError | None = None
     for family, address in look_up(host, port, timeout_s=timeout_s, cancelled=cancelled):
-        left_s = deadline_s - time.monotonic()
-        if left_s <= 0:
+        if time.monotonic() >= deadline_s:
             break
         sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            sock.settimeout(left_s)
-            sock.connect(address)
+            _reach(sock, address, deadline_s, cancelled)
+            sock.settimeout(max(deadline_s - time.monotonic(), _LOOK_S))
+        except InterruptedError:
+            sock.close()
+            raise
         except OSError as failed:
             sock.close()
             error = failed
         else:
             return sock
     raise error or TimeoutError(f"{host}:{port} was not reached in {timeout_s:g} s")
+
+
+def _reach(
+    sock: socket.socket,
+    address: tuple[Any, ...],
+    deadline_s: float,
+    cancelled: threading.Event | None,
+) -> None:
+    """Connect a socket; raises TimeoutError, InterruptedError, or the OSError of a refusal."""
+    sock.setblocking(False)
+    code = sock.connect_ex(address)
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    while code == errno.EINPROGRESS:
+        if cancelled is not None and cancelled.is_set():
+            raise InterruptedError(f"the connection to {address[0]} was given up")
+        if time.monotonic() >= deadline_s:
+            raise TimeoutError(f"{address[0]}:{address[1]} gave no answer")
+        if poll.poll(_LOOK_S * 1000):
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    if code:
+        raise OSError(code, os.strerror(code))
 
 
 def _begin(key: tuple[str, int, int, int]) -> _Lookup:

@@ -192,10 +192,12 @@ class StopGuard:
 
     def _where(self) -> str:
         frame = sys._current_frames().get(self._main or 0)  # noqa: SLF001 - the only way to ask
-        if frame is None:
-            return "the main thread is gone"
-        code = frame.f_code
-        return f"waiting in {code.co_filename}:{frame.f_lineno} ({code.co_name})"
+        places = []
+        while frame is not None:
+            code = frame.f_code
+            places.append(f"{Path(code.co_filename).name}:{frame.f_lineno} {code.co_name}")
+            frame = frame.f_back
+        return "waiting in " + " < ".join(places[:6])
 
 
 @contextmanager

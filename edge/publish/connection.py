@@ -165,6 +165,8 @@ class Connection:
         a message."""
         self.suspicion: str | None = None
         """Who else may use this client's name, where that was heard: told when the link breaks."""
+        self.silent_s = 0.0
+        """How long the broker has owed an answer, seconds; as of the thread's last round."""
         self._said: dict[str, float] = {}
         self._stopping = threading.Event()
         self._goodbye_s = float("inf")
@@ -333,7 +335,7 @@ class Connection:
 
     def _tick(self, attempt: _Attempt) -> None:
         now_s = time.monotonic()
-        silent_s = self._read_acks(now_s)
+        silent_s = self.silent_s = self._read_acks(now_s)
         if attempt.up_s is not None:
             self._ask()
         if self._stopping.is_set():

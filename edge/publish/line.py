@@ -145,6 +145,11 @@ class Port:
         """Why the broker is not there or of no use, one line; None while all is well."""
         return self.line.connection.problem
 
+    @property
+    def silent_s(self) -> float:
+        """How long the broker has owed an answer, seconds."""
+        return self.line.connection.silent_s
+
     def send(self, message: Outgoing) -> int | None:
         """Hand a message over, as `Connection.send` does."""
         return self.line.connection.send(message)

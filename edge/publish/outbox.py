@@ -29,6 +29,8 @@ MAX_DRAFTS = 256
 
 _FRAMES_IN_FLIGHT = 8  # not yet taken by the kernel: bridges a busy moment, not a slow link
 _IDLE_S = 0.5
+_PATIENCE_S = 1.5
+"""Who waits until all is sent does not wait for a broker that owes an answer for so long."""
 _SHARE_OF_EXPIRY = 0.5
 """A frame is handed over where it leaves within this share of its expiry."""
 _GATE_S = 0.02
@@ -79,6 +81,10 @@ Heard: TypeAlias = "Callable[[Incoming, bool], None]"
 
 class Link(Protocol):
     """What an outbox sends through."""
+
+    @property
+    def silent_s(self) -> float:
+        """How long the broker has owed an answer, seconds."""
 
     @property
     def connected(self) -> bool:
@@ -183,9 +189,14 @@ class Outbox:
         self._thread.start()
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until nothing waits or the link is gone; say whether everything was sent."""
+        """Wait until nothing waits or the link is of no use; say whether everything was sent."""
+
+        def over() -> bool:
+            link = self._link
+            return self._idle() or not link.connected or link.silent_s > _PATIENCE_S
+
         with self._wake:
-            self._wake.wait_for(lambda: self._idle() or not self._link.connected, timeout_s)
+            self._wake.wait_for(over, timeout_s)
             return self._idle()
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 import threading
@@ -73,3 +74,20 @@ def test_a_connection_is_made_and_one_that_cannot_be_says_why():
     stop = threading.Event()
     stop.set()
     assert look_up("127.0.0.1", 80, cancelled=stop), "a number asks nobody"
+
+
+def test_a_host_that_answers_nothing_is_given_up_at_the_deadline_and_when_told():
+    with socket.socket() as server, contextlib.ExitStack() as stack:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):  # its queue is full: a SYN gets no answer
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        port = server.getsockname()[1]
+        with pytest.raises(TimeoutError):
+            connect("127.0.0.1", port, timeout_s=0.3)
+        stop = threading.Event()
+        threading.Timer(0.2, stop.set).start()
+        with pytest.raises(InterruptedError):
+            connect("127.0.0.1", port, timeout_s=100, cancelled=stop)
