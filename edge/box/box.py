@@ -24,7 +24,7 @@ from edge.box.publication import Publication
 from edge.box.readers import reader_for
 from edge.box.sensing import SensedFrames
 from edge.box.sink_thread import SinkThread
-from edge.box.sources import open_or_wait, plan_source
+from edge.box.sources import open_or_wait, open_unless, plan_source
 from edge.box.stopping import hidden_from_children
 from edge.box.summary import Accounts, Summary
 from edge.box.switching import SwitchingRegistrar
@@ -123,7 +123,7 @@ def run_box(
             threads = threads or stack.enter_context(watch_threads())
             # a file is opened first, so that a wrong one fails at once; a camera last, so that no
             # picture grows stale in it while the network loads
-            early = None if plan.live else stack.enter_context(closing(plan.open()))
+            early = None if plan.live else stack.enter_context(closing(open_unless(plan, stop)))
             line = line or stack.enter_context(closing(open_line(config, stack)))
             if (plan.live or options.realtime) and accounts.empty:
                 begin_models(config)  # stages that are built anew are no start of the box
@@ -131,7 +131,7 @@ def run_box(
             registrar = SwitchingRegistrar(network)
             stack.callback(registrar.close)
             stack.enter_context(set_aside())
-            source = early or open_or_wait(plan)
+            source = early or open_or_wait(plan, stop)
             if source is not None and early is None:
                 stack.enter_context(closing(source))
             info = source.info if source is not None else plan.waits_as
@@ -146,7 +146,12 @@ def run_box(
             )
             begun_s = time.monotonic()
             files = open_outputs(paths, config, network.field, info)
-            frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)
+            frames = reader_for(
+                source,
+                plan.open,
+                frozen_after_s=config.camera.frozen_after_s,
+                silent_after_s=plan.silent_after_s,
+            )
             # a film's next frames are in the network while one is finished; a live frame gains
             # nothing by growing old there
             sensed = None if info.live else SensedFrames(frames, registrar.sense)

@@ -14,17 +14,23 @@ CAMERAS = frozenset({"rtsp", "v4l2"})
 
 
 def reader_for(
-    source: Source | None, reopen: Callable[[], Source], *, frozen_after_s: float | None = None
+    source: Source | None,
+    reopen: Callable[[], Source],
+    *,
+    frozen_after_s: float | None = None,
+    silent_after_s: float = 1.5,
 ) -> FrameReader:
     """Read an open source in a thread of its own; `reopen` serves a live one that broke.
 
     None stands for a live one that is still to be opened. `frozen_after_s` is for cameras; whatever
-    else runs live (a film, a rendered match) may well show one picture for long.
+    else runs live (a film, a rendered match) may well show one picture for long. A live source
+    counts as silent `silent_after_s` after its last frame.
     """
     if source is None or source.info.live:
         camera = source is None or source.info.kind in CAMERAS
         limit_s = frozen_after_s if camera else None
-        return LiveFrames(LiveReader(reopen, first=source, frozen_after_s=limit_s))
+        reader = LiveReader(reopen, first=source, stall_s=silent_after_s, frozen_after_s=limit_s)
+        return LiveFrames(reader)
     return FileFrames(ReadAhead(source))
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from edge.box.interfaces import Stop
 from edge.box.pacing import Looped, Paced
 from edge.capture import Kind, Source, SourceInfo, open_source, parse_source, redact
 from edge.config import (
@@ -24,6 +27,11 @@ from edge.errors import SourceError, UsageError
 
 log = logging.getLogger(__name__)
 
+SILENT_AFTER_S = 1.5
+"""Seconds without a frame after which a camera of an ordinary rate counts as silent."""
+_SILENT_FRAMES = 3.0
+"""Frames that a slow camera may owe before it counts as silent."""
+_LOOK_S = 0.05
 _ENDLESS_S = 1e6  # eleven days, the renderer's longest
 
 
@@ -40,6 +48,8 @@ class SourcePlan:
     The configuration's source is a box's, which must come up without its camera. One on the command
     line is a person's, who wants to know at once.
     """
+    silent_after_s: float = SILENT_AFTER_S
+    """Seconds without a frame after which a camera counts as silent; a film never does."""
 
 
 def plan_source(config: Config, text: str | None, *, realtime: bool = False) -> SourcePlan:
@@ -58,7 +68,7 @@ def plan_source(config: Config, text: str | None, *, realtime: bool = False) -> 
             "no source: name one with --source, or under `source` in the configuration"
         )
     if realtime and not plan.live:
-        return SourcePlan(lambda: Paced(plan.open()), live=False)
+        return SourcePlan(lambda: Paced(plan.open()), live=False, silent_after_s=math.inf)
     return plan
 
 
@@ -75,27 +85,95 @@ def _configured(source: SourceConfig, sport: str) -> SourcePlan:
             width=source.width,
             height=source.height,
             fps=source.fps,
+            read_timeout_s=_silent_after_s(source),
         )
-        return SourcePlan(opened, live=True, waits_as=_away(str(source.device), "v4l2"))
+        away = _away(str(source.device), "v4l2")
+        return SourcePlan(opened, True, away, _silent_after_s(source))
     if isinstance(source, RtspSource):
-        opened = partial(open_source, _with_credentials(source), transport=source.transport)
-        return SourcePlan(opened, live=True, waits_as=_away(redact(source.url), "rtsp"))
+        opened = partial(
+            open_source,
+            _with_credentials(source),
+            transport=source.transport,
+            read_timeout_s=_silent_after_s(source),
+        )
+        away = _away(redact(source.url), "rtsp")
+        return SourcePlan(opened, True, away, _silent_after_s(source))
     return _rendered(source, sport)
+
+
+def _silent_after_s(source: RtspSource | V4l2Source) -> float:
+    rate = source.lowest_fps
+    return SILENT_AFTER_S if rate is None else max(SILENT_AFTER_S, _SILENT_FRAMES / rate)
 
 
 def _away(uri: str, kind: Kind) -> SourceInfo:
     return SourceInfo(uri, kind, 0, 0, None, None, live=True)
 
 
-def open_or_wait(plan: SourcePlan) -> Source | None:
+def open_or_wait(plan: SourcePlan, stop: Stop) -> Source | None:
     """Open a source; None for a camera that is away and may be waited for, else SourceError."""
     try:
-        return plan.open()
+        return open_unless(plan, stop)
     except SourceError as error:
-        if plan.waits_as is None:
+        if plan.waits_as is None or stop.is_set():
             raise
         log.warning("%s; going on without, and trying again", error)
         return None
+
+
+def open_unless(plan: SourcePlan, stop: Stop) -> Source:
+    """Open a source while no stop is asked for; raises SourceError.
+
+    A camera or the writer of a pipe may take long to answer: it is opened in a thread, which closes
+    what it gets when nobody waits for it any more.
+    """
+    opening = _Opening(plan.open)
+    while not opening.done.wait(_LOOK_S):
+        if stop.is_set():
+            opening.leave()
+            raise SourceError("stopped before the source was open")
+    return opening.result()
+
+
+class _Opening:
+    """A source that is being opened in a thread."""
+
+    def __init__(self, open_: Callable[[], Source]) -> None:
+        self.done = threading.Event()
+        self._open = open_
+        self._source: Source | None = None
+        self._error: BaseException | None = None
+        self._left = False
+        self._lock = threading.Lock()
+        threading.Thread(target=self._run, name="opening", daemon=True).start()
+
+    def result(self) -> Source:
+        """Return the source, once `done`; raises what opening it raised."""
+        if self._error is not None:
+            raise self._error
+        assert self._source is not None
+        return self._source
+
+    def leave(self) -> None:
+        """Close the source as soon as it is there."""
+        with self._lock:
+            self._left = True
+            source = self._source
+        if source is not None:
+            source.close()
+
+    def _run(self) -> None:
+        try:
+            source = self._open()
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            self._error = error
+        else:
+            with self._lock:
+                self._source, left = source, self._left
+            if left:
+                source.close()
+        finally:
+            self.done.set()
 
 
 def _rendered(source: RenderedSource, sport: str) -> SourcePlan:

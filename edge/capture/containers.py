@@ -81,8 +81,6 @@ def open_stream(pipe: Pipe) -> InputContainer:
 
 def limit(stream: VideoStream, name: str) -> None:
     """Refuse pictures that are too large, now and where a stream grows; raises SourceError."""
-    if not stream.width * stream.height:
-        raise SourceError(f"{name}: no frame of the video can be decoded; is the recording whole?")
     if stream.width * stream.height > MOST_PIXELS:
         raise SourceError(
             f"{name}: pictures of {stream.width}x{stream.height} pixels, and a film may have"

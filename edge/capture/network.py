@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import logging
+import socket
 import time
-from collections.abc import Mapping
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
+from edge.capture.containers import MOST_PIXELS, limit
 from edge.capture.decode import Decoded, Decoder, Starved, explain, video_stream
 from edge.capture.remarks import Remarks
+from edge.capture.rtsp_guard import RtspGuard
 from edge.capture.source import SourceBase, SourceInfo
+from edge.capture.timeline import Timeline
 from edge.capture.uri import redact
-from edge.errors import SourceCause, SourceError
+from edge.errors import SourceError
 from edge.types import Frame
+
+log = logging.getLogger(__name__)
 
 _CLOCK_TRUST_NS = 10_000_000_000
 """A camera whose clock differs by more than this from the box's is not synchronized, and is not
 believed."""
+OPEN_TIMEOUT_S = 4.0
+"""Time for a camera to be found, connected with, and to begin its stream."""
+_SLOW_S = 2.0
+"""A camera whose silence is measured longer sends a frame in seconds."""
+_MOST_REDIRECTS = 5
+_UNSUPPORTED_TRANSPORT = 461
 _PATIENCE_S = 10.0
 """Packets that give no picture for so long are given up; key frames may be seconds apart."""
 
@@ -39,28 +51,34 @@ class RtspSource(SourceBase):
         address: str,
         *,
         transport: Literal["tcp", "udp"] = "tcp",
-        open_timeout_s: float = 5.0,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
         read_timeout_s: float = 1.5,
     ) -> None:
         self._uri = redact(address)
         self._remarks = Remarks(self._uri)
         self._read_timeout_s = read_timeout_s
-        self._container = _connect(address, self._uri, transport, open_timeout_s, read_timeout_s)
+        self._guard, self._container = _connect(
+            address, self._uri, transport, open_timeout_s, read_timeout_s
+        )
         try:
             stream = self._video(self._container)
+            limit(stream, self._uri)
             # slices, not frames: a frame a thread would keep each picture back by as many frames
             stream.thread_type = "SLICE"
-            self._decoder = Decoder(self._container, stream, patience_s=_PATIENCE_S)
+            patience_s = max(_PATIENCE_S, 2 * read_timeout_s)
+            self._decoder = Decoder(self._container, stream, patience_s=patience_s)
             self._pictures = self._decoder.pictures()
             self._first: Decoded | None = self._decode()
         except BaseException:
+            self._guard.close()
             self._container.close()
             raise
         height, width = self._first.image.shape[:2]
         rate = stream.average_rate or stream.guessed_rate
         fps = float(rate) if rate else None
         super().__init__(SourceInfo(self._uri, "rtsp", width, height, fps, None, live=True))
-        self._start_s = self._first.pts_s or 0.0
+        self._timeline = Timeline(1 / fps if fps else None)
+        self._arrived_ns = time.monotonic_ns()
         self._delivered = 0
         self._closed = False
 
@@ -82,14 +100,21 @@ class RtspSource(SourceBase):
         self._remarks.see(picture.image, picture.coding)
         monotonic_ns, now_ns = time.monotonic_ns(), time.time_ns()
         capture_ns, clock = capture_time(picture.wallclock_ns, now_ns)
-        pts_s = None if picture.pts_s is None else picture.pts_s - self._start_s
+        elapsed_s = (monotonic_ns - self._arrived_ns) / 1e9
+        self._arrived_ns = monotonic_ns
+        pts_s = self._timeline.place(picture.pts_s, elapsed_s)
         index = self._delivered + self.corrupt
         self._delivered += 1
         return Frame(picture.image, index, pts_s, capture_ns, monotonic_ns, clock_source=clock)
 
+    def interrupt(self) -> None:
+        """Hang up, so that a read that waits ends; any thread may call it."""
+        self._closed = True
+        self._guard.close()
+
     def close(self) -> None:
         """Hang up; may be called twice."""
-        self._closed = True
+        self.interrupt()
         self._pictures.close()
         self._container.close()
 
@@ -116,9 +141,8 @@ class RtspSource(SourceBase):
                 "undecodable",
             ) from error
         except FFmpegError as error:
-            raise SourceError(
-                f"{self._uri}: the connection broke: {explain(error)}", "closed"
-            ) from error
+            why = self._guard.problem or f"the connection broke: {explain(error)}"
+            raise SourceError(f"{self._uri}: {why}", "closed") from error
         if picture is None:
             raise SourceError(f"{self._uri}: the camera ended the stream", "closed")
         return picture
@@ -137,35 +161,96 @@ def capture_time(camera_ns: int | None, arrival_ns: int) -> tuple[int, str]:
 
 def _connect(
     address: str, uri: str, transport: str, open_timeout_s: float, read_timeout_s: float
+) -> tuple[RtspGuard, InputContainer]:
+    """Open a stream, at the place to which a camera redirects, and over the transport it has."""
+    deadline_s = time.monotonic() + open_timeout_s
+    tried: set[tuple[str, str]] = set()
+    while (address, transport) not in tried and len(tried) < _MOST_REDIRECTS:
+        tried.add((address, transport))
+        left_s = max(deadline_s - time.monotonic(), 0.1)
+        guard = _guard(address, uri, left_s, open_timeout_s)
+        try:
+            return guard, _open(guard, transport, open_timeout_s, read_timeout_s)
+        except FFmpegError as error:
+            guard.close()
+            if guard.redirected_to is not None:
+                address = _elsewhere(address, guard.redirected_to)
+            elif guard.last_status == _UNSUPPORTED_TRANSPORT and transport == "tcp":
+                log.info("%s: the camera sends over UDP only; trying that", uri)
+                transport = "udp"
+            else:
+                raise _refusal(error, guard, address, uri, open_timeout_s) from error
+        except BaseException:
+            guard.close()
+            raise
+    raise SourceError(f"{uri}: the camera redirects in circles; give the address of the stream")
+
+
+def _guard(address: str, uri: str, left_s: float, open_timeout_s: float) -> RtspGuard:
+    try:
+        return RtspGuard(address, open_timeout_s=left_s)
+    except TimeoutError as error:
+        raise SourceError(f"{uri}: {_silence(open_timeout_s)}") from error
+    except ConnectionRefusedError as error:
+        raise SourceError(
+            f"{uri}: the host refuses the connection; is RTSP switched on, and the port right?"
+        ) from error
+    except socket.gaierror as error:
+        hint = "; a / in a password is written %2F" if "@" in urlsplit(address).path else ""
+        raise SourceError(
+            f"{uri}: the network does not know this host; check its name{hint}"
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        raise SourceError(f"{uri}: cannot connect: {reason}; check the network") from error
+
+
+def _open(
+    guard: RtspGuard, transport: str, open_timeout_s: float, read_timeout_s: float
 ) -> InputContainer:
-    options: Mapping[str, str] = {
+    """Let FFmpeg open the stream. The guard ends a handshake that takes too long."""
+    options = {
         "rtsp_transport": transport,
         "allowed_media_types": "video",  # sound that goes on would hide a picture that stopped
         "fflags": "nobuffer",
         "flags": "low_delay",
         "analyzeduration": "300000",  # microseconds; more only delays the first picture
         "fpsprobesize": "2",  # the rate is known from two; FFmpeg would wait for twenty
+        "max_pixels": str(MOST_PIXELS),
     }
-    started_s = time.monotonic()
-    try:
-        container: InputContainer = av.open(
-            address, "r", options=dict(options), timeout=(open_timeout_s, read_timeout_s)
-        )
-    except FFmpegError as error:
-        # FFmpeg calls a silent host a timeout or invalid data, by the step at which it gave up
-        silent = time.monotonic() - started_s > 0.95 * open_timeout_s
-        why = _silence(open_timeout_s) if silent else _why_not(error, address, open_timeout_s)
-        denied = isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError))
-        cause: SourceCause = "denied" if denied else "unreachable"
-        raise SourceError(f"{uri}: {why}", cause) from error
+    container: InputContainer = av.open(
+        guard.address,
+        "r",
+        options=dict(options),
+        timeout=(open_timeout_s + read_timeout_s, read_timeout_s),
+    )
     return container
+
+
+def _elsewhere(address: str, location: str) -> str:
+    """Return the address that a camera redirects to; a password goes to the same host only."""
+    before, after = urlsplit(address), urlsplit(urljoin(address, location))
+    if before.hostname != after.hostname or after.scheme not in {"rtsp", "rtsps"}:
+        return urlunsplit(after._replace(netloc=after.netloc.rpartition("@")[2]))
+    userinfo, at, _ = before.netloc.rpartition("@")
+    return urlunsplit(after._replace(netloc=userinfo + at + after.netloc.rpartition("@")[2]))
+
+
+def _refusal(
+    error: FFmpegError, guard: RtspGuard, address: str, uri: str, open_timeout_s: float
+) -> SourceError:
+    if guard.silent:
+        return SourceError(f"{uri}: {_silence(open_timeout_s)}")
+    why = guard.problem or _why_not(error, address, guard.last_status, open_timeout_s)
+    denied = isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError))
+    return SourceError(f"{uri}: {why}", "denied" if denied else "unreachable")
 
 
 def _silence(open_timeout_s: float) -> str:
     return f"no answer within {open_timeout_s:g} s; check the address, the cable and the firewall"
 
 
-def _why_not(error: FFmpegError, address: str, open_timeout_s: float) -> str:
+def _why_not(error: FFmpegError, address: str, status: int | None, open_timeout_s: float) -> str:
     """Say in half a line why a camera does not answer, and what to do."""
     if isinstance(error, (av.error.ExitError, av.error.TimeoutError)):
         return _silence(open_timeout_s)
@@ -175,14 +260,18 @@ def _why_not(error: FFmpegError, address: str, open_timeout_s: float) -> str:
             if urlsplit(address).username
             else "wants a user name and password"
         )
-        return f"the camera {given}; write rtsp://user:password@host/path"
+        percent = "%" in urlsplit(address).netloc
+        hint = ", with % as %25" if percent else ""
+        return f"the camera {given}; write rtsp://user:password@host/path{hint}"
+    if status == _UNSUPPORTED_TRANSPORT:
+        return (
+            "the camera refuses this transport (461), and UDP gave no stream either;"
+            " set source.transport in the configuration to the one that it has: udp or tcp"
+        )
     if isinstance(error, av.error.HTTPForbiddenError):
         return "the camera forbids this user the stream; check the user's rights on the camera"
     if isinstance(error, av.error.HTTPNotFoundError):
         return "the camera knows no stream of this path; look the path up in the camera's manual"
-    if isinstance(error, ConnectionRefusedError):
-        return "the host refuses the connection; is RTSP switched on, and the port right?"
     if isinstance(error, av.error.InvalidDataError):
         return "what answers there does not speak RTSP; check the address and the port"
-    reason = explain(error)
-    return f"cannot connect: {reason}; check the host's name and the network"
+    return f"cannot connect: {explain(error)}; check the address and the network"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from edge.capture.network import RtspSource
+from edge.capture.network import OPEN_TIMEOUT_S, RtspSource
 from edge.capture.pictures import Pictures
 from edge.capture.rendered import RenderedMatch
 from edge.capture.source import Source
@@ -24,7 +24,7 @@ def open_source(
     width: int | None = None,
     height: int | None = None,
     transport: Literal["tcp", "udp"] = "tcp",
-    open_timeout_s: float = 5.0,
+    open_timeout_s: float = OPEN_TIMEOUT_S,
     read_timeout_s: float = 1.5,
 ) -> Source:
     """Open a video file, a picture or a folder of them, an RTSP or V4L2 camera, a rendered match.

@@ -13,8 +13,9 @@ _LONGEST_STEPS = 8.0
 """Of a film with few frames: a pause may last so many of its usual steps."""
 _LIVE_SLACK_S = 2.0
 """A live frame may be stamped so much later than its arrival suggests: networks hold frames up."""
-_BACK_STEPS = 2.0
-"""Stamps that swap places by so many steps are put in order; beyond, the clock was set back."""
+_BACK_STEPS = 8.0
+"""Stamps that swap places by so many steps, as B-frames do that are stamped in the order of their
+decoding, are put in order; beyond, the clock was set back."""
 _MOST_REPEATS = 3
 """A stamp that comes more often than that in a row says nothing any more."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from edge.addresses import BROKEN_USERINFO, breaks_at_password
 from edge.capture.pipe import STDIN, descriptor_of
 from edge.capture.source import Kind
 from edge.errors import SourceError
@@ -32,8 +33,10 @@ PICTURE_SUFFIXES = frozenset(
         ".avif",
     )
 )
-_PASSWORD = re.compile(r"(://[^/:@?#]*:).*@")  # greedy: a password may hold an unescaped @ or /
+_PASSWORD = re.compile(r"(://[^:@]*:).*@", re.DOTALL)  # greedy: a password may hold an @ or /
 _SECRET = re.compile(r"((?:password|passwd|pwd|pass)=)[^&]*", re.IGNORECASE)
+_STREAMS = frozenset(("rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp", "hls", "mms"))
+_ADDRESS = re.compile(r"((?:rtsp|rtmp|http|srt|udp|tcp|rtp|mms|mqtt)s?):/{1,2}", re.IGNORECASE)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
 
 
@@ -88,6 +91,11 @@ def _nearest(scheme: str) -> str:
     # 'rtsps' is rare: whoever mistypes means 'rtsp'
     near = difflib.get_close_matches(scheme, [s for s in SCHEMES if s != "rtsps"], n=1)
     known = ", ".join(SCHEMES)
+    if scheme in _STREAMS:
+        return (
+            f"known ones are {known}; other streams come through a pipe: ffmpeg -i ADDRESS -c copy"
+            " -f mpegts - | touchline run --source -"
+        )
     return f"did you mean '{near[0]}'?" if near else f"known ones are {known}"
 
 
@@ -105,6 +113,8 @@ def _from_scheme(scheme: str, text: str, rest: str) -> SourceSpec:
 
 
 def _from_address(text: str) -> SourceSpec:
+    if breaks_at_password(text):
+        raise SourceError(f"{redact(text)}: {BROKEN_USERINFO}")
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port  # .port raises ValueError where it is no port
@@ -130,6 +140,12 @@ def _from_path(path: Path) -> SourceSpec:
     if descriptor_of(path) is not None and not (str(path) == STDIN and _exists(path)):
         return _from_stdin(str(path))
     if not _exists(path):
+        address = _ADDRESS.match(str(path))
+        if address is not None:  # a path has lost the second slash
+            written = f"{address[1]}://{str(path)[address.end() :]}"
+            raise SourceError(
+                f"{redact(written)}: an address; give a file, or use touchline run for a camera"
+            )
         raise SourceError(_missing(path))
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):

@@ -41,7 +41,7 @@ class VideoFile(SourceBase):
         self._container = self._open(path)
         try:
             stream = _video(self._container, self._path)
-            limit(stream, str(path))
+            self._check_size(stream)
             _name_track(self._container, stream, path)
             # Up to full HD one thread decodes faster than the network registers, and reports each
             # broken frame where it is; frame threads lose the last frames of a file that is cut
@@ -123,10 +123,18 @@ class VideoFile(SourceBase):
     def _decode_first(self) -> Decoded:
         first = self._decode()
         if first is None:
-            raise SourceError(
-                f"{self._path}: no frame of the video can be decoded; is the recording complete?"
-            )
+            raise self._undecodable()
         return first
+
+    def _check_size(self, stream: VideoStream) -> None:
+        if not stream.width * stream.height:
+            raise self._undecodable()
+        limit(stream, str(self._path))
+
+    def _undecodable(self) -> SourceError:
+        return SourceError(
+            f"{self._path}: no frame of the video can be decoded; is the recording complete?"
+        )
 
     def _decode(self) -> Decoded | None:
         assert self._pictures is not None

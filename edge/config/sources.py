@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from edge.addresses import BROKEN_USERINFO, breaks_at_password
 from edge.config.section import Section, setting
 
 
@@ -36,6 +37,18 @@ class FolderSource(Section):
     )
 
 
+def _lowest_rate() -> Any:
+    return setting(
+        None,
+        "Lowest frame rate",
+        "Set it for a camera that sends less than two frames a second: it counts as silent after"
+        " the time of three frames at this rate. Null: after 1.5 s.",
+        unit="Hz",
+        ge=0.01,
+        le=1000,
+    )
+
+
 class RtspSource(Section):
     """A network camera's RTSP stream."""
 
@@ -56,6 +69,7 @@ class RtspSource(Section):
     password_env: str | None = setting(
         None, "Password variable", "Environment variable that holds the password."
     )
+    lowest_fps: float | None = _lowest_rate()
 
     @field_validator("url")
     @classmethod
@@ -78,6 +92,7 @@ class V4l2Source(Section):
         None, "Height", "Picture height to ask for.", unit="px", ge=16, le=8192
     )
     fps: float | None = setting(None, "Frame rate", "Rate to ask for.", unit="Hz", gt=0, le=1000)
+    lowest_fps: float | None = _lowest_rate()
 
 
 class RenderedSource(Section):
@@ -133,8 +148,10 @@ def _rtsp_problem(url: str) -> str | None:
         parts = urlsplit(url)
         usable = parts.scheme in {"rtsp", "rtsps"} and parts.hostname and parts.port != 0
     except ValueError:  # its text would quote a part of the password
-        return f"the host or port is malformed; {expected}"
-    return None if usable else expected
+        usable = None
+    if breaks_at_password(url):
+        return BROKEN_USERINFO
+    return None if usable else f"the host or port is malformed; {expected}"
 
 
 def _is_folder(path: str) -> bool:

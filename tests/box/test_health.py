@@ -328,7 +328,7 @@ class _Broken(ListSource):
 def test_a_live_source_whose_thread_dies_is_a_failed_run_not_its_end(
     mosquitto: Mosquitto, monkeypatch
 ):
-    monkeypatch.setattr("edge.box.box.open_or_wait", lambda plan: _Broken(live=True))
+    monkeypatch.setattr("edge.box.box.open_or_wait", lambda plan, stop: _Broken(live=True))
     with pytest.raises(TouchlineError, match="thread capture ended by ZeroDivisionError"):
         run_box(
             config_for(mosquitto.url),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from edge.capture.timeline import Timeline
 
 WRAP_S = 2**33 / 90000
-STEADY = [i / 25 for i in range(12)]
+STEADY = [i / 25 for i in range(40)]
 
 
 def placed(stamps: list[float | None], step_s: float | None = 0.04) -> list[float | None]:
@@ -22,15 +22,15 @@ def placed(stamps: list[float | None], step_s: float | None = 0.04) -> list[floa
     [
         STEADY,
         [t - 3 for t in STEADY],
-        [t + 100 if i < 6 else t + 5000 for i, t in enumerate(STEADY)],
-        [t if i < 6 else t - 6 / 25 for i, t in enumerate(STEADY)],
-        [t + 7000 if i < 6 else t - 9000 for i, t in enumerate(STEADY)],
+        [t + 100 if i < 20 else t + 5000 for i, t in enumerate(STEADY)],
+        [t if i < 20 else t - 20 / 25 for i, t in enumerate(STEADY)],
+        [t + 7000 if i < 20 else t - 9000 for i, t in enumerate(STEADY)],
         [(WRAP_S - 0.2 + t) % WRAP_S for t in STEADY],
         [t + 37_921 if i == 7 else t for i, t in enumerate(STEADY)],
         [t - 9800 if i in {4, 9} else t for i, t in enumerate(STEADY)],
         [None if i in {5, 6} else t for i, t in enumerate(STEADY)],
         [None if i < 3 else t for i, t in enumerate(STEADY)],
-        [None] * 12,
+        [None] * 40,
         [t + 1e9 * (i % 2) for i, t in enumerate(STEADY)],
     ],
     ids=[
@@ -38,7 +38,7 @@ def placed(stamps: list[float | None], step_s: float | None = 0.04) -> list[floa
         "one ahead", "two behind", "missing", "missing first", "no stamps", "every other is wild",
     ],
 )  # fmt: skip
-def test_a_film_of_twelve_frames_lasts_twelve_steps(stamps: list[float | None]) -> None:
+def test_a_film_lasts_as_many_steps_as_it_has_frames(stamps: list[float | None]) -> None:
     assert placed(stamps) == pytest.approx(STEADY, abs=1e-6)
 
 
@@ -69,6 +69,13 @@ def test_swapped_stamps_are_put_in_order() -> None:
     times = placed([0.0, 0.04, 0.12, 0.08, 0.16, 0.2])
     assert times == sorted(set(times))
     assert times[-1] == pytest.approx(0.2)
+
+
+def test_stamps_in_the_order_of_decoding_do_not_add_up() -> None:
+    order = [0, 4, 2, 1, 3, 8, 6, 5, 7, 12, 10, 9, 11]
+    times = placed([(13 * turn + n) / 25 for turn in range(30) for n in order])
+    assert times == sorted(set(times))
+    assert times[-1] == pytest.approx(30 * 13 / 25, abs=0.2)
 
 
 def test_without_a_stamp_and_a_rate_there_is_no_time() -> None:

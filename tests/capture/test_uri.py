@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,54 @@ def test_a_wrong_source_gives_one_clear_line(text: str, error: str) -> None:
     assert error in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+BROKEN = [
+    "rtsp://admin:hunter2/x@127.0.0.1/live", "rtsp://admin:hunter2#@cam/1",
+    "rtsp://admin:hunter2?@cam:554/1", "rtsp://admin:hunter2#1@cam", "rtsp://ad#min:hunter2@cam/1",
+    "rtsp://admin:12#hunter2@cam/1", "rtsp://admin:hunter2[@cam/1", "rtsps://a:/hunter2@cam/1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_password_that_breaks_its_address_is_named_and_not_shown(text: str) -> None:
+    with pytest.raises(SourceError, match=r"percent-encode it .* source.password_file") as caught:
+        open_source(text)
+    assert "hunter2" not in str(caught.value)
+    assert "***@" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rtsp://me:p@ss@cam:554/1", "rtsp://me:a:b@cam/1", "rtsp://me:50%off@cam/1",
+        "rtsp://cam:554/user@stream", "rtsp://cam/a@b", "rtsp://me:p%2Fs@[::1]:554/1",
+        "rtsp://[::1]/a@b", "rtsp://me@cam/1", "rtsp://cam/1?user=a@b",
+    ],
+)  # fmt: skip
+def test_addresses_that_hold_together_are_taken(text: str) -> None:
+    assert parse_source(text).location == text
+
+
+@pytest.mark.parametrize("scheme", ["rtsp", "http", "RTMP"])
+def test_an_address_in_a_files_place_is_named_without_its_password(scheme: str) -> None:
+    with pytest.raises(SourceError, match="an address; give a file, or use touchline") as caught:
+        open_source(Path(f"{scheme}://me:hunter2@cam/1"))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_other_streams_are_pointed_to_a_pipe() -> None:
+    with pytest.raises(SourceError, match=r"ffmpeg -i ADDRESS .* --source -"):
+        parse_source("rtmp://h/live")
+
+
+def test_sockets_and_closed_inputs_are_no_films(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "s"))
+        with pytest.raises(SourceError, match="a socket, not a film"):
+            parse_source(tmp_path / "s")
+    with pytest.raises(SourceError, match="nothing is connected there"):
+        parse_source("/dev/fd/987")
 
 
 def test_a_misspelt_file_suggests_its_neighbour(tmp_path: Path) -> None:
