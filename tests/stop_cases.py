@@ -264,6 +264,8 @@ class Ended:
     code: int | None
     """Exit code; None: it had to be killed."""
     took_s: float
+    peak_mb: float
+    """Most resident memory until the signal."""
     said: str
     expected: int
 
@@ -288,6 +290,7 @@ def stop(
             _wait_for_start(box, scene, port)
             scene.after_start(port)
             time.sleep(settle_s)
+            peak_mb = _peak_mb(box.pid)
             begun_s = time.monotonic()
             box.send_signal(signal.SIGTERM)
             try:
@@ -296,7 +299,7 @@ def stop(
                 code = None
             took_s = time.monotonic() - begun_s
         said = (folder / "stderr").read_text() if scene.stderr is None else ""
-    return Ended(code, took_s, said, scene.expected)
+    return Ended(code, took_s, peak_mb, said, scene.expected)
 
 
 @contextmanager
@@ -335,6 +338,14 @@ def _wait_for_start(box: subprocess.Popen[bytes], scene: Scene, port: int) -> No
         return _listens(port)
 
     eventually(lambda: box.poll() is not None or started(), "the start of the box")
+
+
+def _peak_mb(pid: int) -> float:
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1.024e-3
+    return 0.0
 
 
 def _listens(port: int) -> bool:

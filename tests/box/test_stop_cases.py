@@ -50,7 +50,7 @@ def test_every_wait_ends(tmp_path: Path, monkeypatch):
         case = together(BOXES[number])
         return stop(case, tmp_path / str(number), settle_s=0.7, patience_s=60)
 
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(len(BOXES)) as pool:
         for names, found in zip(BOXES, pool.map(ended, range(len(BOXES))), strict=True):
             assert found.code == 0, f"{names}: {found.said[-500:]}"
             assert "Traceback" not in found.said, f"{names}: {found.said}"
