@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from edge.capture.timeline import Timeline
 from edge.fields import Field
 from edge.overlay import Overlay, OverlayVideo, contact_sheet
 from edge.types import Frame, Image, Registration
@@ -28,11 +29,14 @@ class OverlaySink:
     def __init__(self, path: Path, field: Field, *, fps: float, overwrite: bool = True) -> None:
         self.path = path
         self._video = OverlayVideo(path, field, fps=fps, overwrite=overwrite)
-        self._clock = VideoClock(fps)
+        self._times = Timeline(1 / fps)
 
     def write(self, frame: Frame, registration: Registration) -> None:
-        """Draw and encode one frame at its time in the source, the first frame at zero."""
-        self._video.write(frame.image, registration, pts_s=self._clock.time_s(frame.pts_s))
+        """Draw and encode one frame at its time in the source, the first frame at zero.
+
+        A variable frame rate stays one; a gap, such as a camera that was away, is left out.
+        """
+        self._video.write(frame.image, registration, pts_s=self._times.place(frame.pts_s))
 
     def close(self) -> None:
         """Finish the file; without a frame there is none."""
@@ -45,30 +49,3 @@ class OverlaySink:
     def interrupt(self) -> None:
         """Remove the file: a video that is not finished cannot be played."""
         self._video.discard()
-
-
-class VideoClock:
-    """The time of each frame in a video made of a source's frames, from zero. Pure.
-
-    A source's own steps are kept, so that a variable frame rate stays one. A step that goes back or
-    is longer than `most_s` is no step of the picture: the stamps were set anew, recordings were
-    joined, or the camera was away. It counts as one frame, as does a frame without a time.
-    """
-
-    def __init__(self, fps: float, *, most_s: float = 10.0) -> None:
-        self._frame_s = 1 / fps
-        self._most_s = max(most_s, 3 * self._frame_s)
-        self._now_s: float | None = None
-        self._pts_s: float | None = None
-
-    def time_s(self, pts_s: float | None) -> float:
-        """Return the time, in seconds, of the next frame, which the source stamps with `pts_s`."""
-        step_s = None if pts_s is None or self._pts_s is None else pts_s - self._pts_s
-        self._pts_s = pts_s
-        if self._now_s is None:
-            self._now_s = 0.0
-        elif step_s is not None and 0 < step_s <= self._most_s:
-            self._now_s += step_s
-        else:
-            self._now_s += self._frame_s
-        return self._now_s

@@ -78,6 +78,10 @@ def _guarded(arguments: list[str]) -> int:
         return _fail(error, 2, debug=debug)
     except TouchlineError as error:
         return _fail(error, 1, debug=debug)
+    except SystemExit as leaving:
+        if not isinstance(leaving.__context__, BrokenPipeError):
+            raise
+        return 0  # Rich leaves with 1 where the reader of a table is gone
     except BrokenPipeError:
         streams.discard_output()
         return 0  # whoever read us has seen enough: `touchline listen | head`

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _OURS = ("edge", "firmware_bridge")
 """Loggers to which the configured level applies; of others only warnings are shown."""
+_NOTES = "edge.paths"
+"""What it warns of is shown in any command: files of this box lie elsewhere than is usual."""
 _HIDDEN = "***"
 _USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/]*@")
 _FLUSH_S = 0.5
@@ -77,6 +79,9 @@ def mute() -> None:
     root = logging.getLogger()
     root.removeHandler(_LINES)
     root.addHandler(_NOWHERE)
+    notes = logging.getLogger(_NOTES)
+    notes.addHandler(_LINES)  # once; adding it again does nothing
+    notes.propagate = False
     _LINES.as_json, _LINES.secrets = False, ()
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.NOTSET)

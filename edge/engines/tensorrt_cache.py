@@ -8,7 +8,6 @@ deleted at any time.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from edge.errors import EngineError
+from edge.paths import cache_folder
 
 
 def provider_options(
@@ -53,8 +53,7 @@ def cache_key(gpu: str, trt: str, digest: str) -> str:
 
 def default_cache() -> Path:
     """Return the per-user cache folder, `XDG_CACHE_HOME` respected."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "touchline"
+    return cache_folder()
 
 
 def file_digest(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import threading
 from pathlib import Path
@@ -9,13 +10,15 @@ from pathlib import Path
 import pytest
 
 from edge.box.box import Options, run_box
-from edge.box.drawing import VideoClock
+from edge.box.drawing import OverlaySink
 from edge.box.outputs import OutputPaths
 from edge.box.summary import Accounts
+from edge.capture import open_source
 from edge.config import Config, with_changes
 from edge.errors import UsageError
+from edge.fields import load_field
 from tests.box.conftest import NetworkMaker
-from tests.box.parts import ScriptedRegistrar, write_video
+from tests.box.parts import GOOD, ScriptedRegistrar, make_frame, write_video
 
 TIME = r"\d{8}T\d{6}Z(-\d+)?"
 
@@ -106,18 +109,21 @@ def test_what_the_configuration_reads_is_no_output(tmp_path: Path, key: str):
 CLOCKS = [
     ([0, 0.04, 0.08], [0, 0.04, 0.08]),
     ([100, 100.04, 100.12], [0, 0.04, 0.12]),  # a variable frame rate
-    ([5, 15, 25], [0, 10, 20]),  # a slow camera
     ([100, 100.04, 5000, 5000.04], [0, 0.04, 0.08, 0.12]),  # joined recordings
     ([50, 50.04, 0, 0.04], [0, 0.04, 0.08, 0.12]),  # stamps that start anew
     ([0, 0.04, 3600.0, 3600.1], [0, 0.04, 0.08, 0.18]),  # a camera that was away
     ([95443.7, 0.02, 0.06], [0, 0.04, 0.08]),  # MPEG-TS' counter ran over
-    ([None, None, 7, 7.1, None], [0, 0.04, 0.08, 0.18, 0.22]),
-    ([0, 0, 0], [0, 0.04, 0.08]),
-    ([float("nan"), 1, 1.04], [0, 0.04, 0.08]),
+    ([None, None, None], [0, 0.04, 0.08]),
 ]
 
 
 @pytest.mark.parametrize(("stamps", "times"), CLOCKS)
-def test_the_times_of_an_overlay_are_sane(stamps: list[float | None], times: list[float]):
-    clock = VideoClock(25.0)
-    assert [clock.time_s(stamp) for stamp in stamps] == pytest.approx(times)
+def test_the_times_of_an_overlay_are_sane(
+    tmp_path: Path, stamps: list[float | None], times: list[float]
+):
+    sink = OverlaySink(tmp_path / "o.mp4", load_field("soccer"), fps=25.0)
+    for index, stamp in enumerate(stamps):
+        sink.write(dataclasses.replace(make_frame(index), pts_s=stamp), GOOD)
+    sink.close()
+    with open_source(tmp_path / "o.mp4") as source:
+        assert [frame.pts_s for frame in source] == pytest.approx(times, abs=0.011)
