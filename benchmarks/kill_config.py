@@ -95,8 +95,10 @@ def _settings(revision: int) -> dict[str, object]:
     receivers = [f"{word[:8]}.example:{1 + i % 60000}" for i in range(revision * 7 % 60)]
     return {
         "revision": revision,
-        "camera": {"id": f"c{word[:20]}", "link": {"tracking": {"freed": receivers}}},
-        "output": {"jsonl": f"/{word}"},
+        "camera": {
+            "id": f"c{word[:20]}",
+            "link": {"tracking": {"freed": receivers, "label": word}},
+        },
     }
 
 
@@ -122,9 +124,9 @@ def _check_whole(config: Config) -> None:
     expected = _settings(config.revision)
     link = config.camera.link
     assert link is not None
-    camera = {"id": config.camera.id, "link": {"tracking": {"freed": link.tracking.freed}}}
+    tracking = {"freed": link.tracking.freed, "label": link.tracking.label}
+    camera = {"id": config.camera.id, "link": {"tracking": tracking}}
     assert camera == expected["camera"], config.revision
-    assert {"jsonl": str(config.output.jsonl)} == expected["output"], config.revision
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from edge.box.desired import Candidate, Options, candidate_of
 from edge.config import Config, Problem
+from edge.config.remote_merge import local_differences
 from edge.config.store import ConfigStore, Outcome, Record
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,11 @@ class Attempts:
         if staged is None:
             self._store.discard()
             self._close_record(waiting, f"{self._store.pending.name} is gone or broken")
+            return None
+        edited = local_differences(file, staged[0])
+        if edited:
+            self._store.discard()
+            self._close_record(waiting, f"the box's own file was edited since: {edited[0]}")
             return None
         # on disk it is on trial from here on: should the box die of it, it is not tried again
         self._write(replace(waiting, outcome=Outcome.TRYING))
@@ -116,10 +122,14 @@ class Attempts:
         good = self._store.last_good()
         return good is not None and good[1] != text
 
-    def fall_back(self, why: Problem) -> Config | None:
-        """Make the last good configuration the file; None where that cannot be done."""
+    def fall_back(self, file: Config, why: Problem) -> Config | None:
+        """Put the last good configuration in place of `file`; None where that cannot be done."""
         good = self._store.last_good()
         if good is None or self.record is None:
+            return None
+        edited = local_differences(file, good[0])
+        if edited:  # what a person changed at the box is not undone
+            log.warning("%s: not used, as %s was changed since", self._store.good, edited[0])
             return None
         try:
             self._store.stage(good[1])

@@ -1,4 +1,7 @@
-"""What a message on `config/desired` asks for, and whether it may be tried. Pure."""
+"""What a message on `config/desired` asks for, and whether it may be tried.
+
+Of the disk only the public keys that the box's own file names are read.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +9,35 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
+from edge.bundles.keys import read_public_key
 from edge.config import Config, Problem, with_changes
 from edge.config.effects import changes, heaviest
+from edge.config.key_files import key_problems
 from edge.config.loader import check_mapping
-from edge.config.secrets import with_secrets
+from edge.config.remote_merge import RemotePath, merge
+from edge.config.secrets import HIDDEN, with_secrets
 from edge.config.section import Change
 from edge.config.store import Record
 from edge.config.write import to_yaml
 from edge.config.yaml_tree import MAX_BYTES, MAX_DEPTH, MAX_VALUES
-from edge.errors import ConfigError
-from edge.publish.config_messages import ConfigDesired, DesiredRef
+from edge.errors import ConfigError, UsageError
+from edge.publish import Topics
+from edge.publish.config_messages import ConfigDesired, ConfigSigned, DesiredRef
+from edge.publish.config_signing import signed_text
 
 _MOST = 20
 """Problems of the message around the configuration."""
 _MOST_WORDS = 300
 """Characters of a path or a message: a report stays small whatever was sent."""
+
+_MOST_STEP = 2**32
+"""How far a revision may be above the last: seconds since 1970 fit, the end of all numbers does
+not, so that nobody uses them up."""
 
 Options: TypeAlias = Mapping[str, Any]
 """What the command line lays over the file: path to value."""
@@ -39,6 +52,8 @@ class Known:
     seen: int
     """Highest revision so far."""
     options: Options
+    path: Path | None = None
+    """The box's own file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +80,8 @@ class Candidate:
     changes: Mapping[str, Change]
     later: bool
     """Whether what is not live is to wait for a start of the box."""
+    paths: tuple[RemotePath, ...] = ()
+    """Named from afar, below the folders that the box's own file names."""
 
     @property
     def takes(self) -> Change:
@@ -73,10 +90,50 @@ class Candidate:
         return "restart" if self.later and kind == "rebuild" else kind
 
 
-def read_desired(payload: bytes) -> ConfigDesired | Refusal:
-    """Read a message; a refusal names each problem with its path."""
+def read_desired(payload: bytes, file: Config | None = None) -> ConfigDesired | Refusal:
+    """Read a message; a refusal names each problem with its path.
+
+    `file` is the configuration in force: its `remote.keys` say whose signature is asked for.
+    """
     if len(payload) > MAX_BYTES:
         return _refused(None, [_whole(f"more than {MAX_BYTES} bytes")])
+    signed = _signed(payload)
+    if signed is not None:
+        return _opened(signed, file or Config())
+    desired = _bare(payload)
+    if isinstance(desired, Refusal) or file is None or not file.remote.keys:
+        return desired
+    if not file.remote.require_signature:
+        return desired
+    why = "it is not signed, and this box takes only what one of its remote.keys signed: "
+    ref = _ref(desired)
+    return _refused(ref, [_whole(f"{why}touchline config push --sign KEY")])
+
+
+def _signed(payload: bytes) -> ConfigSigned | None:
+    """Return the signed document that a message is; None where it is none."""
+    try:
+        return ConfigSigned.model_validate_json(payload)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _opened(signed: ConfigSigned, file: Config) -> ConfigDesired | Refusal:
+    """Return what was signed, once that is found to be by a key of the box."""
+    try:
+        keys = [read_public_key(key) for key in file.remote.keys]
+        text = signed_text(signed, keys)
+    except (ConfigError, UsageError) as error:
+        unproven = _bare(signed.signed.encode("utf-8", "replace"))
+        ref = None if isinstance(unproven, Refusal) else _ref(unproven)
+        return _refused(ref, [_at("signature", str(error))])  # its sender knows his own by it
+    desired = _bare(text)
+    if isinstance(desired, ConfigDesired) and desired.to is None:
+        return _refused(None, [_at("to", "a signed configuration names its box here")])
+    return desired
+
+
+def _bare(payload: bytes) -> ConfigDesired | Refusal:
     try:
         return ConfigDesired.model_validate_json(payload)
     except ValidationError as error:
@@ -93,21 +150,65 @@ def digest_of(desired: ConfigDesired) -> str:
 
 def judge(desired: ConfigDesired, known: Known) -> Candidate | Refusal:
     """Say whether a desired configuration may be tried."""
-    ref = DesiredRef(revision=desired.revision, id=desired.id)
+    ref = _ref(desired)
     if not known.file.remote.enabled:
         return _refused(ref, [Problem("remote.enabled", None, "is false on this box")])
-    if desired.revision <= known.seen:
-        stale = f"revision {desired.revision} is stale: the box has seen {known.seen}, so that "
-        return _refused(ref, [_at("revision", f"{stale}{known.seen + 1} is the next")])
+    problem = _misdirected(desired, known) or _out_of_turn(desired.revision, known.seen)
+    if problem is not None:
+        return _refused(ref, [problem])
     too_much = _too_much(desired.config)
     if too_much is not None:
         return _refused(ref, [_at("config", too_much)])
     data, problems = with_secrets(desired.config, known.file)
     data = {"revision": desired.revision} | data | {"revision": desired.revision}
-    file, wrong = check_mapping(data)
-    if file is None or problems:
+    wanted, wrong = check_mapping(data)
+    if wanted is None or problems:
         return _refused(ref, [*problems, *wrong])
-    return _candidate(desired, ref, file, data, known)
+    return _merged(desired, ref, wanted, known)
+
+
+def _misdirected(desired: ConfigDesired, known: Known) -> Problem | None:
+    """Say that a configuration is meant for another box."""
+    config = with_changes(known.file, known.options)
+    root = Topics(config.publish.prefix, config.site, config.device).root
+    if desired.to is None or desired.to == root:
+        return None
+    return _at("to", f"is for {desired.to}; this box is {root}")
+
+
+def _out_of_turn(revision: int, seen: int) -> Problem | None:
+    """Say that a revision is not one of the next."""
+    if revision <= seen:
+        stale = f"revision {revision} is stale: the box has seen {seen}, so that "
+        return _at("revision", f"{stale}{seen + 1} is the next")
+    if revision > seen + _MOST_STEP:
+        far = f"revision {revision} is too far above {seen}, the highest that the box has seen: "
+        return _at("revision", f"{far}{seen + 1} is the next")
+    return None
+
+
+def _merged(
+    desired: ConfigDesired, ref: DesiredRef, wanted: Config, known: Known
+) -> Candidate | Refusal:
+    """Lay what may be changed from afar over the box's own file."""
+    shown = with_changes(known.file, known.options)
+    merged = merge(wanted, known.file, shown, _hidden(desired.config))
+    if merged.problems:
+        return _refused(ref, merged.problems[:_MOST])
+    file, wrong = check_mapping(merged.data)
+    if file is not None and known.path is not None:
+        wrong = key_problems(file, known.path)
+    if file is None or wrong:
+        return _refused(ref, wrong)
+    return _candidate(desired, ref, file, merged.data, known, tuple(merged.paths))
+
+
+def _hidden(data: Any, path: str = "") -> frozenset[str]:
+    """Return the keys at which a sender left a secret to the box."""
+    if isinstance(data, Mapping):
+        inner = [_hidden(v, f"{path}.{k}" if path else str(k)) for k, v in data.items()]
+        return frozenset().union(*inner)
+    return frozenset({path}) if data == HIDDEN else frozenset()
 
 
 def candidate_of(
@@ -128,7 +229,12 @@ def candidate_of(
 
 
 def _candidate(
-    desired: ConfigDesired, ref: DesiredRef, file: Config, data: dict[str, Any], known: Known
+    desired: ConfigDesired,
+    ref: DesiredRef,
+    file: Config,
+    data: dict[str, Any],
+    known: Known,
+    paths: tuple[RemotePath, ...],
 ) -> Candidate | Refusal:
     try:
         before = with_changes(known.file, known.options)
@@ -145,6 +251,7 @@ def _candidate(
         text,
         changes(before, config),
         desired.restart == "later",
+        paths,
     )
 
 
@@ -165,6 +272,10 @@ def _inside(item: Any) -> list[Any]:
     if isinstance(item, dict):
         return list(item.values())
     return item if isinstance(item, list) else []
+
+
+def _ref(desired: ConfigDesired) -> DesiredRef:
+    return DesiredRef(revision=desired.revision, id=desired.id)
 
 
 def _refused(ref: DesiredRef | None, problems: list[Problem]) -> Refusal:

@@ -19,6 +19,7 @@ from edge.box.attempts import Attempts
 from edge.box.desired import Candidate, Known, Refusal, digest_of, judge, read_desired
 from edge.box.dry_run import dry_run
 from edge.box.probation import Probation
+from edge.box.remote_paths import path_problems
 from edge.box.reports import Reports
 from edge.box.turn import RunWishes, Turn
 from edge.config import Config, Problem, with_changes
@@ -49,7 +50,7 @@ class Keeper:
     def __init__(self, store: ConfigStore, wishes: RunWishes) -> None:
         """Load the configuration; raises ConfigError where there is none to start with."""
         loaded = store.load()
-        self._name = store.file.name
+        self._name, self._path = store.file.name, store.file
         self._wishes = wishes
         self._broken = loaded.problems
         """What is wrong with the file, until another takes its place."""
@@ -194,7 +195,7 @@ class Keeper:
         """Return to the last good file where this one came over MQTT and never did anything."""
         if turn.comes_back or not self._attempts.untested(self._file, text):
             return
-        good = self._attempts.fall_back(_problem(str(turn.error)))
+        good = self._attempts.fall_back(self._file, _problem(str(turn.error)))
         if good is not None:
             log.warning("%s: %s; the last good one is used", self._name, turn.error)
             self._file, self._config = good, with_changes(good, self._wishes.options)
@@ -202,7 +203,7 @@ class Keeper:
             self._say_record()
 
     def _handle(self, payload: bytes) -> None:
-        desired = read_desired(payload)
+        desired = read_desired(payload, self._file)
         if isinstance(desired, Refusal):
             self._say(ConfigStatus.REJECTED, desired.ref, desired.problems)
             return
@@ -211,7 +212,7 @@ class Keeper:
             if not self._is_history(record):
                 self._say_again(replace(record, id=desired.id))
             return
-        verdict = judge(desired, Known(self._file, self._seen, self._wishes.options))
+        verdict = judge(desired, Known(self._file, self._seen, self._wishes.options, self._path))
         if isinstance(verdict, Refusal):
             self._say(ConfigStatus.REJECTED, verdict.ref, verdict.problems)
         else:
@@ -226,6 +227,10 @@ class Keeper:
             return
         make = self._wishes.make_network
         heavy = [path for path, change in candidate.changes.items() if change != "live"]
+        strange = path_problems(candidate.paths)
+        if strange:  # nothing is opened
+            self._refuse(candidate, Outcome.REJECTED, strange)
+            return
         built = dry_run(candidate.config, heavy, make, self._wishes.source)
         stands = self._turn.stood_since_s is not None
         if built.problems:

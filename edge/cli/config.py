@@ -57,6 +57,9 @@ def _add_push_options(parser: Parser) -> None:
         "--timeout", type=positive_float, default=120.0, metavar="S", help="default: 120 s"
     )
     parser.add_argument(
+        "--sign", type=Path, metavar="KEY", help="sign it with this Ed25519 private key"
+    )
+    parser.add_argument(
         "--unchecked", action="store_true", help="send even what this version finds wrong"
     )
     parser.add_argument("--json", action="store_true", help="the report as one JSON object")

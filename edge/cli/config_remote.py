@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from edge.bundles.keys import read_private_key
 from edge.cli.output import note, print_json
 from edge.config import Config
 from edge.config.loader import parse_config, read_text
@@ -21,6 +22,7 @@ _GOOD = {ConfigStatus.APPLIED, ConfigStatus.PENDING_RESTART}
 def push(options: argparse.Namespace) -> int:
     """Send a file and wait for the box; 0 applied or waiting, 1 refused or no answer, 2 no file."""
     data, config = _read(options)
+    key = read_private_key(options.sign) if options.sign is not None else None
     with _client(options, config) as client:
         client.wait_connected()
         report = client.push(
@@ -28,6 +30,7 @@ def push(options: argparse.Namespace) -> int:
             revision=options.revision,
             restart="later" if options.later else "now",
             timeout_s=options.timeout,
+            private_key=key,
         )
     show(report, as_json=options.json)
     return 0 if report.status in _GOOD else 1

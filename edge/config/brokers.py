@@ -27,12 +27,17 @@ class TlsConfig(Section):
         "Authority",
         "PEM file of the authority that signed the broker's certificate; null: the system's.",
         change="restart",
+        path="file",
     )
     cert: Path | None = setting(
-        None, "Certificate", "This box's certificate, PEM.", change="restart"
+        None, "Certificate", "This box's certificate, PEM.", change="restart", path="file"
     )
     key: Path | None = setting(
-        None, "Key", "The private key of this box's certificate, PEM.", change="restart"
+        None,
+        "Key",
+        "The private key of this box's certificate, PEM.",
+        change="restart",
+        path="file",
     )
 
     @model_validator(mode="after")
@@ -59,7 +64,11 @@ class _Broker(Section):
         change="restart",
     )
     password_file: Path | None = setting(
-        None, "Password file", "File whose first line is the password.", change="restart"
+        None,
+        "Password file",
+        "File whose first line is the password.",
+        change="restart",
+        path="file",
     )
     password_env: str | None = setting(
         None, "Password variable", "Environment variable that holds the password.", change="restart"

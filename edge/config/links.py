@@ -14,24 +14,39 @@ from edge.errors import ConfigError
 class TrackingConfig(Section):
     """Where the camera's pose is sent, as a tracking system would send it."""
 
-    freed: list[str] = setting([], "FreeD", "Receivers of FreeD D1, each `host:port`.")
+    freed: list[str] = setting(
+        [], "FreeD", "Receivers of FreeD D1, each `host:port`.", remote="allowed"
+    )
     opentrackio: list[str] = setting(
         [],
         "OpenTrackIO",
         "Receivers of OpenTrackIO, each `host:port`; `multicast`: the source number's own group.",
+        remote="allowed",
     )
-    camera_id: int = setting(1, "Camera id", "FreeD's number of this camera.", ge=0, le=255)
+    camera_id: int = setting(
+        1, "Camera id", "FreeD's number of this camera.", ge=0, le=255, remote="allowed"
+    )
     source_number: int = setting(
-        1, "Source number", "OpenTrackIO's number of this source.", ge=1, le=200
+        1, "Source number", "OpenTrackIO's number of this source.", ge=1, le=200, remote="allowed"
     )
     source_id: str | None = setting(
-        None, "Source id", "OpenTrackIO's `urn:uuid:…` of this source; null: from the label."
+        None,
+        "Source id",
+        "OpenTrackIO's `urn:uuid:…` of this source; null: from the label.",
+        remote="allowed",
     )
-    label: str = setting("touchline", "Label", "How this source calls itself in OpenTrackIO.")
+    label: str = setting(
+        "touchline", "Label", "How this source calls itself in OpenTrackIO.", remote="allowed"
+    )
     interface: str | None = setting(
-        None, "Interface", "Local address of the network card that multicast leaves by."
+        None,
+        "Interface",
+        "Local address of the network card that multicast leaves by.",
+        remote="allowed",
     )
-    ttl: int = setting(1, "TTL", "Routers that multicast may pass, plus one.", ge=0, le=255)
+    ttl: int = setting(
+        1, "TTL", "Routers that multicast may pass, plus one.", ge=0, le=255, remote="allowed"
+    )
     sensor_width_mm: float = setting(
         36.0,
         "Sensor width",
@@ -39,23 +54,31 @@ class TrackingConfig(Section):
         unit="mm",
         ge=1,
         le=100,
+        remote="allowed",
     )
     rate: list[int] | None = setting(
-        None, "Rate", "Frames a second as a fraction, such as [60000, 1001]; null: the source's."
+        None,
+        "Rate",
+        "Frames a second as a fraction, such as [60000, 1001]; null: the source's.",
+        remote="allowed",
     )
     encoding: Literal["json", "cbor"] = setting(
-        "json", "Encoding", "Of OpenTrackIO; cbor needs the extra `camera`."
+        "json", "Encoding", "Of OpenTrackIO; cbor needs the extra `camera`.", remote="allowed"
     )
     tai_minus_utc_s: int = setting(
-        37, "TAI", "What PTP's clock is ahead of UTC.", unit="s", ge=0, le=1000
+        37, "TAI", "What PTP's clock is ahead of UTC.", unit="s", ge=0, le=1000, remote="allowed"
     )
     clock_locked: bool = setting(
         default=False,
         title="Clock locked",
         description="Whether the box's clock follows another; OpenTrackIO says so.",
+        remote="allowed",
     )
     clock_source: Literal["genlock", "videoIn", "ptp", "ntp"] = setting(
-        "ntp", "Clock source", "What the box's clock follows; OpenTrackIO says so."
+        "ntp",
+        "Clock source",
+        "What the box's clock follows; OpenTrackIO says so.",
+        remote="allowed",
     )
 
 
@@ -67,9 +90,13 @@ class LinkConfig(Section):
         "Protocol",
         "What the camera speaks; none: nothing is read, poses are only sent; recording: what it "
         "sent while a film was taken.",
+        remote="allowed",
     )
     host: str | None = setting(
-        None, "Camera", "The camera's address; streams from other addresses are then ignored."
+        None,
+        "Camera",
+        "The camera's address; streams from other addresses are then ignored.",
+        remote="allowed",
     )
     port: int | None = setting(
         None,
@@ -77,41 +104,86 @@ class LinkConfig(Section):
         "Local port of a stream, the camera's of VISCA and ONVIF; null: the protocol's usual one.",
         ge=0,
         le=65535,
+        remote="allowed",
     )
-    bind: str | None = setting(None, "Bind", "Local address for streams; null: all.")
+    bind: str | None = setting(
+        None, "Bind", "Local address for streams; null: all.", remote="allowed"
+    )
     profile: str = setting(
-        "generic", "Profile", "Camera family (`touchline camera profiles` lists them)."
+        "generic",
+        "Profile",
+        "Camera family (`touchline camera profiles` lists them).",
+        remote="allowed",
     )
     camera_id: int | None = setting(
-        None, "Camera id", "FreeD: take only this number; null: any.", ge=0, le=255
+        None,
+        "Camera id",
+        "FreeD: take only this number; null: any.",
+        ge=0,
+        le=255,
+        remote="allowed",
     )
     transport: Literal["udp", "raw-udp", "tcp"] | None = setting(
-        None, "Transport", "Of VISCA: udp is Sony's framing; null: the profile's."
+        None, "Transport", "Of VISCA: udp is Sony's framing; null: the profile's.", remote="allowed"
     )
     file: Path | None = setting(
-        None, "Recording", "The packets beside a film, as docs/camera.md describes them."
+        None,
+        "Recording",
+        "The packets beside a film, as docs/camera.md describes them.",
+        remote="allowed",
+        path="file",
     )
     source_number: int = setting(
-        0, "Source number", "OpenTrackIO: join this multicast group; 0: unicast.", ge=0, le=200
+        0,
+        "Source number",
+        "OpenTrackIO: join this multicast group; 0: unicast.",
+        ge=0,
+        le=200,
+        remote="allowed",
     )
     interface: str | None = setting(
-        None, "Interface", "Local address of the network card that multicast comes in by."
+        None,
+        "Interface",
+        "Local address of the network card that multicast comes in by.",
+        remote="allowed",
     )
-    username: str | None = setting(None, "User", "ONVIF: user name at the camera.")
+    username: str | None = setting(
+        None, "User", "ONVIF: user name at the camera.", remote="allowed"
+    )
     password: str | None = setting(
-        None, "Password", "ONVIF: better kept in a file or a variable.", secret=True
+        None,
+        "Password",
+        "ONVIF: better kept in a file or a variable.",
+        secret=True,
+        remote="allowed",
     )
     password_file: Path | None = setting(
-        None, "Password file", "File whose first line is the password."
+        None,
+        "Password file",
+        "File whose first line is the password.",
+        remote="secret",
+        path="file",
     )
     password_env: str | None = setting(
-        None, "Password variable", "Environment variable that holds the password."
+        None, "Password variable", "Environment variable that holds the password.", remote="secret"
     )
     poll_hz: float = setting(
-        10.0, "Polling", "VISCA and ONVIF: questions a second.", unit="Hz", ge=0.1, le=60
+        10.0,
+        "Polling",
+        "VISCA and ONVIF: questions a second.",
+        unit="Hz",
+        ge=0.1,
+        le=60,
+        remote="allowed",
     )
     stale_s: float = setting(
-        1.0, "Stale", "Telemetry older than this counts as none.", unit="s", ge=0.05, le=60
+        1.0,
+        "Stale",
+        "Telemetry older than this counts as none.",
+        unit="s",
+        ge=0.05,
+        le=60,
+        remote="allowed",
     )
     hold_s: float = setting(
         0.0,
@@ -121,9 +193,10 @@ class LinkConfig(Section):
         unit="s",
         ge=0,
         le=30,
+        remote="allowed",
     )
     tracking: TrackingConfig = setting(
-        TrackingConfig(), "Tracking", "Where the camera's pose is sent."
+        TrackingConfig(), "Tracking", "Where the camera's pose is sent.", remote="allowed"
     )
 
     @model_validator(mode="after")

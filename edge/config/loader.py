@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from edge.config import yaml_tree
 from edge.config.models import Config
-from edge.config.reference import models_in
+from edge.config.section import models_in
 from edge.config.suggest import nearest
 from edge.errors import ConfigError
 

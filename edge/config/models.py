@@ -10,7 +10,7 @@ from pydantic import ValidationInfo, field_validator
 from edge.config.brokers import BrokerConfig, EmbeddedBrokerConfig
 from edge.config.ids import MAX_REVISION, Id, Prefix
 from edge.config.links import LinkConfig
-from edge.config.section import Section, setting
+from edge.config.section import Section, remote_rules, setting
 from edge.config.sources import SourceConfig
 from edge.config.suggest import did_you_mean
 from edge.config.watching import HealthConfig, LogConfig
@@ -21,7 +21,9 @@ from edge.fields import SPORTS, default_field, load_field
 class CameraConfig(Section):
     """The camera whose picture is registered."""
 
-    id: Id = setting("cam1", "Camera id", "Names the camera in topics: `cam/<id>/…`.")
+    id: Id = setting(
+        "cam1", "Camera id", "Names the camera in topics: `cam/<id>/…`.", remote="allowed"
+    )
     frozen_after_s: float | None = setting(
         2.0,
         "Frozen after",
@@ -30,12 +32,14 @@ class CameraConfig(Section):
         unit="s",
         gt=0,
         le=600,
+        remote="allowed",
     )
     link: LinkConfig | None = setting(
         None,
         "Link",
         "The camera's own telemetry, and where its pose is sent as FreeD and OpenTrackIO; null: "
         "the pose is published on MQTT alone.",
+        remote="allowed",
     )
 
 
@@ -46,6 +50,7 @@ class FieldConfig(Section):
         None,
         "Field",
         "Variant of the sport's field (docs/fields.md lists them); null: the usual one.",
+        remote="allowed",
     )
     length_m: float | None = setting(
         None,
@@ -54,6 +59,7 @@ class FieldConfig(Section):
         unit="m",
         gt=0,
         le=500,
+        remote="allowed",
     )
     width_m: float | None = setting(
         None,
@@ -62,12 +68,14 @@ class FieldConfig(Section):
         unit="m",
         gt=0,
         le=500,
+        remote="allowed",
     )
     camera_side: Literal["near", "far"] = setting(
         "near",
         "Camera side",
         "near: the camera stands where y is negative; far: where y is positive, and homographies "
         "are turned by half a turn, so that cameras on both sides publish the same coordinates.",
+        remote="allowed",
     )
 
 
@@ -75,13 +83,19 @@ class EngineConfig(Section):
     """What runs the networks."""
 
     name: Literal["auto", "onnxruntime", "openvino", "tflite"] = setting(
-        "auto", "Engine", "auto: the fastest of those that work on this box, measured at start."
+        "auto",
+        "Engine",
+        "auto: the fastest of those that work on this box, measured at start.",
+        remote="allowed",
     )
     threads: int | None = setting(
-        None, "Threads", "Threads of the engine; null: it decides.", ge=1, le=256
+        None, "Threads", "Threads of the engine; null: it decides.", ge=1, le=256, remote="allowed"
     )
     bundle: Path | None = setting(
-        None, "Model bundle", "Folder of a model bundle; null: the one that ships for the sport."
+        None,
+        "Model bundle",
+        "Folder of a model bundle; null: the one that ships for the sport.",
+        path="folder",
     )
 
 
@@ -93,6 +107,7 @@ class RegistrationConfig(Section):
         "Refine",
         "auto: when verification fails; never: only accept or refuse; always: every frame.",
         change="live",
+        remote="allowed",
     )
     follow: Literal["auto", "never"] = setting(
         "auto",
@@ -100,6 +115,7 @@ class RegistrationConfig(Section):
         "auto: a frame soon after one that the network saw is carried on by the picture's "
         "motion and checked on its lines; never: the network runs over every frame.",
         change="live",
+        remote="allowed",
     )
 
 
@@ -113,9 +129,16 @@ class EventConfig(Section):
         change="live",
         ge=1,
         le=1000,
+        remote="allowed",
     )
     lost_after_frames: int = setting(
-        10, "Lost after", "Refused frames in a row that make `lost`.", change="live", ge=1, le=1000
+        10,
+        "Lost after",
+        "Refused frames in a row that make `lost`.",
+        change="live",
+        ge=1,
+        le=1000,
+        remote="allowed",
     )
 
 
@@ -126,6 +149,7 @@ class SpoolConfig(Section):
         None,
         "File",
         "SQLite file; null: `spool.sqlite` in the state folder of the user or the system.",
+        path="output",
     )
     max_mb: float = setting(
         16.0,
@@ -154,6 +178,7 @@ class PublishConfig(Section):
         ge=1,
         le=60,
         change="live",
+        remote="allowed",
     )
     latest_interval_s: float = setting(
         1.0,
@@ -163,6 +188,7 @@ class PublishConfig(Section):
         ge=0.1,
         le=60,
         change="live",
+        remote="allowed",
     )
     latest_expiry_s: int = setting(
         10,
@@ -172,6 +198,7 @@ class PublishConfig(Section):
         ge=1,
         le=3600,
         change="live",
+        remote="allowed",
     )
     will_delay_s: int = setting(
         5,
@@ -180,9 +207,10 @@ class PublishConfig(Section):
         unit="s",
         ge=0,
         le=60,
+        remote="allowed",
     )
     events: EventConfig = setting(
-        EventConfig(), "Events", "When a change of state becomes an event."
+        EventConfig(), "Events", "When a change of state becomes an event.", remote="allowed"
     )
     spool: SpoolConfig = setting(
         SpoolConfig(), "Spool", "Where events wait while the broker is away."
@@ -207,6 +235,59 @@ class RemoteConfig(Section):
         ge=0,
         le=3600,
     )
+    allow: tuple[str, ...] = setting(
+        (),
+        "Allowed",
+        "Keys and sections beside the harmless ones that may be changed from afar, such as "
+        "`output.overlay`.",
+        change="live",
+        remote="local",
+    )
+    folders: tuple[Path, ...] = setting(
+        (),
+        "Folders",
+        "Paths that come from afar must lie below one of these; without any, none is taken.",
+        change="live",
+        remote="local",
+        path="folder",
+    )
+    keys: tuple[Path, ...] = setting(
+        (),
+        "Signing keys",
+        "Files with Ed25519 public keys; with any, what is desired must be signed by one.",
+        change="live",
+        remote="local",
+        path="file",
+    )
+    require_signature: bool = setting(
+        default=True,
+        title="Signature required",
+        description="false: with `keys`, unsigned configuration is taken as well.",
+        change="live",
+        remote="local",
+    )
+
+    @field_validator("allow")
+    @classmethod
+    def _names_keys(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        for name in allow:
+            rules = remote_rules(Config, name)
+            if not rules:
+                msg = f"{name[:60]!r} is no key of the configuration; write it as `output.overlay`"
+                raise ValueError(msg)
+            if rules == {"local"}:
+                msg = f"{name} is never changed from afar; only this file sets it"
+                raise ValueError(msg)
+        return allow
+
+    @field_validator("folders")
+    @classmethod
+    def _are_absolute(cls, folders: tuple[Path, ...]) -> tuple[Path, ...]:
+        for folder in folders:
+            if not folder.is_absolute() or ".." in folder.parts:
+                msg = f"{folder}: give the whole path from /, without .."
+                raise ValueError(msg)
+        return folders
 
 
 class UpdatesConfig(Section):
@@ -222,6 +303,7 @@ class UpdatesConfig(Section):
         "Trusted keys",
         "Files with Ed25519 public keys; a bundle must be signed by one. Without any, none is "
         "taken over MQTT.",
+        path="file",
     )
     most_mb: float = setting(
         500.0, "Size", "Larger bundles are not fetched.", unit="MB", gt=0, le=10_000
@@ -239,18 +321,23 @@ class UpdatesConfig(Section):
 class OutputConfig(Section):
     """Files written beside the publication; none by default."""
 
-    jsonl: Path | None = setting(None, "JSON lines", "File that gets one JSON object a frame.")
+    jsonl: Path | None = setting(
+        None, "JSON lines", "File that gets one JSON object a frame.", path="output"
+    )
     overlay: Path | None = setting(
         None,
         "Overlay",
         "Video file (.mp4) or folder of pictures with the field drawn over each frame.",
+        path="output",
     )
 
 
 class Config(Section):
     """The configuration of a box."""
 
-    version: Literal[1] = setting(1, "Version", "Version of this file's format.", change="restart")
+    version: Literal[1] = setting(
+        1, "Version", "Version of this file's format.", change="restart", remote="allowed"
+    )
     revision: int = setting(
         0,
         "Revision",
@@ -258,20 +345,31 @@ class Config(Section):
         change="live",
         ge=0,
         le=MAX_REVISION,
+        remote="allowed",
     )
     site: Id = setting("venue", "Site", "Names the venue in topics.", change="restart")
     device: Id = setting(
         "box", "Device", "Names this box in topics; unique within the site.", change="restart"
     )
-    sport: str = setting("soccer", "Sport", "The sport that is played.", validate_default=True)
-    camera: CameraConfig = setting(CameraConfig(), "Camera", "The camera.")
-    field: FieldConfig = setting(FieldConfig(), "Field", "The playing field.")
-    source: SourceConfig | None = setting(
-        None, "Source", "Where frames come from; may be left to the command line (`--source`)."
+    sport: str = setting(
+        "soccer", "Sport", "The sport that is played.", validate_default=True, remote="allowed"
     )
-    engine: EngineConfig = setting(EngineConfig(), "Engine", "What runs the networks.")
+    camera: CameraConfig = setting(CameraConfig(), "Camera", "The camera.", remote="allowed")
+    field: FieldConfig = setting(FieldConfig(), "Field", "The playing field.", remote="allowed")
+    source: SourceConfig | None = setting(
+        None,
+        "Source",
+        "Where frames come from; may be left to the command line (`--source`).",
+        remote="allowed",
+    )
+    engine: EngineConfig = setting(
+        EngineConfig(), "Engine", "What runs the networks.", remote="allowed"
+    )
     registration: RegistrationConfig = setting(
-        RegistrationConfig(), "Registration", "How answers are checked and mended."
+        RegistrationConfig(),
+        "Registration",
+        "How answers are checked and mended.",
+        remote="allowed",
     )
     broker: BrokerConfig = setting(
         EmbeddedBrokerConfig(type="embedded"),
@@ -280,7 +378,7 @@ class Config(Section):
         change="restart",
     )
     publish: PublishConfig = setting(
-        PublishConfig(), "Publication", "What is published, and how often."
+        PublishConfig(), "Publication", "What is published, and how often.", remote="allowed"
     )
     remote: RemoteConfig = setting(
         RemoteConfig(), "Remote configuration", "Whether and how it is taken.", change="live"
@@ -289,9 +387,10 @@ class Config(Section):
         HealthConfig(),
         "Health",
         "How the box says how it fares (docs/operations.md).",
+        remote="allowed",
     )
     log: LogConfig = setting(
-        LogConfig(), "Log", "What is written to standard error.", change="live"
+        LogConfig(), "Log", "What is written to standard error.", change="live", remote="allowed"
     )
     updates: UpdatesConfig = setting(
         UpdatesConfig(), "Model updates", "Whether and how model bundles are taken over MQTT."

@@ -10,20 +10,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from edge.config.models import Config
+from edge.config.section import models_in
 
 
 def reference() -> str:
     """Return the tables, the top level first, then each section under its path."""
     return "\n\n".join(_table(path, model) for path, model in _sections("", Config)) + "\n"
-
-
-def models_in(annotation: Any) -> list[type[BaseModel]]:
-    """Return the sections that a field of this type may hold; several for a choice by `type`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if get_origin(annotation) in {Union, UnionType, Annotated}:
-        return [m for arg in get_args(annotation) for m in models_in(arg)]
-    return []
 
 
 def _sections(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
@@ -41,7 +33,7 @@ def _table(path: str, model: type[BaseModel]) -> str:
     if len(kinds) == 1:  # one of several sections, told apart by `type`
         title += f" with `type: {kinds[0]}`"
         del rows["type"]
-    head = "| key | value | default | change | what |\n|---|---|---|---|---|"
+    head = "| key | value | default | change | from afar | what |\n|---|---|---|---|---|---|"
     return f"### {title}\n\n{model.__doc__}\n\n{head}\n" + "\n".join(
         _row(name, info) for name, info in rows.items()
     )
@@ -54,8 +46,9 @@ def _row(name: str, info: FieldInfo) -> str:
     value = "section" if section else _type(info.annotation) + _bounds(info)
     unit = f" [{extra['x-unit']}]" if "x-unit" in extra else ""
     change = "" if section else extra["x-change"]
+    afar = "" if section else extra["x-remote"]
     default = "required" if info.is_required() else "" if section else f"`{_yaml(info.default)}`"
-    return f"| `{name}` | {value}{unit} | {default} | {change} | {info.description} |"
+    return f"| `{name}` | {value}{unit} | {default} | {change} | {afar} | {info.description} |"
 
 
 def _type(annotation: Any) -> str:
@@ -66,7 +59,13 @@ def _type(annotation: Any) -> str:
         return " or ".join(_type(arg) for arg in get_args(annotation))
     if origin is Annotated:
         return _type(get_args(annotation)[0])
-    names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+    names = {
+        "str": "text",
+        "int": "whole number",
+        "float": "number",
+        "bool": "true or false",
+        "tuple": "list",
+    }
     name = "null" if annotation is type(None) else str(getattr(annotation, "__name__", annotation))
     return names.get(name, name.lower())
 
@@ -89,4 +88,6 @@ def _number(value: float) -> str:
 def _yaml(value: Any) -> str:
     if value is None:
         return "null"
+    if value == ():
+        return "[]"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -16,24 +16,35 @@ from edge.config.section import Section, setting
 class FileSource(Section):
     """A video file; every frame is processed."""
 
-    type: Literal["file"] = setting(..., "Kind", "A video file.")
-    path: Path = setting(..., "File", "The video file.")
+    type: Literal["file"] = setting(..., "Kind", "A video file.", remote="allowed")
+    path: Path = setting(..., "File", "The video file.", remote="allowed", path="file")
     loop: bool = setting(
         default=False,
         title="Loop",
         description="Start over at the end, as a live camera would run on.",
+        remote="allowed",
     )
 
 
 class FolderSource(Section):
     """A folder of pictures, in the order of their names."""
 
-    type: Literal["folder"] = setting(..., "Kind", "A folder of pictures.")
+    type: Literal["folder"] = setting(..., "Kind", "A folder of pictures.", remote="allowed")
     path: Path = setting(
-        ..., "Folder", "The folder; its pictures are taken in the order of their names."
+        ...,
+        "Folder",
+        "The folder; its pictures are taken in the order of their names.",
+        remote="allowed",
+        path="folder",
     )
     fps: float = setting(
-        25.0, "Frame rate", "Rate that the pictures' times assume.", unit="Hz", gt=0, le=1000
+        25.0,
+        "Frame rate",
+        "Rate that the pictures' times assume.",
+        unit="Hz",
+        gt=0,
+        le=1000,
+        remote="allowed",
     )
 
 
@@ -46,28 +57,37 @@ def _lowest_rate() -> Any:
         unit="Hz",
         ge=0.01,
         le=1000,
+        remote="allowed",
     )
 
 
 class RtspSource(Section):
     """A network camera's RTSP stream."""
 
-    type: Literal["rtsp"] = setting(..., "Kind", "An RTSP stream.")
+    type: Literal["rtsp"] = setting(..., "Kind", "An RTSP stream.", remote="allowed")
     url: str = setting(
         ...,
         "Address",
         "rtsp://host[:port]/path; a user and password may be part of it.",
         secret=True,
+        remote="allowed",
     )
     transport: Literal["tcp", "udp"] = setting(
-        "tcp", "Transport", "TCP loses nothing; UDP has less delay on a clean network."
+        "tcp",
+        "Transport",
+        "TCP loses nothing; UDP has less delay on a clean network.",
+        remote="allowed",
     )
-    username: str | None = setting(None, "User", "User name at the camera.")
+    username: str | None = setting(None, "User", "User name at the camera.", remote="allowed")
     password_file: Path | None = setting(
-        None, "Password file", "File whose first line is the password."
+        None,
+        "Password file",
+        "File whose first line is the password.",
+        remote="secret",
+        path="file",
     )
     password_env: str | None = setting(
-        None, "Password variable", "Environment variable that holds the password."
+        None, "Password variable", "Environment variable that holds the password.", remote="secret"
     )
     lowest_fps: float | None = _lowest_rate()
 
@@ -83,33 +103,48 @@ class RtspSource(Section):
 class V4l2Source(Section):
     """A camera or capture card on this box."""
 
-    type: Literal["v4l2"] = setting(..., "Kind", "A camera or capture card on this box.")
-    device: Path = setting(Path("/dev/video0"), "Device", "The video device.")
+    type: Literal["v4l2"] = setting(
+        ..., "Kind", "A camera or capture card on this box.", remote="allowed"
+    )
+    device: Path = setting(
+        Path("/dev/video0"), "Device", "The video device.", remote="allowed", path="device"
+    )
     width: int | None = setting(
-        None, "Width", "Picture width to ask for.", unit="px", ge=16, le=8192
+        None, "Width", "Picture width to ask for.", unit="px", ge=16, le=8192, remote="allowed"
     )
     height: int | None = setting(
-        None, "Height", "Picture height to ask for.", unit="px", ge=16, le=8192
+        None, "Height", "Picture height to ask for.", unit="px", ge=16, le=8192, remote="allowed"
     )
-    fps: float | None = setting(None, "Frame rate", "Rate to ask for.", unit="Hz", gt=0, le=1000)
+    fps: float | None = setting(
+        None, "Frame rate", "Rate to ask for.", unit="Hz", gt=0, le=1000, remote="allowed"
+    )
     lowest_fps: float | None = _lowest_rate()
 
 
 class RenderedSource(Section):
     """A rendered match with a PTZ camera: for trying things without a camera."""
 
-    type: Literal["rendered"] = setting(..., "Kind", "A rendered match.")
-    seed: int = setting(0, "Seed", "The same seed gives the same match.", ge=0, le=2**32 - 1)
-    seconds: float | None = setting(
-        20.0, "Duration", "Length of the clip; null: endless.", unit="s", gt=0
+    type: Literal["rendered"] = setting(..., "Kind", "A rendered match.", remote="allowed")
+    seed: int = setting(
+        0, "Seed", "The same seed gives the same match.", ge=0, le=2**32 - 1, remote="allowed"
     )
-    width: int = setting(1280, "Width", "Picture width.", unit="px", ge=64, le=4096)
-    height: int = setting(720, "Height", "Picture height.", unit="px", ge=64, le=4096)
-    fps: float = setting(25.0, "Frame rate", "Frames per second.", unit="Hz", gt=0, le=240)
+    seconds: float | None = setting(
+        20.0, "Duration", "Length of the clip; null: endless.", unit="s", gt=0, remote="allowed"
+    )
+    width: int = setting(
+        1280, "Width", "Picture width.", unit="px", ge=64, le=4096, remote="allowed"
+    )
+    height: int = setting(
+        720, "Height", "Picture height.", unit="px", ge=64, le=4096, remote="allowed"
+    )
+    fps: float = setting(
+        25.0, "Frame rate", "Frames per second.", unit="Hz", gt=0, le=240, remote="allowed"
+    )
     live: bool = setting(
         default=False,
         title="Live",
         description="Deliver in real time and drop what comes late, as a camera does.",
+        remote="allowed",
     )
 
 

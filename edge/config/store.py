@@ -16,6 +16,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from edge.config.key_files import key_problems
 from edge.config.loader import Problem, parse_config, read_text
 from edge.config.models import Config
 from edge.errors import ConfigError
@@ -174,4 +175,6 @@ def _read(file: Path) -> tuple[Config | None, str, Sequence[Problem]]:
     except ConfigError as error:
         return None, "", [Problem("", None, str(error).removeprefix(f"{file}: "))]
     config, problems = parse_config(text)
-    return config, text, problems
+    if config is not None:
+        problems = key_problems(config, file)
+    return (None if problems else config), text, problems

@@ -33,6 +33,7 @@ class HealthConfig(Section):
         unit="s",
         ge=0.2,
         le=300,
+        remote="allowed",
     )
     window_s: float = setting(
         60.0,
@@ -41,6 +42,7 @@ class HealthConfig(Section):
         unit="s",
         ge=1,
         le=3600,
+        remote="allowed",
     )
     expiry_s: int = setting(
         30,
@@ -49,6 +51,7 @@ class HealthConfig(Section):
         unit="s",
         ge=1,
         le=3600,
+        remote="allowed",
     )
     http: HttpConfig | None = setting(
         HttpConfig(), "HTTP", "Pages for monitoring; null: none are served."
@@ -71,7 +74,8 @@ class LogConfig(Section):
         "Format",
         "text: a line for a person; json: one JSON object a line.",
         change="live",
+        remote="allowed",
     )
     level: Literal["debug", "info", "warning", "error"] = setting(
-        "warning", "Level", "The least severity that is written.", change="live"
+        "warning", "Level", "The least severity that is written.", change="live", remote="allowed"
     )

@@ -23,8 +23,10 @@ from edge.publish.config_messages import (
     ConfigSchema,
     ConfigStatus,
 )
+from edge.publish.config_signing import sign_desired
 from edge.publish.connection import Backoff, Connection, Hooks, Incoming, Outgoing, Session
 from edge.publish.endpoint import Endpoint
+from edge.publish.message import Document
 from edge.publish.topics import Topics
 
 if TYPE_CHECKING:
@@ -110,19 +112,26 @@ class ConfigClient:
         revision: int | None = None,
         restart: Literal["now", "later"] = "now",
         timeout_s: float = 120.0,
+        private_key: bytes | None = None,
     ) -> ConfigReported:
         """Send a configuration and wait for what becomes of it.
 
+        With a raw 32-byte Ed25519 `private_key` it is signed, for this box and this revision.
+
         `revision` None takes the next after the highest that the box has seen. Raises BrokerError
         when the broker is away or refuses, or no report comes in time; UsageError for what is no
-        configuration at all.
+        configuration at all; ConfigError where it cannot be signed.
         """
         if revision is None:
             revision = self.reported(timeout_s).seen + 1
         desired = _desired(config, revision, restart)
+        document: Document = desired
+        if private_key is not None:
+            desired = desired.model_copy(update={"to": self._topics.root})
+            document = sign_desired(desired, private_key)
         self.wait_connected(timeout_s)
         self._asked, self._answer = desired.id, None
-        self._send(desired, timeout_s)
+        self._send(document, timeout_s)
         answer = self._await_answer(timeout_s)
         if answer is None:
             raise BrokerError(
@@ -131,11 +140,11 @@ class ConfigClient:
             )
         return answer
 
-    def _send(self, desired: ConfigDesired, timeout_s: float) -> None:
+    def _send(self, document: Document, timeout_s: float) -> None:
         topic = self._topics.config_desired
-        properties = (("schema", desired.SCHEMA),)
+        properties = (("schema", document.SCHEMA),)
         mid = self._connection.send(
-            Outgoing(topic, desired.payload(), 1, retain=True, user_properties=properties)
+            Outgoing(topic, document.payload(), 1, retain=True, user_properties=properties)
         )
         self._wait(lambda: mid is None or mid in self._sent, timeout_s)
         if mid is None or mid not in self._sent:

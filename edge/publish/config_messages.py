@@ -14,6 +14,9 @@ Revision = Annotated[int, Field(ge=1, le=MAX_REVISION, strict=True)]
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
 
+Address = Annotated[str, Field(pattern=r"^[a-z0-9_/-]{1,260}$")]
+
+
 class ConfigDesired(Document):
     """The configuration that a box should have: topic `config/desired`, retained, to the box."""
 
@@ -28,6 +31,13 @@ class ConfigDesired(Document):
     id: Token | None = Field(
         None, description="Any word of the sender's; the report names it, so that he knows his own."
     )
+    to: Address | None = Field(
+        None,
+        description=(
+            "The box that is meant, `<prefix>/v1/<site>/<device>`; another box refuses it. A "
+            "signed configuration must say it."
+        ),
+    )
     restart: Literal["now", "later"] = Field(
         "now",
         description=(
@@ -40,6 +50,30 @@ class ConfigDesired(Document):
             "The whole configuration, as in the file; keys left out take their defaults. `***` "
             "stands for a secret that the box has at that place already."
         )
+    )
+
+
+class ConfigSigned(Document):
+    """A desired configuration with a signature: topic `config/desired`, in place of a bare one."""
+
+    SCHEMA: ClassVar[str] = "touchline.config_signed/1"
+
+    schema_: Literal["touchline.config_signed/1"] = Field(
+        "touchline.config_signed/1", alias="schema"
+    )
+    key_id: str = Field(
+        pattern=r"^[0-9a-f]{16}$",
+        description="First 16 hex digits of the sha256 of the public key's 32 bytes.",
+    )
+    signature: str = Field(
+        pattern=r"^[A-Za-z0-9+/]{86}==$",
+        description=(
+            "Ed25519, base64: over the bytes `touchline.config_signed/1`, a zero byte, and "
+            "`signed` in UTF-8."
+        ),
+    )
+    signed: str = Field(
+        description="JSON text of a `touchline.config_desired/1` document that says `to`."
     )
 
 

@@ -18,6 +18,7 @@ import yaml
 from edge.config import config_schema
 from edge.config.reference import reference
 from edge.publish.asyncapi import asyncapi, file_name
+from edge.publish.config_messages import ConfigSigned
 from edge.publish.examples import TOPICS, TopicDoc
 from edge.publish.message import Document
 from edge.publish.messages import MESSAGES, schema_of
@@ -32,6 +33,7 @@ def generated(root: Path) -> dict[Path, str]:
     schemas = root / "configs" / "schema"
     files = {schemas / "config.v1.schema.json": _json(config_schema())}
     files |= {schemas / file_name(message): _json(schema_of(message)) for message in MESSAGES}
+    files[schemas / file_name(ConfigSigned)] = _json(schema_of(ConfigSigned))
     files[schemas / "programme.v1.schema.json"] = _json(schema_of(ProgrammeFile))
     files[schemas / "registration.v1.schema.json"] = _json(schema_of(RegistrationRecord))
     files[schemas / "asyncapi.yaml"] = _yaml(asyncapi())

@@ -39,7 +39,7 @@ def settings(broker: str, **changes: Any) -> dict[str, Any]:
         "device": "box1",
         "broker": broker,
         "source": source | {"width": 160, "height": 96},
-        "remote": {"probation_s": PROBATION_S},
+        "remote": {"probation_s": PROBATION_S, "allow": ["remote.probation_s", "device", "broker"]},
     } | changes
 
 

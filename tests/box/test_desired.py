@@ -15,7 +15,7 @@ from edge.box.box import Silent
 from edge.box.desired import Candidate, Known, Refusal, judge, read_desired
 from edge.box.keeper import Keeper
 from edge.box.turn import RunWishes
-from edge.config import Config, config_from_mapping
+from edge.config import config_from_mapping
 from edge.config.store import ConfigStore
 from edge.publish.config_messages import ConfigDesired
 from tests.box.remote_parts import Networks, write_config
@@ -155,11 +155,12 @@ def _related(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
-KNOWN = Known(Config(), 3, {})
+KNOWN = Known(config_from_mapping({"remote": {"allow": ["broker", "site"]}}), 3, {})
 
 
 def test_a_good_message_may_be_tried() -> None:
-    desired = read_desired(envelope(GOOD, revision=4, id="me", restart="later"))
+    config = {key: value for key, value in GOOD.items() if key != "remote"}
+    desired = read_desired(envelope(config, revision=4, id="me", restart="later"))
     assert isinstance(desired, ConfigDesired)
     candidate = judge(desired, KNOWN)
     assert isinstance(candidate, Candidate)

@@ -34,7 +34,8 @@ from tests.publish.conftest import embedded, endpoint, mosquitto
 from tests.publish.parts import Mosquitto, eventually, free_port
 
 ROOT = Path(__file__).parents[2]
-BREAKS: dict[str, Any] = {"engine": {"threads": 13}, "remote": {"probation_s": 3600}}
+LONG = settings("embedded")["remote"] | {"probation_s": 3600}
+BREAKS: dict[str, Any] = {"engine": {"threads": 13}, "remote": LONG}
 """Breaks before its probation is over, however slow the machine is."""
 
 __all__ = ["embedded", "endpoint", "mosquitto"]
@@ -106,15 +107,16 @@ def check_account(box: ManagedBox, *, dry_runs: int, failed: int = 0) -> None:
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"brokr": 1}, "brokr", "did you mean 'broker'?"),
     ({"engine": {"threads": 0}}, "engine.threads", "greater than or equal to 1, got 0"),
-    ({"source": "/no/such/film.mp4"}, "source", "no such file"),
+    ({"source": "/no/such/film.mp4"}, "source.path", "remote.folders (it names none)"),
+    ({"source": "/dev/video999"}, "source.device", "no such file"),
     ({"source": {"type": "rtsp", "url": "rtsp://127.0.0.1:9/1"}}, "source", "127.0.0.1:9"),
     ({"engine": {"threads": 14}}, "engine", "14 threads are too many"),
     ({"engine": {"threads": 15}}, "engine", "thread 15 is missing"),
     ({"camera": {"link": {"type": "visca", "host": "h", "password_file": "/nowhere"}}},
-     "camera.link", "password file"),
-    ({"output": {"jsonl": "/dev/null/x"}}, "output", "/dev/null"),
+     "camera.link.password_file", "not changed from afar"),
+    ({"output": {"jsonl": "/dev/null/x"}}, "output.jsonl", "not changed from afar"),
     ({"broker": {"type": "mqtt", "url": "mqtts://h", "tls": {"ca": "/nowhere"}}},
-     "broker", "cannot be read"),
+     "broker.tls.ca", "remote.folders"),
 ]  # fmt: skip
 
 
@@ -387,7 +389,7 @@ def test_a_trial_that_the_box_did_not_survive_is_rolled_back(tmp_path: Path, at:
 def test_a_trial_that_a_clean_stop_cut_short_is_tried_at_the_next_start(
     tmp_path: Path, at: Endpoint
 ) -> None:
-    data = settings(at.url, remote={"probation_s": 3600})
+    data = settings(at.url, remote=LONG)
     file = write_config(tmp_path, data)
     wanted = ConfigDesired(revision=1, config=settings(at.url, engine={"threads": 2}) | {
         "remote": {"probation_s": 3600}
