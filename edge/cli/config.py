@@ -10,8 +10,9 @@ import yaml
 from edge.cli.arguments import positive_float, positive_int
 from edge.cli.output import print_json
 from edge.cli.parser import Parser, Subparsers
-from edge.config import Config, config_schema, load_config, redacted, validate_text
-from edge.errors import UsageError
+from edge.config import Config, config_schema, load_config, parse_config, redacted
+from edge.config.key_files import key_problems
+from edge.config.loader import read_text
 
 
 def add_parser(subparsers: Subparsers) -> None:
@@ -68,13 +69,8 @@ def _add_push_options(parser: Parser) -> None:
 def _validate(options: argparse.Namespace) -> int:
     found: list[dict[str, object]] = []
     for file in options.files:
-        try:
-            text = file.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{file}: not UTF-8 text (byte {error.start})") from error
-        except OSError as error:
-            raise UsageError(f"{file}: {error.strerror}; check the path") from error
-        for p in validate_text(text):
+        config, problems = parse_config(read_text(file))
+        for p in problems if config is None else key_problems(config, file):
             found.append({"file": str(file), "line": p.line, "path": p.path, "message": p.message})
             if not options.json:
                 print(f"{file}: {p}")

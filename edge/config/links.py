@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
+from edge.config.secrets_in_text import not_replaced
 from edge.config.section import Section, setting
 from edge.errors import ConfigError
 
@@ -198,6 +199,14 @@ class LinkConfig(Section):
     tracking: TrackingConfig = setting(
         TrackingConfig(), "Tracking", "Where the camera's pose is sent.", remote="allowed"
     )
+
+    @field_validator("password", "password_env")
+    @classmethod
+    def _is_meant(cls, password: str | None) -> str | None:
+        problem = not_replaced(password or "", "use password_env: NAME, without $ and braces")
+        if problem:
+            raise ValueError(problem)
+        return password
 
     @model_validator(mode="after")
     def _known_to_the_bridge(self) -> LinkConfig:

@@ -35,6 +35,8 @@ _EXPECTED = {
 _MOST_PROBLEMS = 100
 """Named; finding the nearest key for each of thousands would take seconds."""
 _SECRET = frozenset({"password", "url"})
+_PASSWORDS = frozenset({"password", "password_file", "password_env"})
+_UNSAID = "nothing stands here: write null for none, and put a value that starts with # in quotes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,17 @@ def parse_config(text: str) -> tuple[Config | None, list[Problem]]:
     except yaml_tree.YamlError as error:
         return None, [Problem("", error.line, " ".join(str(error).split()))]
     data = {} if tree.data is None else tree.data
+    unsaid = [
+        Problem(_dotted(path), tree.line_of(path), _UNSAID)
+        for path in tree.empty
+        if path[-1] in _PASSWORDS
+    ]
     try:
-        return Config.model_validate(data), []
+        config = Config.model_validate(data)
     except ValidationError as error:
-        return None, _problems(error, data, tree)
+        found = [*_problems(error, data, tree), *unsaid]
+        return None, sorted(found, key=lambda p: (p.line or 0, p.path))
+    return (None, unsaid) if unsaid else (config, [])
 
 
 def check_mapping(data: Any) -> tuple[Config | None, list[Problem]]:
@@ -213,6 +222,8 @@ def _known_keys(section: yaml_tree.Path) -> set[str]:
 def _got(detail: ErrorDetails, path: yaml_tree.Path) -> str:
     """Return what stood there, unless it may be or hold a secret."""
     value = detail.get("input")
+    if isinstance(value, str):
+        value = value[:100]
     if isinstance(value, (Mapping, list)) or (path and path[-1] in _SECRET):
         return ""
     text = "null" if value is None else repr(value)

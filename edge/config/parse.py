@@ -20,5 +20,11 @@ def parse_broker(spec: str) -> AnyBroker:
         broker: AnyBroker = _ADAPTER.validate_python(spec)
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"broker {without_userinfo(spec)!r}: {message}") from error
+        raise ConfigError(f"broker {_shown(spec)!r}: {message}") from error
     return broker
+
+
+def _shown(spec: str) -> str:
+    """Return an address without what may be a password, however it is written."""
+    shown = without_userinfo(spec)
+    return shown if "//***@" in shown or "@" not in spec else f"***@{spec.rpartition('@')[2]}"

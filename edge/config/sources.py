@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from pydantic import BeforeValidator, Field, field_validator
 
 from edge.addresses import BROKEN_USERINFO, breaks_at_password
+from edge.config.secrets_in_text import bad_userinfo, not_replaced
 from edge.config.section import Section, setting
 
 
@@ -178,14 +179,18 @@ def _rendered(rest: str) -> dict[str, Any]:
 
 
 def _rtsp_problem(url: str) -> str | None:
-    expected = "expected rtsp://[user:password@]host[:port]/path"
+    expected = "expected rtsp://host[:port]/path; user and password stand in username and "
+    expected += "password_file"
+    problem = not_replaced(url, "use username and password_env")
+    if problem:
+        return problem
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"rtsp", "rtsps"} and parts.hostname and parts.port != 0
     except ValueError:  # its text would quote a part of the password
         usable = None
     if breaks_at_password(url):
-        return BROKEN_USERINFO
+        return bad_userinfo(url) or BROKEN_USERINFO
     return None if usable else f"the host or port is malformed; {expected}"
 
 

@@ -15,6 +15,8 @@ import yaml
 MAX_BYTES = 256 * 1024
 MAX_VALUES = 10_000
 MAX_DEPTH = 32
+_MOST_DIGITS = 400
+"""Of a whole number: more is no setting, and takes long to print."""
 
 Path: TypeAlias = tuple[str | int, ...]
 """Keys and list positions from the top of the document."""
@@ -51,6 +53,8 @@ class Tree:
 
     data: Any
     lines: dict[Path, int] = field(default_factory=dict)
+    empty: list[Path] = field(default_factory=list)
+    """Keys after which nothing stands, or a comment."""
 
     def line_of(self, path: Path) -> int | None:
         """Return the line of `path`, or of its nearest ancestor that has one."""
@@ -64,6 +68,26 @@ class _Composer(yaml.SafeLoader):
     """PyYAML's composer with the core schema's scalars in place of YAML 1.1's."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 - PyYAML's own, filled below
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node; raises YamlError as soon as there are too many, or too deep."""
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        line = event.start_mark.line + 1
+        self._nodes += 1
+        if self._nodes > 2 * MAX_VALUES:  # a key is a node as well
+            raise YamlError(f"more than {MAX_VALUES} values", line)
+        if self._depth > MAX_DEPTH:
+            raise YamlError(f"nested deeper than {MAX_DEPTH} levels")
+        if isinstance(event, yaml.ScalarEvent) and event.anchor and not event.value:
+            raise YamlError(_quotes("&"), line)  # nothing but an anchor
+        self._depth += 1
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 for _name, _pattern, _first in SCALARS:
@@ -80,9 +104,8 @@ def parse(text: str) -> Tree:
         node = yaml.compose(text, Loader=_Composer)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise YamlError(
-            error.problem or "not valid YAML", mark.line + 1 if mark else None
-        ) from error
+        line = mark.line + 1 if mark else None
+        raise YamlError(_in_words(error.problem or "not valid YAML"), line) from error
     except yaml.YAMLError as error:  # characters that YAML does not allow carry no mark
         raise YamlError(" ".join(str(error).split())) from error
     except RecursionError as error:
@@ -92,6 +115,46 @@ def parse(text: str) -> Tree:
     tree = Tree(None, {(): 1})
     tree.data = _Builder(tree).build(node, ()) if node is not None else None
     return tree
+
+
+_CANNOT_START = re.compile(r"found character '(.)' that cannot start any token")
+_WORDS = (
+    ("found undefined alias", "*"),
+    ("could not determine a constructor", "!"),
+    ("expected chomping or indentation", "| or >"),
+    ("expected a comment or a line break", "| or >"),
+)
+
+
+_UNQUOTED = (
+    "mapping values are not allowed",
+    "expected <block end>",
+    "expected ',' or",
+    "expected ' '",
+    "sequence entries are not allowed",
+    "mapping keys are not allowed",
+)
+
+
+def _in_words(problem: str) -> str:
+    """Say what PyYAML found, and the way out; nothing of a value, which may be a password."""
+    start = _CANNOT_START.match(problem)
+    if problem.startswith(r"found character '\t'"):
+        return "a tab stands before a key or value: indent with spaces"
+    if start is not None:
+        return _quotes(start[1])
+    for words, character in _WORDS:
+        if problem.startswith(words):
+            return _quotes(character)
+    if "while scanning a quoted scalar" in problem or "unexpected end of stream" in problem:
+        return "a quote is opened and not closed"
+    if problem.startswith(_UNQUOTED):
+        return f"{problem}; a value with a colon, brackets or quotes in it goes in quotes"
+    return problem
+
+
+def _quotes(character: str) -> str:
+    return f"a value that starts with {character} means something else in YAML: put it in quotes"
 
 
 class _Builder:
@@ -115,7 +178,7 @@ class _Builder:
             return [self.build(item, (*path, i)) for i, item in enumerate(node.value)]
         if isinstance(node, yaml.ScalarNode):
             return _scalar(node, line)
-        raise YamlError(f"the tag {node.tag!r} is not allowed", line)
+        raise YamlError(_tag(node), line)
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, Any]:
         data: dict[str, Any] = {}
@@ -128,8 +191,20 @@ class _Builder:
                 raise YamlError(f"the key {key!r} stands here a second time", line)
             child = (*path, key)
             self._tree.lines[child] = line
+            if isinstance(value_node, yaml.ScalarNode) and _is_nothing(value_node):
+                self._tree.empty.append(child)
             data[key] = self.build(value_node, child)
         return data
+
+
+def _is_nothing(node: yaml.ScalarNode) -> bool:
+    return not node.value and node.style is None
+
+
+def _tag(node: yaml.Node) -> str:
+    """Refuse a tag; one that is none of YAML's own may be a password that starts with `!`."""
+    known = str(node.tag).startswith("tag:yaml.org,2002:")
+    return f"the tag {node.tag!r} is not allowed" if known else _quotes("!")
 
 
 def _scalar(node: yaml.ScalarNode, line: int) -> Any:
@@ -142,10 +217,12 @@ def _scalar(node: yaml.ScalarNode, line: int) -> Any:
             return None
         if kind == "bool":
             return {"true": True, "false": False}[text.lower()]
-        if kind == "int":
+        if kind == "int" and len(text) <= _MOST_DIGITS:
             return int(text, 0 if text[:2] in {"0o", "0x"} else 10)
         if kind == "float":
             return float(text)
     except (ValueError, KeyError) as error:  # `!!int many`, or digits without end
         raise YamlError(f"{text[:40]!r} is no {kind}", line) from error
-    raise YamlError(f"the tag {node.tag!r} is not allowed", line)
+    if kind == "int":
+        raise YamlError(f"a number of {len(text)} digits", line)
+    raise YamlError(_tag(node), line)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from edge.config import BrokerConfig, EmbeddedBrokerConfig, credentials
+from edge.config.brokers import open_broker_problem
 from edge.errors import BrokerError
 from edge.publish.endpoint import Endpoint, endpoint_of
 
@@ -46,6 +47,8 @@ class EmbeddedBroker:
         self._port = config.port
         self._stopping = threading.Event()
         self._process: subprocess.Popen[str] | None = None
+        self._said = False
+        """Whether it was told that the network is let in."""
         self._watch = threading.Thread(target=self._keep, name="touchline-broker", daemon=True)
 
     @property
@@ -132,6 +135,14 @@ class EmbeddedBroker:
             _end(process)
             raise BrokerError(self._refusal(answer))
         self._port = int(answer["port"])
+        if answer.get("outside") and not self._said:
+            self._said = True
+            log.warning(
+                "the embedded broker listens on %s:%d, for every network there, with a password; "
+                "what passes is not encrypted",
+                self._config.host,
+                self._port,
+            )
         return process
 
     def _handshake(self, process: subprocess.Popen[str]) -> dict[str, Any]:
@@ -163,6 +174,10 @@ class EmbeddedBroker:
 
     def _refusal(self, answer: dict[str, Any]) -> str:
         where = f"{self._config.host}:{self._port}"
+        if answer.get("open"):
+            host, address = self._config.host, str(answer.get("error"))
+            named = "" if host == address else f"{host} is {address}: "
+            return f"the embedded broker does not start: {named}{open_broker_problem(address)}"
         if answer.get("taken"):
             return (
                 f"the embedded broker cannot listen on {where}: another program does (another "

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+from edge.config.brokers import is_loopback
 from edge.errors import ProtocolError
 from edge.publish import mqtt311
 
@@ -59,8 +60,14 @@ def main() -> None:
         asyncio.run(_serve(settings))
     except OSError as error:
         _say(error=_bind_problem(error), taken=error.errno == errno.EADDRINUSE)
+    except _Open as error:
+        _say(error=str(error), open=True)
     except RuntimeError as error:  # iotcore's own
         _say(error=str(error), taken=False)
+
+
+class _Open(Exception):  # noqa: N818 - no fault of the broker's
+    """A network that anybody in it could enter by; carries the address."""
 
 
 def _say(**what: object) -> None:
@@ -93,12 +100,15 @@ def _readable(fd: int, timeout_s: float) -> bool:
 
 async def _serve(settings: dict[str, Any]) -> None:
     family, address = _resolve(settings["host"], settings["port"])
+    outside = is_loopback(str(address[0])) is not True
+    if outside and not settings["password"]:
+        raise _Open(address[0])
     front = socket.create_server(address, family=family)  # before anything else is started
     backend = await _start_backend(settings)
     server = await asyncio.start_server(
         lambda reader, writer: _Client(reader, writer, backend).run(), sock=front
     )
-    _say(port=front.getsockname()[1])
+    _say(port=front.getsockname()[1], outside=outside)
     async with server:
         await server.serve_forever()
 

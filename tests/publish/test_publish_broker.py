@@ -8,12 +8,13 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
 
 from edge.config import EmbeddedBrokerConfig, parse_broker
-from edge.errors import BrokerError
+from edge.errors import BrokerError, ConfigError
 from edge.publish import EmbeddedBroker, open_broker
 from edge.publish.client import TouchlineClient
 from edge.publish.connection import Connection, Hooks, Outgoing, Session
@@ -91,7 +92,7 @@ def test_a_taken_port_is_one_clear_line() -> None:
 
 def test_an_address_that_is_not_of_this_box_is_one_clear_line() -> None:
     with pytest.raises(BrokerError, match=r"cannot listen on 192\.0\.2\.1:"):
-        EmbeddedBroker(config(host="192.0.2.1")).start()
+        EmbeddedBroker(config(host="192.0.2.1", username="u", password="p")).start()
 
 
 def test_it_starts_again_on_its_port_when_it_dies(embedded: EmbeddedBroker) -> None:
@@ -143,9 +144,78 @@ def test_by_default_it_listens_on_loopback_alone() -> None:
         address = _address_of_this_box()
         assert listens(broker.endpoint.port)
         assert not listens(broker.endpoint.port, address)
-    with EmbeddedBroker(config(host="0.0.0.0")) as broker:
+    with EmbeddedBroker(config(host="0.0.0.0", username="u", password="p")) as broker:
         assert listens(broker.endpoint.port, address)
         assert broker.endpoint.host == "127.0.0.1"
+
+
+NETWORK = ["0.0.0.0", "::", "0", "0x0", "192.0.2.1", "::ffff:0.0.0.0", "2001:db8::1", "fe80::1%lo"]
+
+
+@pytest.mark.parametrize("host", NETWORK)
+@pytest.mark.parametrize("user", [{}, {"username": "u"}, {"username": "u", "password": ""}])
+def test_an_address_of_the_network_wants_a_password(host: str, user: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"lets the network in.* password_file"):
+        config(host=host, **user)
+    with pytest.raises(ConfigError, match="lets the network in"):
+        parse_broker(f"embedded:[{host}]:1883" if ":" in host else f"embedded:{host}:1883")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_loopback_wants_none(host: str) -> None:
+    assert config(host=host).host == host
+
+
+OPEN = """
+import sys
+from edge.config import EmbeddedBrokerConfig
+from edge.errors import BrokerError, ConfigError
+from edge.publish import EmbeddedBroker
+for name in sys.argv[1:]:
+    try:
+        with EmbeddedBroker(EmbeddedBrokerConfig(type="embedded", port=0, host=name)):
+            print(name, "listens")
+    except BrokerError as error:
+        print(error)
+"""
+
+
+def test_a_name_that_is_an_address_of_the_network_wants_a_password(tmp_path: Path) -> None:
+    """In a mount namespace with an /etc/hosts of its own, where names are what a venue's are."""
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 localhost home\n0.0.0.0 venue\n:: venue6\n")
+    script = tmp_path / "open.py"
+    script.write_text(OPEN)
+    own = "mount --bind $0 /etc/hosts && exec $1 $2 venue venue6 home"
+    who = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    command = ["unshare", *who, "--mount", "sh", "-c", own, hosts, sys.executable, script]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    venue, venue6, home = answer.stdout.splitlines()
+    for name, address, line in (("venue", "0.0.0.0", venue), ("venue6", "::", venue6)):
+        assert f"does not start: {name} is {address}: {address} lets the network in" in line
+    assert home == "home listens"
+
+
+def test_with_a_password_it_says_that_the_network_is_let_in(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    keys = {"username": "u", "password": "p"}
+    with EmbeddedBroker(config(host="0.0.0.0", **keys)) as broker:
+        assert f"listens on 0.0.0.0:{broker.endpoint.port}" in caplog.text
+        nobody = TouchlineClient(f"mqtt://127.0.0.1:{broker.endpoint.port}", backoff=FAST)
+        with nobody, pytest.raises(BrokerError, match="wrong user name or password"):
+            nobody.wait_connected(60)
+    caplog.clear()
+    with EmbeddedBroker(config(**keys)):
+        assert "listens" not in caplog.text
+
+
+def test_an_empty_password_from_outside_the_file_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BROKER_PASSWORD", "")
+    keys = {"host": "0.0.0.0", "username": "u", "password_env": "BROKER_PASSWORD"}
+    with pytest.raises(BrokerError, match="lets the network in"):
+        EmbeddedBroker(config(**keys)).start()
 
 
 def _address_of_this_box() -> str:
