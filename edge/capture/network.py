@@ -162,11 +162,12 @@ def capture_time(camera_ns: int | None, arrival_ns: int) -> tuple[int, str]:
 def _connect(
     address: str, uri: str, transport: str, open_timeout_s: float, read_timeout_s: float
 ) -> tuple[RtspGuard, InputContainer]:
-    """Open a stream, at the place to which a camera redirects, and over the transport it has."""
+    """Open a stream at the place to which a camera redirects, over the transport that it has.
+
+    `open_timeout_s` is for the whole: looking the name up, all redirections, both transports.
+    """
     deadline_s = time.monotonic() + open_timeout_s
-    tried: set[tuple[str, str]] = set()
-    while (address, transport) not in tried and len(tried) < _MOST_REDIRECTS:
-        tried.add((address, transport))
+    for _ in range(_MOST_REDIRECTS):
         left_s = max(deadline_s - time.monotonic(), 0.1)
         guard = _guard(address, uri, left_s, open_timeout_s)
         try:
@@ -176,14 +177,29 @@ def _connect(
             if guard.redirected_to is not None:
                 address = _elsewhere(address, guard.redirected_to)
             elif guard.last_status == _UNSUPPORTED_TRANSPORT and transport == "tcp":
-                log.info("%s: the camera sends over UDP only; trying that", uri)
-                transport = "udp"
+                log.info("%s: the camera does not send over TCP; trying UDP", uri)
+                left_s = max(deadline_s - time.monotonic(), 0.1)
+                return _connect_by_udp(address, uri, left_s, read_timeout_s)
             else:
                 raise _refusal(error, guard, address, uri, open_timeout_s) from error
         except BaseException:
             guard.close()
             raise
     raise SourceError(f"{uri}: the camera redirects in circles; give the address of the stream")
+
+
+def _connect_by_udp(
+    address: str, uri: str, left_s: float, read_timeout_s: float
+) -> tuple[RtspGuard, InputContainer]:
+    try:
+        return _connect(address, uri, "udp", left_s, read_timeout_s)
+    except SourceError as error:
+        reason = str(error).removeprefix(f"{uri}: ")
+        raise SourceError(
+            f"{uri}: the camera does not send over TCP (461), and UDP failed: {reason}; for a"
+            " camera of UDP alone set source.transport: udp in the configuration",
+            error.cause,
+        ) from error
 
 
 def _guard(address: str, uri: str, left_s: float, open_timeout_s: float) -> RtspGuard:
@@ -264,10 +280,7 @@ def _why_not(error: FFmpegError, address: str, status: int | None, open_timeout_
         hint = ", with % as %25" if percent else ""
         return f"the camera {given}; write rtsp://user:password@host/path{hint}"
     if status == _UNSUPPORTED_TRANSPORT:
-        return (
-            "the camera refuses this transport (461), and UDP gave no stream either;"
-            " set source.transport in the configuration to the one that it has: udp or tcp"
-        )
+        return "the camera refuses UDP (461); try source.transport: tcp in the configuration"
     if isinstance(error, av.error.HTTPForbiddenError):
         return "the camera forbids this user the stream; check the user's rights on the camera"
     if isinstance(error, av.error.HTTPNotFoundError):

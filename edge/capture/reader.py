@@ -160,6 +160,8 @@ class LiveReader(_Closing):
                     if self._pump(source):
                         return
                 except SourceError as error:
+                    if self._stop.is_set():  # `close` hung up: no failure of the camera's
+                        return
                     pause_s = self._link.failed(time.monotonic(), str(error), error.cause)
                     self._stop.wait(pause_s)
         finally:
