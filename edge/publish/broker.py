@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from edge.config import BrokerConfig, EmbeddedBrokerConfig, credentials
 from edge.config.brokers import open_broker_problem
@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 START_TIMEOUT_S = 20.0
 _RESTART_WAIT_S = 0.5
 _GOODBYE_S = 6.0
+_MOST_LINE = 4096
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - looked up, not bound
 
 
@@ -123,9 +124,15 @@ class EmbeddedBroker:
             [sys.executable, "-m", "edge.publish.broker_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
+            stderr=subprocess.PIPE if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL,
             text=True,
+            errors="backslashreplace",
         )
+        if process.stderr is not None:
+            # read whatever becomes of the log: a broker that cannot say its line serves nobody
+            threading.Thread(
+                target=_log_lines, args=(process.stderr,), name="broker-log", daemon=True
+            ).start()
         try:
             answer = self._handshake(process)
         except BrokerError:
@@ -198,6 +205,13 @@ def open_broker(config: BrokerConfig) -> Iterator[Endpoint]:
         return
     with EmbeddedBroker(config) as broker:
         yield broker.endpoint
+
+
+def _log_lines(stream: TextIO) -> None:
+    """Log what a broker process says, to its end."""
+    with stream:
+        while line := stream.readline(_MOST_LINE):
+            log.debug("embedded broker: %s", line.rstrip())
 
 
 def _end(process: subprocess.Popen[str], patience_s: float = 0.0) -> None:

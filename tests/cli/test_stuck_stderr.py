@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
-from tests.box.conftest import Mosquitto, Subscriber, wait_for
+from tests.box.conftest import Mosquitto, Subscriber, free_port, wait_for
+from tests.box.test_signals import connected
+from tests.stop_cases import WITHOUT_NETWORK
 
 ROOT = Path(__file__).resolve().parents[2]
 TALKATIVE = """
@@ -67,3 +70,26 @@ def test_a_closed_stderr_is_no_error(tmp_path: Path):
         ["sh", "-c", command], cwd=ROOT, check=False, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stdout) == (2, "") or done.returncode == 1
+
+
+def test_the_embedded_broker_serves_while_nobody_reads_what_it_logs(tmp_path: Path):
+    port = free_port()
+    config = tmp_path / "touchline.yaml"
+    config.write_text(
+        f"broker: embedded:{port}\nsite: hall\ndevice: box1\nlog: {{level: debug}}\n"
+        "health: {http: null}\n"
+        "source: {type: rendered, seconds: 600, width: 160, height: 96, live: true}\n"
+    )
+    reading, writing = full_pipe()
+    command = [sys.executable, "-c", WITHOUT_NETWORK, "run", "--config", str(config)]
+    with subprocess.Popen(command, cwd=ROOT, stderr=writing, stdout=subprocess.DEVNULL) as box:
+        os.close(writing)
+        try:
+            subscriber = connected(port)
+            with closing(subscriber):
+                wait_for(lambda: len(subscriber.of("homography")) >= 150)
+            box.send_signal(signal.SIGTERM)
+            assert box.wait(timeout=30) == 0
+        finally:
+            box.kill()
+            os.close(reading)
