@@ -116,23 +116,33 @@ _KINDS = {
 
 
 def parse_topic(prefix: str, topic: str) -> Address | None:
-    """Take a topic apart; None when it is not under `<prefix>/v1/<site>/<device>/`."""
+    """Take a topic apart; None when it is not under `<prefix>/v1/<site>/<device>/`.
+
+    Anybody may write to a broker: a topic whose names no box could have is none of ours.
+    """
     head = f"{prefix}/{CONTRACT}/"
     site, _, rest = topic.removeprefix(head).partition("/")
     device, _, kind = rest.partition("/")
-    if not topic.startswith(head) or not all((site, device, kind)):
+    if not topic.startswith(head) or not kind or not _are_names(site, device):
         return None
     if kind.startswith("cam/"):
         camera, _, of_camera = kind.removeprefix("cam/").partition("/")
+        if not _are_names(camera):
+            return None
         return Address(site, device, _KINDS.get(of_camera, of_camera), camera)
     if kind.startswith("segments/"):
-        return Address(site, device, "segments", job=kind.removeprefix("segments/"))
+        job = kind.removeprefix("segments/")
+        return Address(site, device, "segments", job=job) if _are_names(job) else None
     return Address(site, device, kind)
 
 
 def topic_filter(prefix: str, site: str | None, device: str | None, rest: str = "#") -> str:
     """Return the filter that matches a box's topics, or those of all boxes where a name is None."""
     return f"{prefix}/{CONTRACT}/{site or '+'}/{device or '+'}/{rest}"
+
+
+def _are_names(*names: str) -> bool:
+    return all(re.fullmatch(ID_PATTERN, name) for name in names)
 
 
 def _check(what: str, name: str) -> str:
