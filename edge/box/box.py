@@ -22,13 +22,14 @@ from edge.box.outputs import OutputPaths, open_outputs
 from edge.box.pipeline import Tally, run_loop
 from edge.box.publication import Publication
 from edge.box.readers import reader_for
+from edge.box.self_test_process import self_test_in_child
 from edge.box.sensing import SensedFrames
 from edge.box.sink_thread import SinkThread
 from edge.box.sources import open_or_wait, open_unless, plan_source
 from edge.box.stopping import hidden_from_children
 from edge.box.summary import Accounts, Summary
 from edge.box.switching import SwitchingRegistrar
-from edge.box.updates import MakeNetwork, begin_models, model_updates
+from edge.box.updates import MakeNetwork, SelfTest, begin_models, model_updates
 from edge.capture import SourceInfo
 from edge.config import Config
 from edge.errors import TouchlineError
@@ -94,6 +95,7 @@ def run_box(
     observer: Observer | None = None,
     make_network: NetworkFactory = load_network,
     make_updated: MakeNetwork = network_of,
+    self_test: SelfTest = self_test_in_child,
     line: Line | None = None,
     accounts: Accounts | None = None,
     threads: ThreadWatch | None = None,
@@ -176,7 +178,9 @@ def run_box(
                 )
                 monitor = watch.enter_context(closing(Monitor(config, watched)))
                 if info.live:
-                    watch.enter_context(model_updates(config, line, registrar, make_updated))
+                    watch.enter_context(
+                        model_updates(config, line, registrar, make_updated, self_test)
+                    )
                 watch.callback(camera.stop)  # first of all: it ends while the others do
                 course.why = run_loop(
                     reader,

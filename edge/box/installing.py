@@ -1,26 +1,24 @@
-"""Installing a bundle: unpacked into the spare slot, and asked for its golden frames' answers."""
+"""Installing a bundle by hand: tested as one from afar is, then put into the spare slot."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from edge.box.self_test_process import self_test_in_child
 from edge.bundles import Bundle, Manifest, ModelStore, Rules, find_bundle, read_archive
+from edge.config import Config, with_changes
 from edge.errors import BundleError
-from edge.fields import load_field
-from edge.registration import Registrar
-from edge.registration.golden import self_test
 
 
 def install(archive: Path, rules: Rules) -> Bundle:
-    """Install an archive into its sport's spare slot and test it there; nothing in use changes.
+    """Test an archive and put it into its sport's spare slot; nothing in use changes.
 
-    Raises BundleError for what is wrong with it, EngineError where no engine here runs it.
+    Raises BundleError for what is wrong with it, and where no engine here runs it. The spare slot
+    keeps what it has then.
     """
     manifest = read_archive(archive, rules.keys)
     store = ModelStore(manifest.sport)
-    bundle = store.install(archive, rules, in_use(manifest.sport))
-    check(bundle)
-    return bundle
+    return store.install(archive, rules, in_use(manifest.sport), test=check)
 
 
 def in_use(sport: str) -> Manifest | None:
@@ -32,12 +30,9 @@ def in_use(sport: str) -> Manifest | None:
 
 
 def check(bundle: Bundle) -> None:
-    """Load a bundle and test it on its golden frames; BundleError says what is wrong."""
-    field = load_field(bundle.manifest.field)
-    registrar = Registrar(bundle, field, engine="onnxruntime")
-    try:
-        problems = self_test(registrar, bundle, field)
-    finally:
-        registrar.close()
+    """Test a bundle on its golden frames, in a child; BundleError says what is wrong."""
+    changes = {"sport": bundle.manifest.sport, "field.name": bundle.manifest.field}
+    config = with_changes(Config(), changes | {"engine.name": "onnxruntime"})
+    problems = self_test_in_child(config, bundle).problems
     if problems:
         raise BundleError(f"{bundle.label} fails its self-test: {'; '.join(problems)}")

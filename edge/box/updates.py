@@ -13,11 +13,27 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edge.box.fetch import Stopped, fetch
+from edge.box.fetch_policy import FetchPolicy, NotAllowedError
 from edge.box.network import Network
+from edge.box.self_test_process import (
+    NoMemoryError,
+    SelfTestResult,
+    check_memory,
+    self_test_in_child,
+)
 from edge.box.switching import FEWEST, Conduct, SwitchingRegistrar, worse
-from edge.bundles import Bundle, Manifest, ModelStore, Rules, read_public_key
-from edge.config import Config
-from edge.errors import BundleError, TouchlineError
+from edge.bundles import (
+    Bundle,
+    Manifest,
+    ModelStore,
+    Rules,
+    check_signature,
+    key_id,
+    read_manifest,
+    read_public_key,
+)
+from edge.config import Config, with_changes
+from edge.errors import BundleError, TouchlineError, UsageError
 from edge.publish import Topics
 from edge.publish.config_messages import ConfigProblem
 from edge.publish.desired_link import DesiredLink
@@ -29,17 +45,17 @@ from edge.publish.model_messages import (
     ModelReported,
     ModelStatus,
 )
-from edge.registration.golden import self_test
 
 log = logging.getLogger(__name__)
 
 _MOST_MESSAGE_BYTES = 64 * 1024
 _LOOK_S = 0.1
-_REPORT_EVERY_S = 0.5
 _PATIENCE = 20
 """Times the probation for which frames are waited for; a camera may be away."""
 
 MakeNetwork = Callable[[Config, Bundle], Network]
+SelfTest = Callable[[Config, Bundle, Callable[[], bool]], SelfTestResult]
+"""Tests a bundle beside the box; raises BundleError for one that fails, Stopped when told to."""
 
 
 class _Refused(Exception):  # noqa: N818 - carries the report
@@ -58,8 +74,10 @@ class ModelUpdates:
         make_network: MakeNetwork,
         report: Callable[[ModelReported], None],
         *,
+        self_test: SelfTest = self_test_in_child,
         store: ModelStore | None = None,
     ) -> None:
+        self._self_test = self_test
         self._config = config
         self._registrar = registrar
         self._make_network = make_network
@@ -93,8 +111,7 @@ class ModelUpdates:
 
     def _run(self) -> None:
         try:
-            if self._store.record().on_probation:
-                self._finish_probation()
+            self._finish_probation()
             while True:
                 with self._changed:
                     self._changed.wait_for(lambda: self._inbox is not None or self._stopping)
@@ -123,9 +140,9 @@ class ModelUpdates:
             raise
         except TouchlineError as error:
             self._refuse(ModelStatus.REJECTED, "", str(error))
-        except Exception as error:
+        except Exception:
             log.exception("model update")
-            self._refuse(ModelStatus.REJECTED, "", f"{type(error).__name__}: {error}")
+            self._refuse(ModelStatus.REJECTED, "", "the box failed at it; its log says how")
 
     def _is_in_use(self, desired: ModelDesired) -> bool:
         """Whether it is there already; by name, for the archive it came from is gone."""
@@ -147,65 +164,101 @@ class ModelUpdates:
             raise _Refused(ModelStatus.REJECTED, "sha256", message)
 
     def _update(self, desired: ModelDesired) -> None:
-        self._store.folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=self._store.folder) as scratch:
-            archive = Path(scratch) / "archive"
-            self._fetch(desired, archive)
-            self._say(ModelStatus.TESTING)
-            bundle = self._store.install(archive, self._rules(desired), self._in_use())
-        network = self._tested(desired, bundle)
+        keys = self._keys()
+        policy = FetchPolicy.of(self._config.updates)
+        results: list[SelfTestResult] = []
+        try:
+            self._store.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(
+                prefix=".new-", dir=self._store.folder, ignore_cleanup_errors=True
+            ) as scratch:
+                archive = Path(scratch) / "archive"
+                self._obtain(desired, archive, policy, keys)
+                self._say(ModelStatus.TESTING)
+                bundle = self._store.install(
+                    archive,
+                    self._rules(desired, keys),
+                    self._in_use(),
+                    test=lambda fresh: results.append(self._test(desired, fresh)),
+                )
+        finally:
+            self._store.tidy()
+        network = self._load(results[0], bundle)
         before = self._registrar.conduct()
-        slot = self._store.spare()
-        self._store.activate(slot, on_probation=True)
+        self._store.activate(self._store.spare(), on_probation=True)
         if not self._registrar.switch(network):
             raise Stopped
         self._say(ModelStatus.PROBATION)
         self._watch(before, desired.sha256)
 
+    def _keys(self) -> list[bytes]:
+        try:
+            return [read_public_key(path) for path in self._config.updates.keys]
+        except UsageError as error:
+            log.warning("model update: %s", error)
+            message = "a trusted key of this box cannot be used; its log says which and why"
+            raise _Refused(ModelStatus.REJECTED, "updates.keys", message) from error
+
+    def _obtain(
+        self, desired: ModelDesired, archive: Path, policy: FetchPolicy, keys: Sequence[bytes]
+    ) -> None:
+        """Fetch what is desired, and check that a trusted key signed it.
+
+        Until then nothing is reported of it but that it did not do: who may write the topic is not
+        to learn by it which files and hosts there are. The log tells everything.
+        """
+        self._say(ModelStatus.FETCHING)
+        try:
+            fetch(desired.url, archive, desired.sha256, policy, lambda: self._stopping)
+            manifest = read_manifest(archive, keys, most_bytes=policy.most_bytes)
+        except NotAllowedError as error:
+            raise _Refused(ModelStatus.REJECTED, error.path, str(error)) from error
+        except BundleError as error:
+            log.warning("model update: %s", error)
+            trusted = ", ".join(key_id(key) for key in keys)
+            message = (
+                "no archive with this sha256 and the signature of a trusted key "
+                f"({trusted}) is there; the box's log says more"
+            )
+            raise _Refused(ModelStatus.REJECTED, "url", message) from error
+        if (manifest.name, manifest.version) != (desired.name, desired.version):
+            message = f"the archive holds {manifest.name} {manifest.version}"
+            raise _Refused(ModelStatus.REJECTED, "version", message)
+
     def _in_use(self) -> Manifest | None:
         bundle = self._registrar.network.bundle
         return bundle.manifest if bundle is not None else None
 
-    def _rules(self, desired: ModelDesired) -> Rules:
+    def _rules(self, desired: ModelDesired, keys: Sequence[bytes]) -> Rules:
         settings = self._config.updates
-        keys = [read_public_key(path) for path in settings.keys]
-        return Rules(keys, desired.allow_downgrade, int(settings.most_mb * 1e6))
-
-    def _fetch(self, desired: ModelDesired, archive: Path) -> None:
-        said_s = float("-inf")
-
-        def progress(share: float | None) -> None:
-            nonlocal said_s
-            if time.monotonic() - said_s >= _REPORT_EVERY_S:
-                said_s = time.monotonic()
-                self._say(ModelStatus.FETCHING, progress=share)
-
-        fetch(
-            desired.url,
-            archive,
-            desired.sha256,
-            most_bytes=int(self._config.updates.most_mb * 1e6),
-            progress=progress,
-            stopped=lambda: self._stopping,
+        return Rules(
+            keys,
+            desired.allow_downgrade and settings.allow_downgrade,
+            int(settings.most_mb * 1e6),
+            settings.min_version,
         )
 
-    def _tested(self, desired: ModelDesired, bundle: Bundle) -> Network:
-        """Load the bundle beside the one in use, and ask it for its golden frames."""
-        m = bundle.manifest
-        if (m.name, m.version) != (desired.name, desired.version):
-            message = f"the archive holds {bundle.label}"
-            raise _Refused(ModelStatus.REJECTED, "version", message)
-        network = self._make_network(self._config, bundle)
+    def _test(self, desired: ModelDesired, bundle: Bundle) -> SelfTestResult:
+        """Test a bundle beside the one in use; raises _Refused for one that does not do."""
         try:
-            problems = self_test(network.registrar, bundle, network.field)
-        except BaseException:
-            network.registrar.close()
+            result = self._self_test(self._config, bundle, lambda: self._stopping)
+        except NoMemoryError:
             raise
-        if problems:
-            network.registrar.close()
+        except BundleError as error:
             self._store.refuse(desired.sha256)
-            raise _Refused(ModelStatus.REJECTED, "golden", "; ".join(problems))
-        return network
+            raise _Refused(ModelStatus.REJECTED, "self_test", str(error)) from error
+        if result.problems:
+            self._store.refuse(desired.sha256)
+            raise _Refused(ModelStatus.REJECTED, "golden", "; ".join(result.problems))
+        check_memory(result)
+        return result
+
+    def _load(self, result: SelfTestResult, bundle: Bundle) -> Network:
+        """Load a bundle that passed, on the engine that it passed on alone."""
+        config = self._config
+        if result.engine is not None:
+            config = with_changes(config, {"engine.name": result.engine})
+        return self._make_network(config, bundle)
 
     def _watch(self, before: Conduct, sha256: str) -> None:
         """Watch the probation to its end; raises _Refused after going back."""
@@ -222,9 +275,14 @@ class ModelUpdates:
 
     def _finish_probation(self) -> None:
         """Watch a bundle that another run put on probation; only a start that dies condemns it."""
+        if not self._store.record().on_probation:
+            return
         nothing = Conduct(0, 0.0, None, 0.0)
         if self._probation(nothing) is None:
-            self._store.settle()
+            try:
+                self._store.settle()
+            except BundleError as error:  # the next start watches it again
+                log.warning("model update: %s", error)
             self._say(ModelStatus.APPLIED)
 
     def _probation(self, before: Conduct) -> str | None:
@@ -251,15 +309,14 @@ class ModelUpdates:
                 raise Stopped
 
     def _refuse(self, status: ModelStatus, path: str, message: str) -> None:
-        line = " ".join(message.split())[:500]
-        log.warning("model update: %s: %s", status.value, line)
+        line = " ".join(message.encode(errors="replace").decode().split())[:500]
+        log.warning("model update: %s: %s", status.value, f"{path}: {line}" if path else line)
         self._say(status, errors=[ConfigProblem(path=path, message=line)])
 
     def _say(
         self,
         status: ModelStatus,
         *,
-        progress: float | None = None,
         errors: Sequence[ConfigProblem] = (),
     ) -> None:
         bundle = self._registrar.network.bundle
@@ -270,7 +327,6 @@ class ModelUpdates:
                 seq=0,
                 time_ns=time.time_ns(),
                 status=status,
-                progress=progress,
                 desired=self._ref,
                 active=None if m is None else ModelRef(name=m.name, version=m.version),
                 errors=list(errors),
@@ -296,11 +352,29 @@ def begin_models(config: Config) -> None:
         return
     if said is not None:
         log.warning("%s: %s", config.sport, said)
+    _warn_of_signer(config)
+
+
+def _warn_of_signer(config: Config) -> None:
+    """Warn where the bundle in use was signed by no key that is trusted by now."""
+    bundle = ModelStore(config.sport).active() if config.updates.keys else None
+    if bundle is None or config.engine.bundle is not None:
+        return
+    try:
+        check_signature(bundle, [read_public_key(path) for path in config.updates.keys])
+    except UsageError as error:
+        log.warning("updates.keys: %s", error)
+    except BundleError as error:
+        log.warning("the bundle in use: %s; to leave it: touchline models rollback", error)
 
 
 @contextmanager
 def model_updates(
-    config: Config, line: Line, registrar: SwitchingRegistrar, make_network: MakeNetwork
+    config: Config,
+    line: Line,
+    registrar: SwitchingRegistrar,
+    make_network: MakeNetwork,
+    self_test: SelfTest = self_test_in_child,
 ) -> Iterator[None]:
     """Listen for desired bundles on the box's line for as long as the block lasts."""
     topics = Topics(config.publish.prefix, config.site, config.device)
@@ -312,7 +386,7 @@ def model_updates(
 
         link.retain(topics.model_reported, made)
 
-    updates = ModelUpdates(config, registrar, make_network, report)
+    updates = ModelUpdates(config, registrar, make_network, report, self_test=self_test)
     updates.start()
     link.start(updates.receive)
     try:

@@ -6,7 +6,7 @@ graphs = open_graphs(bundle)            # both graphs on the engine that is fast
 
 from __future__ import annotations
 
-from edge.bundles.archive import SUFFIX, pack, read_archive, unpack
+from edge.bundles.archive import SUFFIX, pack, read_archive, read_manifest, unpack
 from edge.bundles.bundle import Bundle, load_bundle
 from edge.bundles.find import bundle_folders, find_bundle, list_bundles
 from edge.bundles.graphs import Graphs, open_graphs
@@ -57,6 +57,7 @@ __all__ = [
     "open_graphs",
     "pack",
     "read_archive",
+    "read_manifest",
     "read_private_key",
     "read_public_key",
     "sign",

@@ -1,7 +1,8 @@
 """A bundle as one file: a zip of the manifest and exactly the files that it names.
 
-Nothing in an archive is believed before the signature over its manifest was checked, and nothing
-is written but files that the manifest names, no longer than it says.
+The index is bounded before anything is built from it. Nothing in an archive is believed before the
+signature over its manifest was checked, and nothing is written but files that the manifest names,
+no longer than it says.
 """
 
 from __future__ import annotations
@@ -9,22 +10,43 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+import struct
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from edge.bundles.bundle import Bundle, load_bundle
 from edge.bundles.keys import check_signature
-from edge.bundles.manifest import MANIFEST, GoldenFrame, Manifest, ModelFile, parse_manifest
+from edge.bundles.manifest import (
+    MANIFEST,
+    MOST_MANIFEST_BYTES,
+    GoldenFrame,
+    Manifest,
+    ModelFile,
+    parse_manifest,
+)
+from edge.bundles.space import check_space
+from edge.bundles.zip_index import check_index
 from edge.errors import BundleError
 from edge.whole_file import sync_folder
 
 SUFFIX = ".bundle"
 MOST_BYTES = 500_000_000
 """Largest bundle that is unpacked unless told otherwise."""
-_MOST_MANIFEST = 1_000_000
-_MOST_MEMBERS = 200
+_PACKING_BYTES = 1_000_000
+"""What an archive may have beside its files: headers, and data that deflating makes longer."""
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+"""What `zipfile` raises for an archive that is not as it should be."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same bundle gives the same archive
 
 
@@ -64,32 +86,67 @@ def unpack(
     `keys` are the trusted public keys (32 bytes each); None asks for no signature. Raises
     BundleError for whatever is wrong with the archive, OSError for a disk that is full.
     """
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            manifest = _read_manifest(opened, archive, keys)
-            _check_members(opened, archive, manifest, most_bytes)
-            for file in manifest.members:
-                _extract(opened, archive, file, folder / file.name)
-            _write(folder / MANIFEST, [_bytes_of(opened, opened.getinfo(MANIFEST))])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise BundleError(f"{archive}: damaged or cut off ({error}); fetch it again") from error
+    with _opened(archive, most_bytes) as opened:
+        manifest = _read_manifest(opened, archive, keys)
+        _check_members(opened, archive, manifest, most_bytes)
+        check_space(folder, sum(file.size for file in manifest.members) + MOST_MANIFEST_BYTES)
+        for file in manifest.members:
+            _extract(opened, archive, file, folder / file.name)
+        _write(folder / MANIFEST, [_bytes_of(opened, opened.getinfo(MANIFEST))])
     sync_folder(folder)
     return load_bundle(folder)
+
+
+def read_manifest(
+    archive: Path, keys: Sequence[bytes] | None, *, most_bytes: int = MOST_BYTES
+) -> Manifest:
+    """Check an archive's index, manifest, signature and list of files, and nothing more.
+
+    Raises BundleError.
+    """
+    try:
+        with _opened(archive, most_bytes) as opened:
+            manifest = _read_manifest(opened, archive, keys)
+            _check_members(opened, archive, manifest, most_bytes)
+    except OSError as error:
+        raise BundleError(f"{archive}: cannot be read: {error.strerror}") from error
+    return manifest
 
 
 def read_archive(archive: Path, keys: Sequence[bytes] | None) -> Manifest:
     """Check an archive's manifest, signature and members without writing a file; BundleError."""
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with _opened(archive, MOST_BYTES) as opened:
             manifest = _read_manifest(opened, archive, keys)
             _check_members(opened, archive, manifest, MOST_BYTES)
             for file in manifest.members:
                 _extract(opened, archive, file, None)
     except OSError as error:
         raise BundleError(f"{archive}: cannot be read: {error.strerror}") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise BundleError(f"{archive}: damaged or cut off ({error}); fetch it again") from error
     return manifest
+
+
+@contextmanager
+def _opened(archive: Path, most_bytes: int) -> Iterator[zipfile.ZipFile]:
+    """Open a regular file of a bounded size and index; raises BundleError and OSError."""
+    # a FIFO or a device is not waited for
+    number = os.open(archive, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(number, "rb") as file:
+        found = os.fstat(number)
+        if not stat.S_ISREG(found.st_mode):
+            raise BundleError(f"{archive}: not a regular file; name an archive")
+        if found.st_size > most_bytes + _PACKING_BYTES:
+            raise BundleError(f"{archive}: {_too_large(found.st_size, most_bytes)}")
+        check_index(file, str(archive))
+        try:
+            with zipfile.ZipFile(file) as opened:
+                yield opened
+        except _DAMAGE as error:
+            raise BundleError(f"{archive}: damaged or cut off ({error}); fetch it again") from error
+
+
+def _too_large(size: int, most_bytes: int) -> str:
+    return f"{size / 1e6:.0f} MB; at most {most_bytes / 1e6:.0f} are taken"
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
@@ -107,7 +164,7 @@ def _read_manifest(
     except KeyError as error:
         raise BundleError(f"{archive}: no bundle (there is no {MANIFEST} in it)") from error
     _check_entry(entry, archive)
-    if entry.file_size > _MOST_MANIFEST:
+    if entry.file_size > MOST_MANIFEST_BYTES:
         raise BundleError(f"{archive}: its {MANIFEST} is too long")
     manifest = parse_manifest(_bytes_of(opened, entry), f"{archive}/{MANIFEST}")
     if keys is not None:
@@ -117,7 +174,7 @@ def _read_manifest(
 
 def _bytes_of(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     with opened.open(entry) as source:
-        data = source.read(_MOST_MANIFEST + 1)
+        data = source.read(MOST_MANIFEST_BYTES + 1)
     if len(data) != entry.file_size:
         raise zipfile.BadZipFile(f"{entry.filename} is not as long as it says")
     return data
@@ -128,8 +185,6 @@ def _check_members(
 ) -> None:
     """Refuse an archive whose members are not exactly the manifest's files."""
     entries = opened.infolist()
-    if len(entries) > _MOST_MEMBERS:
-        raise BundleError(f"{archive}: {len(entries)} files in it; a bundle has a few")
     for entry in entries:
         _check_entry(entry, archive)
     sizes = {file.name: file.size for file in manifest.members}
@@ -140,9 +195,9 @@ def _check_members(
     for entry in entries:
         if entry.filename != MANIFEST and entry.file_size != sizes[entry.filename]:
             raise BundleError(f"{archive}: {entry.filename} is not as long as the manifest says")
-    total_mb = sum(sizes.values()) / 1e6
-    if total_mb * 1e6 > most_bytes:
-        raise BundleError(f"{archive}: {total_mb:.0f} MB; at most {most_bytes / 1e6:.0f} are taken")
+    total = sum(sizes.values())
+    if total > most_bytes:
+        raise BundleError(f"{archive}: {_too_large(total, most_bytes)}")
 
 
 def _check_entry(entry: zipfile.ZipInfo, archive: Path) -> None:

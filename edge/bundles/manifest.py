@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -13,11 +14,19 @@ from edge.errors import BundleError
 MANIFEST = "manifest.json"
 FORMAT = 1
 """Version of the manifest's own format; a newer one is refused."""
+MOST_MANIFEST_BYTES = 1_000_000
+_MOST_FILES = 100
+"""Graphs of a bundle, and as many golden frames."""
+_MOST_DEPTH = 20
+_MOST_VALUES = 50_000
+"""Nesting and values of a manifest's JSON: some thousand times what a real one has."""
 
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 """A plain file name: no folder, so that a manifest can name nothing outside its bundle."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-VersionText = Annotated[str, Field(pattern=r"^\d+(\.\d+){0,3}([.+-]?[A-Za-z0-9.]+)?$")]
+VersionText = Annotated[
+    str, Field(pattern=r"^\d{1,9}(\.\d{1,9}){0,3}([.+-]?[A-Za-z0-9.]+)?$", max_length=64)
+]
 Precision = Literal["fp32", "int8"]
 
 
@@ -117,7 +126,7 @@ class Manifest(_Model):
     format: Literal[1] = 1
     name: FileName
     version: VersionText
-    sport: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    sport: str = Field(pattern=r"^[a-z][a-z0-9_]{0,49}$")
     field: str = Field(description="Name of the field it was trained on (see edge.fields).")
     min_touchline: VersionText = "0.1.0"
     input: ImageInput
@@ -128,16 +137,16 @@ class Manifest(_Model):
     )
     training: dict[str, Any] = Field(default_factory=dict, description="How it was trained.")
     licence: str = "Apache-2.0"
-    files: tuple[ModelFile, ...] = ()
+    files: tuple[ModelFile, ...] = Field((), max_length=_MOST_FILES)
     quantization: Quantization | None = None
     measured: tuple[Measurement, ...] = ()
-    golden: tuple[GoldenFrame, ...] = ()
+    golden: tuple[GoldenFrame, ...] = Field((), max_length=_MOST_FILES)
     signature: Signature | None = None
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:
         names = [file.name for file in self.members]
-        twice = {name for name in names if names.count(name) > 1}
+        twice = {name for name, count in Counter(names).items() if count > 1}
         if twice or MANIFEST in names:
             raise ValueError(f"files: {', '.join(sorted(twice) or [MANIFEST])} is listed wrongly")
         return self
@@ -163,7 +172,7 @@ class Manifest(_Model):
 def parse_manifest(text: str | bytes, where: str) -> Manifest:
     """Read a manifest's text; BundleError names `where` and the first thing that is wrong."""
     try:
-        data = json.loads(text)
+        data = _loaded(text)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{where}: not JSON ({error}); reinstall the bundle") from error
     if isinstance(data, dict) and isinstance(data.get("format"), int) and data["format"] > FORMAT:
@@ -177,3 +186,35 @@ def parse_manifest(text: str | bytes, where: str) -> Manifest:
         first = error.errors(include_url=False)[0]
         path = ".".join(str(part) for part in first["loc"]) or "the whole"
         raise BundleError(f"{where}: {path}: {first['msg']}; reinstall the bundle") from error
+
+
+def _loaded(text: str | bytes) -> Any:
+    """Load JSON of a bounded size, depth and number of values; raises ValueError."""
+    if len(text) > MOST_MANIFEST_BYTES:
+        raise ValueError(f"more than {MOST_MANIFEST_BYTES} bytes")
+    data = json.loads(text, parse_constant=_no_number)
+    _check_extent(data)
+    return data
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+def _check_extent(data: Any) -> None:
+    """Raise ValueError for JSON that nests deeper or holds more than any manifest does."""
+    level, count = [data], 0
+    for _ in range(_MOST_DEPTH):
+        count += len(level)
+        if count > _MOST_VALUES:
+            raise ValueError(f"more than {_MOST_VALUES} values")
+        level = [value for item in level for value in _inside(item)]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {_MOST_DEPTH} levels")
+
+
+def _inside(item: Any) -> list[Any]:
+    if isinstance(item, dict):
+        return list(item.values())
+    return item if isinstance(item, list) else []

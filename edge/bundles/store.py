@@ -17,13 +17,14 @@ import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from edge.bundles.archive import MOST_BYTES, unpack
 from edge.bundles.bundle import Bundle, load_bundle, version_key
+from edge.bundles.graph_check import check_graphs
 from edge.bundles.manifest import Manifest
 from edge.errors import BundleError
 from edge.paths import state_folder
@@ -58,6 +59,8 @@ class Rules:
     """Trusted public keys; None asks for no signature."""
     allow_downgrade: bool = False
     most_bytes: int = MOST_BYTES
+    min_version: str | None = None
+    """Older ones are refused, even where a downgrade is allowed."""
 
 
 class ModelStore:
@@ -100,11 +103,20 @@ class ModelStore:
         """Return the slot that is not in use."""
         return "b" if self.record().active == "a" else "a"
 
-    def install(self, archive: Path, rules: Rules, current: Manifest | None) -> Bundle:
-        """Unpack an archive into the spare slot; nothing in use changes.
+    def install(
+        self,
+        archive: Path,
+        rules: Rules,
+        current: Manifest | None,
+        *,
+        test: Callable[[Bundle], None] = lambda _bundle: None,
+    ) -> Bundle:
+        """Unpack an archive, test it, and put it into the spare slot; nothing in use changes.
 
-        `current` is the bundle in use, against which a downgrade is measured. Raises BundleError
-        for whatever is wrong with the archive or the disk.
+        `current` is the bundle in use, against which a downgrade is measured. `test` gets the
+        bundle while it still lies beside the slots, and raises for one that does not do: then the
+        spare slot keeps what it has, and nothing of the archive is left. Raises BundleError for
+        whatever is wrong with the archive or the disk.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -116,14 +128,34 @@ class ModelStore:
                     fresh.mkdir()
                     bundle = unpack(archive, fresh, rules.keys, most_bytes=rules.most_bytes)
                     self._check(bundle.manifest, rules, current)
-                    target = self.folder / self.spare()
-                    if target.exists():
-                        target.rename(Path(scratch) / "old")
-                    fresh.rename(target)
-                    sync_folder(self.folder)
+                    check_graphs(bundle)
+                    test(bundle)
+                    target = self._put(fresh, Path(scratch) / "old")
         except OSError as error:
             raise BundleError(f"{archive}: cannot be installed: {error.strerror}") from error
+        finally:
+            self.tidy()
         return load_bundle(target, verify=False)
+
+    def _put(self, fresh: Path, old: Path) -> Path:
+        """Rename a bundle into the spare slot, which is no longer the one to go back to."""
+        slot = self.spare()
+        target = self.folder / slot
+        record = self.record()
+        if record.previous == slot:
+            self._write(replace(record, previous=None))
+        if target.exists():
+            target.rename(old)
+        fresh.rename(target)
+        sync_folder(self.folder)
+        return target
+
+    def tidy(self) -> None:
+        """Remove the folder again where nothing came of the first install."""
+        with contextlib.suppress(OSError):
+            if {path.name for path in self.folder.iterdir()} <= {".lock"}:
+                (self.folder / ".lock").unlink(missing_ok=True)
+                self.folder.rmdir()
 
     def activate(self, slot: Slot, *, on_probation: bool = False) -> Bundle:
         """Use a slot's bundle from now on; BundleError when it holds no whole one."""
@@ -170,11 +202,15 @@ class ModelStore:
         what = f"{manifest.name} {manifest.version}"
         if manifest.sport != self.sport:
             raise BundleError(f"{what} is for {manifest.sport}, not for {self.sport}")
+        floor = rules.min_version
+        if floor is not None and version_key(manifest.version) < version_key(floor):
+            raise BundleError(f"{what} is older than {floor}, the least version that is taken here")
         if current is None or rules.allow_downgrade:
             return
         if version_key(manifest.version) < version_key(current.version):
             raise BundleError(
-                f"{what} is older than {current.version}, which is in use; allow a downgrade"
+                f"{what} is older than {current.version}, which is in use; allow a downgrade "
+                "(updates.allow_downgrade, --allow-downgrade)"
             )
 
     @contextlib.contextmanager

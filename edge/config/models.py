@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from edge.config.brokers import BrokerConfig, EmbeddedBrokerConfig
 from edge.config.ids import MAX_REVISION, Id, Prefix
@@ -16,6 +16,14 @@ from edge.config.suggest import did_you_mean
 from edge.config.watching import HealthConfig, LogConfig
 from edge.errors import UsageError
 from edge.fields import SPORTS, default_field, load_field
+
+HostPort = Annotated[
+    str,
+    Field(
+        pattern=r"^([A-Za-z0-9]([A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?$",
+        description="A host's name or address, an IPv6 address in brackets, and a port.",
+    ),
+]
 
 
 class CameraConfig(Section):
@@ -305,8 +313,65 @@ class UpdatesConfig(Section):
         "taken over MQTT.",
         path="file",
     )
+    schemes: tuple[Literal["https", "http", "file"], ...] = setting(
+        ("https",), "Schemes", "Kinds of addresses that an archive may be fetched from."
+    )
+    hosts: tuple[HostPort, ...] = setting(
+        (),
+        "Hosts",
+        "Servers that an archive may be fetched from, as `host` or `host:port`; a redirect leads "
+        "to no other. Without any, none is.",
+    )
+    private_hosts: bool = setting(
+        default=False,
+        title="Private hosts",
+        description="Whether the name of a host may stand for an address of this box or of a "
+        "private network. An address in `hosts` is taken as it stands there.",
+    )
+    folder: Path | None = setting(
+        None,
+        "Folder",
+        "Where archives of `file://` addresses lie; null: nowhere. Links are not followed.",
+    )
     most_mb: float = setting(
         500.0, "Size", "Larger bundles are not fetched.", unit="MB", gt=0, le=10_000
+    )
+    fetch_s: float = setting(
+        1800.0,
+        "Fetching",
+        "An archive that is not there after this long is given up.",
+        unit="s",
+        ge=1,
+        le=86_400,
+    )
+    allow_downgrade: bool = setting(
+        default=False,
+        title="Downgrades",
+        description="Whether a message may ask for a bundle that is older than the one in use.",
+    )
+    min_version: str | None = setting(
+        None,
+        "Least version",
+        "Older bundles are refused, even as a downgrade; null: none is.",
+        pattern=r"^\d{1,9}(\.\d{1,9}){0,3}([.+-]?[A-Za-z0-9.]+)?$",
+        max_length=64,
+    )
+    test_s: float = setting(
+        300.0,
+        "Test",
+        "Longest time of a new bundle's self-test, and most time of the processor in it. An "
+        "engine that compiles its graphs (TensorRT) needs more.",
+        unit="s",
+        ge=5,
+        le=7200,
+    )
+    test_mb: float = setting(
+        1000.0,
+        "Memory",
+        "Most memory that a new bundle may have in its self-test.",
+        unit="MB",
+        ge=100,
+        le=100_000,
     )
     probation_s: float = setting(
         60.0,

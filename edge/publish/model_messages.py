@@ -28,12 +28,12 @@ class ModelDesired(Document):
     name: ShortText = Field(description="The bundle's name.")
     version: ShortText = Field(description="Its version.")
     url: Annotated[str, Field(min_length=8, max_length=2000)] = Field(
-        description="Where its archive is: `https://`, `http://`, or `file://` on the box."
+        description="Where its archive is; the box's `updates` say which addresses it takes."
     )
     sha256: Sha256 = Field(description="Digest of the archive.")
     allow_downgrade: bool = Field(
         False,
-        description="Whether it may be older than the bundle in use.",
+        description="Whether it may be older than the bundle in use, where the box allows that.",
     )
 
 
@@ -41,9 +41,9 @@ class ModelStatus(str, Enum):
     """What becomes of the desired bundle."""
 
     FETCHING = "fetching"
-    """Its archive is fetched; `progress` says how much of it is there."""
+    """Its archive is fetched."""
     TESTING = "testing"
-    """It is checked, unpacked into the spare slot, loaded, and asked for its golden frames."""
+    """A trusted key signed it; it is unpacked, loaded, and asked for its golden frames."""
     PROBATION = "probation"
     """It is in use, and is watched."""
     APPLIED = "applied"
@@ -78,9 +78,6 @@ class ModelReported(Message):
     )
     time_ns: Nanoseconds = Field(description="When this came about.")
     status: ModelStatus = Field(description="What becomes of the desired bundle.")
-    progress: float | None = Field(
-        None, ge=0, le=1, description="Share of the archive that is there, while it is fetched."
-    )
     desired: DesiredModel | None = Field(None, description="What `status` and `errors` are about.")
     active: ModelRef | None = Field(None, description="The bundle in use.")
     errors: list[ConfigProblem] = Field(default_factory=list, description="Why not, all of it.")
