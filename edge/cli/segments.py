@@ -42,7 +42,7 @@ def add_parser(subparsers: Subparsers) -> None:
     output.add_argument("--out", type=Path, metavar="DIR", help="write the forms there")
     output.add_argument("--beside", action="store_true", help="write them beside each film")
     output.add_argument(
-        "--overwrite", action="store_true", help="with --beside: replace files that are not ours"
+        "--overwrite", action="store_true", help="replace files that this command did not write"
     )
     output.add_argument("--explain", type=Path, metavar="DIR", help="draw each answer as a picture")
     output.add_argument(
@@ -122,6 +122,7 @@ def _bundle(options: argparse.Namespace) -> SegmentsBundle | BundleError:
 
 def _work(work: Run, tasks: list[Task]) -> int:
     try:
+        work.check_outputs(tasks)
         return work.all(tasks)
     finally:
         work.close()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote
 
 from rich.progress import Progress, TaskID
 
 from edge.cli.output import note, print_json, progress
 from edge.errors import BundleError, EngineError, SourceError, TouchlineError, UsageError
+from edge.part_file import sweep_parts, write_new
 from edge.paths import real_path, state_folder
 from edge.publish.segments_publisher import SegmentsPublisher, job_of
 from edge.segments.analyse import analyse
 from edge.segments.analysis import Analysis
+from edge.segments.claims import Claims
 from edge.segments.document import Programme, programme_of, readable
 from edge.segments.formats import FORMATS
 from edge.segments.layout import is_ours, laid_out
@@ -23,14 +28,12 @@ from edge.segments.media import open_media
 from edge.segments.network import SegmentsNetwork
 from edge.segments.records import Record, Records, key_of
 from edge.segments.remux import write_chapters
-from edge.whole_file import write_whole
 
 SUFFIXES = (
     ".3gp", ".asf", ".avi", ".divx", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
     ".mpg", ".mts", ".mxf", ".ogm", ".ogv", ".ts", ".vob", ".webm", ".wmv",
 )  # fmt: skip
 """What is taken from folders; a file that is named is tried whatever it is called."""
-_MODE = 0o644
 _PATIENCE_S, _IMPATIENT_S = 30.0, 1.0
 """How long a broker may be away; and once it was away for so long, for the films that follow."""
 _STAGES = {"read": "reading", "look": "looking again", "near": "finding cuts"}
@@ -91,7 +94,10 @@ class Run:
             window_s=wanted.window_s,
             use_chapters=wanted.use_chapters,
         )
-        self._records = Records(state_folder() / "segments", key)
+        self._folder = state_folder() / "segments"
+        self._records, self._claims = Records(self._folder, key), Claims(self._folder)
+        self._shared: list[Task] = []
+        """Films that another run has in work."""
         self._forgetful = False
         self._names: dict[Path, Path] = {}
         """Output file -> film, so that two films do not write one file."""
@@ -110,8 +116,12 @@ class Run:
         with progress() as bar:
             overall = bar.add_task("files", total=len(tasks), detail="", visible=self._many)
             try:
-                for task in tasks:
-                    failed += not self._one(task, bar)
+                for task, is_shared in self._in_turn(tasks):
+                    with self._claims.taken(task.film, wait=is_shared) as is_taken:
+                        if not is_taken:
+                            self._shared.append(task)
+                            continue
+                        failed += not self._one(task, bar, is_shared=is_shared)
                     done += 1
                     bar.update(overall, advance=1)
             except KeyboardInterrupt:
@@ -121,11 +131,35 @@ class Run:
             note(f"{failed} of {len(tasks)} files failed")
         return 1 if failed else 0
 
-    def _one(self, task: Task, bar: Progress) -> bool:
+    def _in_turn(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, bool]]:
+        """All files, then again those that another run had in work, whose results are there."""
+        yield from ((task, False) for task in tasks)
+        for task in self._shared:
+            note(f"{task.film}: another run has it in work; waiting for its end")
+            yield task, True
+
+    def check_outputs(self, tasks: Sequence[Task]) -> None:
+        """Refuse outputs that are one of the films (UsageError), and tidy up after dead runs."""
+        films = {identity: task.film for task in tasks if (identity := _identity(task.film))}
+        folders = {real_path(task.film).parent for task in tasks} | {self._folder}
+        suffixes = [FORMATS[name].suffix for name in self._wanted.formats] * self._wanted.is_filed
+        if self._wanted.explain is not None:
+            suffixes.append(".png")
+        for task in tasks:
+            for suffix in suffixes:
+                target = self._target(task, suffix)
+                film = films.get(_identity(target) or (0, 0))
+                if film is not None:
+                    raise UsageError(f"{target}: is the film {film}, which is read; rename it")
+                folders.add(real_path(target).parent)
+        for folder in folders:
+            sweep_parts(folder)
+
+    def _one(self, task: Task, bar: Progress, *, is_shared: bool = False) -> bool:
         """Do one file; whether that went well."""
         row = bar.add_task(task.film.name, total=None, detail="")
         try:
-            self._do(task, bar, row)
+            self._do(task, bar, row, is_shared=is_shared)
         except UsageError:
             raise  # not the film's fault, and the next would fail as well
         except (BundleError, EngineError) as error:
@@ -147,22 +181,28 @@ class Run:
         note(line)
         return False
 
-    def _do(self, task: Task, bar: Progress, row: TaskID) -> None:
+    def _do(self, task: Task, bar: Progress, row: TaskID, *, is_shared: bool) -> None:
         film = task.film
-        record = None if self._wanted.again else self._records.find(film)
+        again = self._wanted.again and not is_shared  # another run repeated it just now
+        record = None if again else self._records.find(film)
         picture = self._picture_of(task)
         analysis: Analysis | None = None
         if record is None or (picture is not None and not picture.exists()):
             ours = self._records.written(film)  # what we wrote ourselves tells nothing
             use_chapters = self._wanted.use_chapters and not ours
             analysis = self._analyse(film, bar, row, use_chapters=use_chapters)
-            record = Record(programme_of(analysis), self._records.outputs(film), ours)
+            outputs, sums = self._records.outputs(film)
+            record = Record(programme_of(analysis), outputs, ours, sums)
             self._keep(film, record)
         record = self._write_forms(task, record)
         if picture is not None and analysis is not None:
             from edge.segments.explain import save_picture  # noqa: PLC0415 - OpenCV, if asked for
 
+            if picture.exists():
+                self._check_ours(picture, record)
             save_picture(analysis, picture)
+            record = record.with_output(real_path(picture), picture.read_bytes())
+            self._keep(film, record)
         if self._wanted.write_chapters:
             record = self._write_chapters(film, record, bar, row)
         if self._publisher is not None:
@@ -211,21 +251,24 @@ class Run:
         for name in self._wanted.formats:
             form = FORMATS[name]
             target = self._target(task, form.suffix)
-            self._check_ours(target, record)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(target, form.write(record.programme).encode(), new_mode=_MODE)
-            more = record.with_output(real_path(target))
+            data = form.write(record.programme).encode()
+            if not target.exists() or target.read_bytes() != data:
+                self._check_ours(target, record)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_new(target, data)
+            more = record.with_output(real_path(target), data)
             if more != record:
                 record = more
                 self._keep(task.film, record)
         return record
 
     def _check_ours(self, target: Path, record: Record) -> None:
+        """Refuse to replace a file that this command did not write, or that was changed since."""
+        if self._wanted.overwrite or not target.exists() or record.is_ours(real_path(target)):
+            return
         is_known = readable(str(real_path(target))) in record.outputs
-        if self._wanted.beside and not self._wanted.overwrite and target.exists() and not is_known:
-            raise SourceError(
-                f"{target}: is there and was not written by this command; --overwrite replaces it"
-            )
+        why = "was changed since it was written" if is_known else "was not written by this command"
+        raise SourceError(f"{target}: is there and {why}; --overwrite replaces it")
 
     def _target(self, task: Task, suffix: str) -> Path:
         """Where an output goes; the film's whole name where two would have one file."""
@@ -279,11 +322,11 @@ class Run:
 def tasks_of(names: Sequence[str]) -> Iterator[Task]:
     """The films that names stand for, each once; folders are walked in order of their names.
 
-    Raises UsageError for a folder without films.
+    Raises UsageError for a folder without films, an address, and `-`.
     """
     seen: set[Path] = set()
     for name in names:
-        path = Path(name)
+        path = _path_of(name)
         films = list(_walk(path)) if path.is_dir() else [path]
         if not films:
             raise UsageError(
@@ -293,6 +336,37 @@ def tasks_of(names: Sequence[str]) -> Iterator[Task]:
             if (real := real_path(film)) not in seen:
                 seen.add(real)
                 yield Task(film, path if path.is_dir() else film.parent)
+
+
+def _path_of(name: str) -> Path:
+    """The path that a name stands for, `file://` or not; UsageError for an address and a pipe.
+
+    An address may hold a password, so that no more than its scheme is told.
+    """
+    path = Path(name)
+    with contextlib.suppress(OSError):  # a name that is too long is none of a file
+        if path.exists():
+            return path
+    address = re.match(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://", name)
+    if address is not None and address.group(1).lower() == "file":
+        return Path(unquote(name.strip()[len("file://") :].removeprefix("localhost")))
+    if address is not None:
+        raise UsageError(
+            f"{address.group(1)}://…: segments takes files and folders, not addresses; "
+            "save the programme first"
+        )
+    if name == "-":
+        raise UsageError("-: segments reads a film more than once; save it to a file first")
+    return path
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What makes a file itself, through links; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _walk(folder: Path) -> Iterator[Path]:

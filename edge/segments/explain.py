@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.part_file import write_new
 from edge.segments.analysis import Analysis
 from edge.segments.cues import LEVELS_HZ
 from edge.segments.types import Label, Segment
-from edge.whole_file import write_whole
 
 WIDTH = 1600
 _LEFT, _RIGHT = 96, 30
@@ -29,7 +29,6 @@ _QUIETEST_DB = -66
 _MOST_CLOSE_UPS = 4
 _AROUND_S = 20.0
 _STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200)
-_MODE = 0o644
 
 Picture = NDArray[np.uint8]
 
@@ -40,7 +39,7 @@ def save_picture(analysis: Analysis, path: Path) -> None:
     good, data = cv2.imencode(".png", picture_of(analysis))
     if not good:
         raise OSError(f"{path}: the picture could not be encoded")
-    write_whole(path, data.tobytes(), new_mode=_MODE)
+    write_new(path, data.tobytes())
 
 
 def picture_of(analysis: Analysis) -> Picture:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from edge.part_file import write_new
 from edge.paths import real_path
 from edge.segments.document import MarkedSegment, Programme, readable
 from edge.segments.manifest import SegmentsBundle
-from edge.whole_file import write_whole
 
 _REVISION = 1
 """Counts changes of the analysis that make earlier results out of date."""
-_MODE = 0o644
 
 
 class _Kept(BaseModel):
@@ -27,6 +26,7 @@ class _Kept(BaseModel):
     key: str
     programme: Programme
     outputs: tuple[str, ...] = ()
+    sums: dict[str, str] = {}
     written: tuple[MarkedSegment, ...] = ()
 
 
@@ -39,10 +39,21 @@ class Record:
     """Files that were written for it."""
     written: tuple[MarkedSegment, ...] = ()
     """Segments that the film's chapters were made of, if we wrote them."""
+    sums: dict[str, str] = field(default_factory=dict)
+    """Digest of each of the files, as it was written."""
 
-    def with_output(self, path: Path) -> Record:
+    def with_output(self, path: Path, data: bytes) -> Record:
         """The same with one more file that was written."""
-        return replace(self, outputs=tuple(dict.fromkeys((*self.outputs, readable(str(path))))))
+        name = readable(str(path))
+        outputs = tuple(dict.fromkeys((*self.outputs, name)))
+        return replace(self, outputs=outputs, sums={**self.sums, name: sum_of(data)})
+
+    def is_ours(self, path: Path) -> bool:
+        """Whether a file is as this command wrote it; raises OSError."""
+        name = readable(str(path))
+        if name not in self.outputs:
+            return False
+        return name not in self.sums or self.sums[name] == sum_of(path.read_bytes())
 
 
 class Records:
@@ -59,12 +70,12 @@ class Records:
         if kept is None or kept.key != self._key or not _is_of(kept, film):
             return None
         programme = kept.programme.model_copy(update={"file": readable(str(film))})
-        return Record(programme, kept.outputs, kept.written)
+        return Record(programme, kept.outputs, kept.written, kept.sums)
 
-    def outputs(self, film: Path) -> tuple[str, ...]:
-        """Files that were ever written for a film, whatever its record is worth."""
+    def outputs(self, film: Path) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Files that were ever written for a film, whatever its record is worth; their digests."""
         kept = self._read(film)
-        return () if kept is None else kept.outputs
+        return ((), {}) if kept is None else (kept.outputs, kept.sums)
 
     def written(self, film: Path) -> tuple[MarkedSegment, ...]:
         """What the film's chapters were made of by us, by whatever bundle; empty: they are not."""
@@ -82,9 +93,10 @@ class Records:
             key=self._key,
             programme=record.programme,
             outputs=record.outputs,
+            sums=record.sums,
             written=record.written,
         )
-        write_whole(self._file(film), kept.model_dump_json().encode(), new_mode=_MODE)
+        write_new(self._file(film), kept.model_dump_json().encode())
 
     def _read(self, film: Path) -> _Kept | None:
         try:
@@ -93,8 +105,18 @@ class Records:
             return None
 
     def _file(self, film: Path) -> Path:
-        name = str(real_path(film)).encode(errors="surrogateescape")
-        return self._folder / f"{hashlib.sha256(name).hexdigest()[:32]}.json"
+        return self._folder / f"{record_name(film)}.json"
+
+
+def record_name(film: Path) -> str:
+    """Return the name of what is kept of a film, however it is named."""
+    name = str(real_path(film)).encode(errors="surrogateescape")
+    return hashlib.sha256(name).hexdigest()[:32]
+
+
+def sum_of(data: bytes) -> str:
+    """Return a digest by which a file that was written is known again."""
+    return hashlib.sha256(data).hexdigest()[:32]
 
 
 def _is_of(kept: _Kept, film: Path) -> bool:

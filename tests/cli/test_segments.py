@@ -138,7 +138,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(
 
     monkeypatch.setattr("edge.cli.segments_run.analyse", stop_at_the_second)
     films = [season / "e1.mkv", season / "extras" / "e1.mkv"]
-    assert command(made, *films) == 1
+    assert command(made, *films) == 130
     assert "stopped; 1 of 2 files are done" in capsys.readouterr().err
     assert command(made, *films) == 0
     assert asked == [str(films[0]), str(films[1]), str(films[1])]
