@@ -47,6 +47,7 @@ def add_update_parsers(actions: Subparsers) -> None:
         help="pictures with their true homographies to choose golden frames from; soccer's are "
         "rendered without",
     )
+    packing.add_argument("--overwrite", action="store_true", help="replace an archive that exists")
     packing.set_defaults(func=_pack)
 
     installing = actions.add_parser(
@@ -74,13 +75,18 @@ def add_update_parsers(actions: Subparsers) -> None:
 
 def _pack(options: argparse.Namespace) -> int:
     from edge.box.golden import golden_frames  # noqa: PLC0415 - loads the engines
+    from edge.box.output_check import Inputs, check_outputs  # noqa: PLC0415 - loads FFmpeg
 
-    private = read_private_key(options.key)
     bundle = _named(options.bundle)
+    name = f"{bundle.manifest.name}-{bundle.manifest.version}{SUFFIX}"
+    out = options.out or Path(name)
+    files = tuple(path for path in (options.key, options.golden) if path is not None)
+    inputs = Inputs(files=files, whole_folders=(bundle.path,))
+    check_outputs([out], inputs, overwrite=options.overwrite)
+    private = read_private_key(options.key)
     golden = golden_frames(bundle, options.golden)
     manifest = bundle.manifest.model_copy(update={"golden": tuple(g.entry for g in golden)})
     signed = sign(manifest, private)
-    out = options.out or Path(f"{manifest.name}-{manifest.version}{SUFFIX}")
     pack(out, bundle, signed, {g.entry.name: g.data for g in golden})
     assert signed.signature is not None
     size_mb = out.stat().st_size / 1e6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 COMMAND = [sys.executable, "-m", "edge.cli"]
 SOURCE = "rendered:?seconds=600&live=1&width=320&height=180"
+RUN_SHORT = ["run", "--broker", "embedded:0", "--source", "rendered:?seconds=2"]
 SLOW = ["demo-clip", "clip.mp4", "--seconds", "600", "--truth", "t.jsonl"]
 
 
@@ -175,3 +177,27 @@ def test_two_runs_do_not_write_one_file(tmp_path: Path):
         assert f"process {process.pid} is writing it now".encode() in done.stderr
         process.terminate()
         process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (["demo-clip", "clip.mp4", "--seconds", "4"], set()),
+        (["demo-clip", "clip.mp4", "--seconds", "1", "--truth", "t.jsonl", "--width", "64"], set()),
+        ([*RUN_SHORT, "--overlay", "o.mp4"], set()),
+        ([*RUN_SHORT, "--out", "h.jsonl"], {"h.jsonl"}),
+    ],
+    ids=["clip", "truth", "overlay", "lines"],
+)
+def test_a_full_disk_is_one_line(tmp_path: Path, words: list[str], left: set[str]):
+    """A limit of 8 KiB on the size of files stands for the disk's end."""
+    limited = ["bash", "-c", 'ulimit -f 8; exec "$@"', "bash", *COMMAND, *words]
+    environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")}
+    done = subprocess.run(limited, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 1, done.stderr
+    said = [line for line in done.stderr.splitlines() if b"File too large" in line]
+    assert len(said) == 1, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert {p.name for p in tmp_path.iterdir()} - {"state"} == left
+    if left:
+        assert whole_lines(tmp_path / "h.jsonl") >= 3

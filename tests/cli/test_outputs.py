@@ -199,3 +199,15 @@ def test_a_stray_address_is_not_shown(capfd):
     out, err = capfd.readouterr()
     assert "hunter2" not in out + err
     assert "--source" in err
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_an_archive_is_not_written_over_its_key(place: Path, capfd, overwrite: list[str]):
+    key = place / "private.pem"
+    key.write_text("a key")
+    os.link(key, place / "linked.pem")
+    for out in ("private.pem", "linked.pem"):
+        words = ["models", "pack", "soccer", "--key", "private.pem", "--out", out]
+        assert run(*words, *overwrite) == 2
+        assert "read" in capfd.readouterr().err
+    assert key.read_text() == "a key"
