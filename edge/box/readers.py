@@ -29,6 +29,8 @@ def reader_for(
     if source is None or source.info.live:
         camera = source is None or source.info.kind in CAMERAS
         limit_s = frozen_after_s if camera else None
+        if limit_s is not None:  # a slow camera may repeat a picture before it counts as silent
+            limit_s = max(limit_s, silent_after_s)
         reader = LiveReader(reopen, first=source, stall_s=silent_after_s, frozen_after_s=limit_s)
         return LiveFrames(reader)
     return FileFrames(ReadAhead(source))
