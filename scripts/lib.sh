@@ -35,6 +35,21 @@ have() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1; }
 # need COMMAND PACKAGE: install the Debian package unless the command is there already, wherever it came from.
 need() { have "$1" || apt_install "$2"; }
 
+PYTHONS=(3.10 3.11 3.12 3.13)
+
+# find_python VERSION: print the interpreter of a version, from PATH or from pyenv; fails where there is none.
+find_python() {
+    local candidate
+    for candidate in "python$1" "$HOME/.pyenv/versions/$1".*/bin/python; do
+        candidate=$(command -v "$candidate") || continue
+        [[ $("$candidate" -c 'import sys, venv, ensurepip; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) == "$1" ]] ||
+            continue
+        printf '%s\n' "$candidate"
+        return 0
+    done
+    return 1
+}
+
 fits() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; }
 
 # pick_python: print the Python to build environments with (3.10 to 3.13), installing its venv module if it lacks one.
@@ -52,21 +67,32 @@ pick_python() {
     die "needs Python 3.10 to 3.13 as python3 (or named by TOUCHLINE_PYTHON)"
 }
 
+# shellcheck disable=SC2034 # scripts/check and scripts/test use it
+TEST_ENV=(dev,train 'torch==2.13.0')
+
+# env_key EXTRAS [REQUIREMENT...]: print what an environment depends on.
+env_key() {
+    local python
+    python=$(pick_python) || exit 1
+    { "$python" -VV; printf '%s\n' "$PWD" "$@"; cat pyproject.toml constraints.txt scripts/constraints.txt; } | sha256sum
+}
+
+# fits_env FOLDER EXTRAS [REQUIREMENT...]: whether the folder is such an environment already.
+fits_env() { [[ -x $1/bin/python && $(cat "$1/.made-from" 2>/dev/null) == "$(env_key "${@:2}")" ]]; }
+
 # make_env FOLDER EXTRAS [REQUIREMENT...]: an environment with the project in it, editable; nothing is done while the
 # interpreter, pyproject.toml, the pinned tools and the arguments are those it was made with.
 make_env() {
     local folder=$1 extras=$2 python key
     shift 2
     python=$(pick_python) || exit 1
-    key=$({ "$python" -VV; printf '%s\n' "$PWD" "$extras" "$@"; cat pyproject.toml scripts/constraints.txt; } | sha256sum)
-    if [[ -x $folder/bin/python && $(cat "$folder/.made-from" 2>/dev/null) == "$key" ]]; then
-        return 0
-    fi
+    key=$(env_key "$extras" "$@") || exit 1
+    ! fits_env "$folder" "$extras" "$@" || return 0
     say "making $folder with $("$python" -V 2>&1)"
     rm -rf "$folder"
     "$python" -m venv "$folder" || die "python -m venv $folder failed: its lines above say why"
     local pip=("$folder/bin/python" -m pip --disable-pip-version-check -qq --retries 5 --timeout 60)
-    "${pip[@]}" install --constraint scripts/constraints.txt --editable ".${extras:+[$extras]}" "$@" </dev/null ||
+    "${pip[@]}" install --constraint constraints.txt --constraint scripts/constraints.txt --editable ".${extras:+[$extras]}" "$@" </dev/null ||
         die "pip could not install the requirements: its lines above say which; check the network or the index"
     printf '%s\n' "$key" >"$folder/.made-from"
 }
