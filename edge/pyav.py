@@ -22,6 +22,9 @@ def exact_tags(version: int) -> dict[str, str]:
 EXACT_TAGS = exact_tags(_VERSION)
 """Pass these to each `av.open`: `av.open(path, **EXACT_TAGS)`."""
 
+ArgumentError: Any = av.error.ArgumentError if _VERSION >= 17 else av.error.ValueError
+"""FFmpeg's EINVAL, which is called ValueError before version 17."""
+
 ONE_THREAD: dict[str, Any] = {"threads": 1} if _VERSION >= 17 else {}
 """Pass these to `VideoReformatter.reformat`: from version 17 on it takes a thread for each core."""
 

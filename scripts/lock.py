@@ -1,4 +1,4 @@
-"""Merges pip's reports of several Pythons into one constraints file: lock.py 3.10.json 3.11.json …"""
+"""Merges pip's reports, one a Python, into one constraints file: lock.py 3.10.json 3.11.json."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections import defaultdict
 from pathlib import Path
 
 HEAD = """\
-# The versions of the run-time dependencies that an installation should take, extras of a box included.
-# Written by scripts/lock. Use it with: pip install --constraint constraints.txt touchline
+# The versions of the run-time dependencies that an installation should take,
+# extras of a box included. Written by scripts/lock.
+# Use it with: pip install --constraint constraints.txt touchline
 """
 
 

@@ -16,13 +16,14 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.error import ArgumentError, FFmpegError, InvalidDataError
+from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from edge.capture.hdr import Coding, ToneMapper, coding_of
+from edge.pyav import ArgumentError
 from edge.types import Image
 
 _PICTURE_CODECS = frozenset(("png", "bmp", "tiff", "webp", "gif", "mjpeg"))

@@ -1,0 +1,92 @@
+"""One case of scripts/install-matrix, run by the Python of an environment that has the wheel.
+
+install_matrix.py lowest WHEEL           print the lowest allowed versions, as constraints
+install_matrix.py try VERSION NAME       open a clip, register, publish, hear; print a line
+"""
+
+from __future__ import annotations
+
+import email
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+SHOWN = ("av", "numpy", "onnxruntime", "opencv-python-headless", "pydantic")
+SUBSCRIBER = Path(__file__).with_name("demo_subscriber.py")
+LIMIT_S = 240
+
+
+def lowest(wheel: Path) -> None:
+    """Print `name==version` for the lower bound of each dependency that this Python needs."""
+    from pip._vendor.packaging.requirements import Requirement  # noqa: PLC0415 - pip's own copy
+
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        metadata = email.message_from_bytes(archive.read(name))
+    for text in metadata.get_all("Requires-Dist", []):
+        need = Requirement(text)
+        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
+            continue
+        bounds = [s.version for s in need.specifier if s.operator == ">="]
+        if len(bounds) != 1 or not any(s.operator == "<" for s in need.specifier):
+            sys.exit(f"{text}: needs one bound below and one above")
+        print(f"{need.name}=={bounds[0]}")
+
+
+def try_out(version: str, which: str) -> None:
+    """Do the whole job with the installed command, beside a subscriber that is no Touchline."""
+    touchline = str(Path(sysconfig.get_path("scripts")) / "touchline")
+    call(touchline, "doctor")
+    size = ("--width", "640", "--height", "360")
+    call(touchline, "demo-clip", "clip.mp4", "--seconds", "1", "--no-cutaways", *size)
+    port = "18861"
+    with subprocess.Popen(
+        [sys.executable, str(SUBSCRIBER), port, "touchline/v1/#"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    ) as subscriber:
+        try:
+            broker = ("--broker", f"embedded:{port}")
+            call(touchline, "run", "--source", "clip.mp4", *broker, "--out", "lines.jsonl")
+            heard = json.loads(subscriber.communicate(timeout=LIMIT_S)[0])
+        finally:
+            subscriber.kill()
+    lines = [json.loads(line) for line in Path("lines.jsonl").read_text("utf-8").splitlines()]
+    answered = sum(line["field_from_image"] is not None for line in lines)
+    counts = f"{len(lines)} frames, {answered} registered, {heard['answered']} heard over MQTT"
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in SHOWN)
+    good = len(lines) == 30 and answered >= 15 and heard["answered"] == answered
+    print(
+        f"{'ok' if good else 'FAIL'}  Python {version}, {which}: {counts}; {versions}", flush=True
+    )
+    if not good:
+        sys.exit(1)
+
+
+def call(*command: str) -> None:
+    """Run a command to its end; what it printed is shown where it fails."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=LIMIT_S, env=environment()
+    )
+    if done.returncode:
+        sys.exit(
+            f"{' '.join(command[1:])}: exit code {done.returncode}\n{done.stdout}{done.stderr}"
+        )
+
+
+def environment() -> dict[str, str]:
+    """Return this environment with a home of its own."""
+    return {**os.environ, "HOME": str(Path.cwd())}
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "lowest":
+        lowest(Path(sys.argv[2]))
+    else:
+        try_out(sys.argv[2], sys.argv[3])
