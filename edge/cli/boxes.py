@@ -18,7 +18,8 @@ def boxes_table(boxes: Mapping[str, tuple[Health, float]], now_s: float) -> Tabl
         "box", "ready", "frames/s out of", "dropped", "ms p50 p95", "memory", "hottest", "clock"
     )
     for name, (health, came_s) in sorted(boxes.items()):
-        table.add_row(name, _ready(health, now_s - came_s), *_cells(health))
+        cells = [Text(cell[:80]) for cell in _cells(health)]  # a box's text is no markup
+        table.add_row(Text(name), _ready(health, now_s - came_s), *cells)
     return table
 
 
@@ -26,7 +27,7 @@ def _ready(health: Health, age_s: float) -> Text:
     if age_s > 3 * health.interval_s:
         return Text(f"silent for {age_s:.0f} s", style="red")
     if health.problems:
-        return Text("; ".join(health.problems), style="yellow" if health.live else "red")
+        return Text("; ".join(health.problems)[:400], style="yellow" if health.live else "red")
     return Text("yes", style="green")
 
 

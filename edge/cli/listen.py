@@ -26,6 +26,8 @@ from edge.publish.client import Event, Health, Homography, Received, StateMessag
 _POLL_S = 0.2
 _RATE_OVER_S = 2.0
 _EVENTS_SHOWN = 8
+_ROWS_SHOWN = 256
+"""Cameras and boxes in the table, each; beyond it the oldest are left out."""
 _COLOURS = {
     "verified": "green",
     "refined": "cyan",
@@ -157,10 +159,13 @@ class Board:
         box = f"{address.site}/{address.device}"
         if isinstance(message, Homography):
             self._cameras.setdefault(f"{box}/{message.camera}", _Camera()).add(message, now_s)
+            _trim(self._cameras)
         elif isinstance(message, StateMessage):
             self._boxes[box] = message.status.value
+            _trim(self._boxes)
         elif isinstance(message, Health):
             self._healths[box] = (message, now_s)
+            _trim(self._healths)
         elif isinstance(message, Event):
             why = "" if message.reason.value == "none" else f" ({message.reason.value})"
             self._events.append(
@@ -193,6 +198,11 @@ class Board:
             box = self._boxes.get(name.rsplit("/", 1)[0], "?")
             table.add_row(name, box, *_cells(camera, now_s))
         return table
+
+
+def _trim(rows: dict[str, Any]) -> None:
+    while len(rows) > _ROWS_SHOWN:
+        del rows[next(iter(rows))]
 
 
 def _cells(camera: _Camera, now_s: float) -> list[Text | str]:

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from edge.config.brokers import BrokerConfig, EmbeddedBrokerConfig
+from edge.config.host_name import host_id
 from edge.config.ids import MAX_REVISION, Id, Prefix
 from edge.config.links import LinkConfig
-from edge.config.section import Section, remote_rules, setting
+from edge.config.section import Computed, Section, remote_rules, setting
 from edge.config.sources import SourceConfig
 from edge.config.suggest import did_you_mean
 from edge.config.watching import HealthConfig, LogConfig
@@ -414,7 +415,10 @@ class Config(Section):
     )
     site: Id = setting("venue", "Site", "Names the venue in topics.", change="restart")
     device: Id = setting(
-        "box", "Device", "Names this box in topics; unique within the site.", change="restart"
+        Computed(host_id, "this machine's host name"),
+        "Device",
+        "Names this box in topics; unique within the site.",
+        change="restart",
     )
     sport: str = setting(
         "soccer", "Sport", "The sport that is played.", validate_default=True, remote="allowed"

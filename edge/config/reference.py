@@ -48,6 +48,8 @@ def _row(name: str, info: FieldInfo) -> str:
     change = "" if section else extra["x-change"]
     afar = "" if section else extra["x-remote"]
     default = "required" if info.is_required() else "" if section else f"`{_yaml(info.default)}`"
+    if "x-default" in extra:
+        default = str(extra["x-default"])
     return f"| `{name}` | {value}{unit} | {default} | {change} | {afar} | {info.description} |"
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Literal, TypeAlias, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 Change: TypeAlias = Literal["live", "rebuild", "restart"]
 """What a change of a setting takes while the box runs.
@@ -36,6 +39,15 @@ class Section(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A default that this machine gives."""
+
+    make: Callable[[], Any]
+    words: str
+    """What it is, for people."""
+
+
 def setting(
     default: Any,
     title: str,
@@ -50,9 +62,10 @@ def setting(
 ) -> Any:
     """Describe a field for people, and for tools by `x-` keys of the schema.
 
-    `default` is the value, or `...` where there is none. `change` says what a change takes;
-    `x-restart` is true where that is a start of the box. `remote` says who may change it; what
-    is not said to be harmless is not changed from afar. `constraints` are pydantic's.
+    `default` is the value, `...` where there is none, or computed: `x-default` says how then.
+    `change` says what a change takes; `x-restart` is true where that is a start of the box.
+    `remote` says who may change it; what is not said to be harmless is not changed from afar.
+    `constraints` are pydantic's.
     """
     extra: dict[str, Any] = {"x-restart": change == "restart", "x-change": change}
     extra["x-remote"] = remote
@@ -62,6 +75,10 @@ def setting(
         extra["x-secret"] = True
     if path is not None:
         extra["x-path"] = path
+    if isinstance(default, Computed):
+        extra["x-default"] = default.words
+        constraints["default_factory"] = default.make
+        default = PydanticUndefined
     return Field(
         default, title=title, description=description, json_schema_extra=extra, **constraints
     )

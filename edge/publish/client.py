@@ -11,15 +11,14 @@ print(received.address.device, ball.points_m[0], "±", ball.error_m[0], "m")
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from edge.config import BrokerConfig, EmbeddedBrokerConfig, parse_broker
 from edge.errors import UsageError
@@ -63,6 +62,14 @@ _MODELS: dict[str, type[AnyMessage]] = {
 }
 _REMEMBERED_EVENTS = 4096
 _MAX_FRAMES, _MAX_OTHERS = 256, 4096
+_MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""Payload of all messages that wait to be read."""
+_MAX_KNOWN = 1024
+"""Cameras, boxes and programmes that are remembered, each; of more the oldest are forgotten."""
+_HUGE_NUMBER = re.compile(rb"[:,\[\s-]\d{20,}\s*[,\]}]")
+"""A whole number of more digits than any of the contract; readers could not compute with it."""
+MOST_BYTES = 4 * 1024 * 1024
+"""Larger messages are not read: none of the contract comes near."""
 _SESSION_EXPIRY_S = 3600
 
 
@@ -88,6 +95,13 @@ class Received:
 class _Kept:
     message: Homography
     at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    arrival: int
+    received: Received
+    size: int
 
 
 class TouchlineClient:
@@ -118,13 +132,14 @@ class TouchlineClient:
         self._prefix = prefix
         self._camera = camera
         self._changed = threading.Condition()
-        self._frames: deque[tuple[int, Received]] = deque()
-        self._others: deque[tuple[int, Received]] = deque()
+        self._frames: deque[_Waiting] = deque()
+        self._others: deque[_Waiting] = deque()
         self._arrivals = 0
         self._seen: OrderedDict[str, None] = OrderedDict()
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
-        self._states: dict[tuple[str, str], StateMessage] = {}
-        self._programmes: dict[str, Segments] = {}
+        self._kept: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
+        self._states: OrderedDict[tuple[str, str], StateMessage] = OrderedDict()
+        self._programmes: OrderedDict[str, tuple[Segments, int]] = OrderedDict()
+        self._waiting_bytes = 0
         self._closed = False
         self.invalid = 0
         """Messages that did not validate or are of no known kind."""
@@ -137,6 +152,7 @@ class TouchlineClient:
             clean_start=client_id is None,
             expiry_s=_SESSION_EXPIRY_S if client_id else 0,
             subscriptions=_subscriptions(prefix, site, device, camera),
+            most_bytes=MOST_BYTES,
         )
         self._connection = Connection(endpoint, session, backoff)
 
@@ -180,7 +196,7 @@ class TouchlineClient:
         with self._changed:
             self._changed.wait_for(lambda: self._frames or self._others or self._closed, timeout_s)
             first = min((q for q in (self._frames, self._others) if q), default=None, key=_oldest)
-            return first.popleft()[1] if first else None
+            return self._pop(first).received if first else None
 
     def latest(self, max_age_s: float | None = None) -> Homography | None:
         """Return the newest frame's message, lost or not; None if none within `max_age_s`."""
@@ -199,7 +215,8 @@ class TouchlineClient:
     def segments_of(self, job: str) -> Segments | None:
         """Return the labelled segments of a programme; None while none came."""
         with self._changed:
-            return self._programmes.get(job)
+            known = self._programmes.get(job)
+            return None if known is None else known[0]
 
     def close(self) -> None:
         """Disconnect and end `messages()`."""
@@ -218,18 +235,21 @@ class TouchlineClient:
             return
         if self._camera is not None and address.camera not in {None, self._camera}:
             return
+        if len(incoming.payload) > MOST_BYTES or _HUGE_NUMBER.search(incoming.payload):
+            self.invalid += 1
+            return
         try:
             message = model.model_validate_json(incoming.payload)
-        except ValidationError:
+        except (ValueError, RecursionError):  # pydantic's errors are ValueErrors
             self.invalid += 1
             return
         received = Received(address, message, incoming.retained, time.time_ns())
         with self._changed:
-            if self._is_news(received):
-                self._queue(received)
+            if self._is_news(received, len(incoming.payload)):
+                self._queue(received, len(incoming.payload))
                 self._changed.notify_all()
 
-    def _is_news(self, received: Received) -> bool:
+    def _is_news(self, received: Received, size: int) -> bool:
         message, address = received.message, received.address
         if isinstance(message, Event):
             return self._first_time(message.id)
@@ -240,8 +260,14 @@ class TouchlineClient:
         if isinstance(message, StateMessage):
             return self._new_state((address.site, address.device), message)
         if isinstance(message, Segments):
-            self._programmes[message.job] = message
+            self._remember_programme(message, size)
         return True
+
+    def _remember_programme(self, message: Segments, size: int) -> None:
+        """Keep the newest programmes, as far as memory set aside for them goes."""
+        _remember(self._programmes, message.job, (message, size))
+        while sum(kept for _, kept in self._programmes.values()) > _MAX_WAITING_BYTES:
+            self._programmes.popitem(last=False)
 
     def _first_time(self, event_id: str) -> bool:
         if event_id in self._seen:
@@ -257,7 +283,7 @@ class TouchlineClient:
         kept = self._kept.get(key)
         if kept is not None and _is_older(message, kept.message, retained_copy=kind == "latest"):
             return False
-        self._kept[key] = _Kept(message, time.monotonic())
+        _remember(self._kept, key, _Kept(message, time.monotonic()))
         return True
 
     def _new_state(self, key: tuple[str, str], message: StateMessage) -> bool:
@@ -265,20 +291,41 @@ class TouchlineClient:
         known = self._states.get(key)
         if known is not None and not message.clean and known.session != message.session:
             return False
-        self._states[key] = message
+        _remember(self._states, key, message)
         return True
 
-    def _queue(self, received: Received) -> None:
+    def _queue(self, received: Received, size: int) -> None:
         queue, most = (
             (self._frames, _MAX_FRAMES)
             if isinstance(received.message, Homography)
             else (self._others, _MAX_OTHERS)
         )
         if len(queue) >= most:
-            queue.popleft()
+            self._pop(queue)
             self.dropped += 1
         self._arrivals += 1
-        queue.append((self._arrivals, received))
+        queue.append(_Waiting(self._arrivals, received, size))
+        self._waiting_bytes += size
+        while self._waiting_bytes > _MAX_WAITING_BYTES:
+            self._pop(self._frames or self._others)
+            self.dropped += 1
+
+    def _pop(self, queue: deque[_Waiting]) -> _Waiting:
+        first = queue.popleft()
+        self._waiting_bytes -= first.size
+        return first
+
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _remember(known: OrderedDict[K, V], key: K, value: V) -> None:
+    """Keep a value, and forget the oldest where there are too many."""
+    known[key] = value
+    known.move_to_end(key)
+    if len(known) > _MAX_KNOWN:
+        known.popitem(last=False)
 
 
 def client_endpoint(config: BrokerConfig) -> Endpoint:
@@ -311,5 +358,5 @@ def _is_older(message: Homography, known: Homography, *, retained_copy: bool) ->
     return retained_copy and message.capture.time_ns < known.capture.time_ns
 
 
-def _oldest(queue: deque[tuple[int, Received]]) -> int:
-    return queue[0][0]
+def _oldest(queue: deque[_Waiting]) -> int:
+    return queue[0].arrival

@@ -491,6 +491,9 @@ class Connection:
         if self._stopping.is_set() or attempt.left_s is not None:
             return
         self._learn(code)
+        if code.getName() == "Protocol error" and not flags.is_disconnect_packet_from_server:
+            self._blame(complaints.nonsense(self._endpoint), Ending.FAULT)
+            return
         taken = flags.is_disconnect_packet_from_server and code.getName() == "Session taken over"
         if taken:
             self._blame(complaints.taken_over(self._endpoint, self._session.name), Ending.FAULT)

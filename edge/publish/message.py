@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Nanoseconds = Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "ns"})]
+Nanoseconds = Annotated[int, Field(ge=0, le=2**63 - 1, json_schema_extra={"x-unit": "ns"})]
 Session = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
@@ -35,5 +35,7 @@ class Message(Document):
 
     session: Session = Field(description="Names one run of the box; a restart draws a new one.")
     seq: int = Field(
-        ge=0, description="Counts the topic's messages within the session; a gap is a drop."
+        ge=0,
+        le=2**63 - 1,
+        description="Counts the topic's messages within the session; a gap is a drop.",
     )

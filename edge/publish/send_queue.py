@@ -72,7 +72,7 @@ class SendQueue:
         self._note(reading, now_s)
         if reading.queued_bytes <= 0:
             return True
-        allowed = self._rate(now_s) * (within_s + reading.min_rtt_s)
+        allowed = self._rate(now_s, within_s) * (within_s + reading.min_rtt_s)
         return reading.queued_bytes + size <= allowed
 
     def _note(self, reading: Reading, now_s: float) -> None:
@@ -85,7 +85,10 @@ class SendQueue:
 
     _acked = 0
 
-    def _rate(self, now_s: float) -> float:
-        """Return the bytes a second that the peer acknowledged lately."""
+    def _rate(self, now_s: float, at_least_s: float) -> float:
+        """Return the bytes a second that the peer acknowledged lately.
+
+        The time counts as `at_least_s` seconds: a burst into the peer's buffer is no rate.
+        """
         begun_s, acked = self._samples[0]
-        return (self._acked - acked) / max(now_s - begun_s, _SPARSE_S)
+        return (self._acked - acked) / max(now_s - begun_s, at_least_s)

@@ -82,11 +82,12 @@ class Spool:
         """Wall and monotonic clock when they were last compared."""
         self._last = 0
         """The highest number given; numbers go on from there whatever becomes of the file."""
-        self._db = _memory() if path is None else self._open(path)
-        self._discard_damaged()
-        self._bytes = self._sum_bytes()
+        self._bytes = 0
         self._count: int | None = None
         """Events that wait; None when they are to be counted."""
+        self._db = _memory() if path is None else self._open(path)
+        self._discard_damaged()
+        self._bytes = self._guarded(self._sum_bytes)
 
     def tend(self) -> None:
         """Go back to the file, now and then, where events wait in memory because of a fault."""
@@ -279,8 +280,12 @@ class Spool:
             self._may_return, self._tried_s = True, self._clock_s()
         except sqlite3.Error as lost:
             log.warning("some events that waited on disk cannot be read: %s", lost)
-            _salvage(self._db, memory)
-            self._dropped["damaged"] += max(0, (self._count or 0) - _rows(memory))
+            with contextlib.suppress(sqlite3.Error):
+                found = self._db.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()[0]
+                self._last = max(self._last, min(int(found or 0), _MOST_NUMBER))
+            missing = _salvage(self._db, memory)
+            if missing:
+                self._dropped["damaged"] += missing
             memory.execute("DELETE FROM sqlite_sequence")
             memory.execute("INSERT INTO sqlite_sequence VALUES ('event', ?)", (self._last,))
             memory.commit()
@@ -324,16 +329,17 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
         target.executemany("INSERT INTO sqlite_sequence VALUES ('event', ?)", last)
 
 
-def _salvage(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
-    """Copy the events before a damaged page, and those behind it."""
+def _salvage(source: sqlite3.Connection, target: sqlite3.Connection) -> int:
+    """Copy the events before a damaged page, and those behind it; return how many lay on it."""
     for order in ("ASC", "DESC"):
         with contextlib.suppress(sqlite3.Error):
             for row in source.execute(f"SELECT * FROM event ORDER BY number {order}"):  # noqa: S608
                 target.execute("INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?)", row)
-
-
-def _rows(db: sqlite3.Connection) -> int:
-    return int(db.execute("SELECT count(*) FROM event").fetchone()[0])
+    target.execute(f"DELETE FROM event WHERE {_DAMAGED}")  # noqa: S608
+    rows, least, most = target.execute(
+        "SELECT count(*), coalesce(min(number), 1), coalesce(max(number), 0) FROM event"
+    ).fetchone()
+    return int(most - least + 1 - rows)
 
 
 def _memory() -> sqlite3.Connection:

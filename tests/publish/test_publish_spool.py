@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,49 @@ def test_slots_keep_the_newest_and_account_for_every_item(steps: list[str]) -> N
         assert counts.unaccounted == 0
         assert counts.pending == len(newest) + taken
         assert bool(slots) == bool(newest)
+
+
+DAMAGE = {
+    "a topic of bytes": "INSERT INTO event VALUES (NULL, x'ff00', x'7b7d', 0)",
+    "no UTF-8": "INSERT INTO event VALUES (NULL, CAST(x'fffe' AS TEXT), x'7b7d', 0)",
+    "a payload of text": "INSERT INTO event VALUES (NULL, 't', 'text', 0)",
+    "no payload": "INSERT INTO event VALUES (NULL, 't', x'', 0)",
+    "a time of text": "INSERT INTO event VALUES (NULL, 't', x'7b7d', 'yesterday')",
+    "a huge payload": "INSERT INTO event VALUES (NULL, 't', zeroblob(2000000), 0)",
+    "a huge number": "INSERT INTO event VALUES (9223372036854775807, 't', x'7b7d', 0)",
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_a_damaged_row_is_given_up_and_blocks_nothing(tmp_path: Path, what: str) -> None:
+    path = tmp_path / "spool.sqlite"
+    with closing(Spool(path)) as spool:
+        append(spool, "a")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(DAMAGE[what])
+    with closing(Spool(path)) as spool:
+        append(spool, "b")
+        texts = [payload.partition(b":")[2] for payload in payloads(spool)]
+        assert texts == [b"a", b"b"]
+        assert spool.dropped == {"damaged": 1}
+        assert spool.problem is None
+        for event in spool.waiting(10):
+            spool.remove(event.number)
+        assert len(spool) == 0
+
+
+def test_damaged_pages_take_their_events_alone_and_numbers_go_on(tmp_path: Path) -> None:
+    path = tmp_path / "spool.sqlite"
+    with closing(Spool(path)) as spool:
+        for _ in range(200):
+            append(spool, "x" * 200)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2 // 4096 * 4096
+    data[middle : middle + 4096] = b"\xff" * 4096
+    path.write_bytes(data)
+    with closing(Spool(path)) as spool:
+        found = spool.waiting(1000)
+        assert len(found) >= 100
+        assert append(spool, "new") == 201
+        assert spool.waiting(1000)[-1].payload == b"201:new"
+        assert len(spool) == len(spool.waiting(1000))
