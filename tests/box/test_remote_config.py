@@ -276,6 +276,7 @@ def test_a_box_that_said_applied_before_any_frame_has_a_good_one_to_start_with(
     with ManagedBox(file) as box, Probe(at.port) as probe:
         report = probe.wait("config/reported", lambda m: m["status"] == "rejected")
         assert report["revision"] == 1
+        probe.wait("cam/cam1/homography", lambda m: True)
     assert box.error is None
 
 
