@@ -40,3 +40,8 @@ def rational(value: Any) -> Fraction | None:
     Unset is None in PyAV 16 to 18 and 0/1 in PyAV 19.
     """
     return Fraction(value.numerator, value.denominator) if value else None
+
+
+def color_coding(frame: Any) -> tuple[int, int]:
+    """Return a frame's transfer and primaries (ITU-T H.273); 2, unspecified, before PyAV 17."""
+    return getattr(frame, "color_trc", 2), getattr(frame, "color_primaries", 2)

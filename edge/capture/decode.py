@@ -23,7 +23,7 @@ from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from edge.capture.hdr import Coding, ToneMapper, coding_of
-from edge.pyav import ArgumentError
+from edge.pyav import ArgumentError, color_coding
 from edge.types import Image
 
 _PICTURE_CODECS = frozenset(("png", "bmp", "tiff", "webp", "gif", "mjpeg"))
@@ -148,7 +148,7 @@ class Converter:
             image = _pixels(made)[..., ::-1]
         else:
             image = _pixels(made)
-        coding = coding_of(frame.color_trc, frame.color_primaries)
+        coding = coding_of(*color_coding(frame))
         if coding is not None or self._mapper is not None:
             image = self._mapped(image, frame, coding)
         turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
