@@ -7,7 +7,7 @@ Variants: (a) keypoints where lines meet, and nothing else; (b) the uniform grid
 (f) the grid aligned with the dense head's maps; (c) the grid, the camera and the picture's lines;
 (d) with the dense head when verification asks, and (e) always. Only the last row refuses, as the
 box does. Times are processor time of this process with one thread.
-docs/registration.md says what the tables mean.
+docs/results/registration.md says what the tables mean.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@
 Milliseconds are of the encoder, median and 95th percentile, with one thread and with two; all
 engines and precisions run in turns, so that what else the machine does falls on all alike.
 IoU_whole and the projection error are those of `quantize gate`: the same rendered views for every
-row of a sport. The ratio is FP32's median over INT8's, of the same engine. docs/performance.md has
-the figures.
+row of a sport. The ratio is FP32's median over INT8's, of the same engine.
+docs/results/performance.md has the figures.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 One frame in twelve is lit, and the next one too in every second case. Prints, for each sport: cuts
 that were seen, all of them false where the sequence is one shot; lit frames answered and right; the
-others answered and right. docs/registration.md has the figures.
+others answered and right. docs/results/registration.md has the figures.
 """
 
 from __future__ import annotations

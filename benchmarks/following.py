@@ -6,7 +6,7 @@ Each shot is registered three times: with the network on every frame; as a file 
 has time; and as a live stream is on a box that has too little, which follows every frame that it
 can and lets the network look behind their answers. Prints each one's IoU_whole and share of right
 frames, and by how much they differ from the first, with standard errors over shots.
-docs/performance.md has the figures.
+docs/results/performance.md has the figures.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
         [--real stills.jsonl match.sequence.jsonl] [--bundles DIR] [--out DIR] [--json]
 
 The box's own registrar answers views of both priors, pictures without a field, and the frames of
-truth files (stills one by one, sequences in order). docs/registration.md says what the tables mean.
+truth files (stills one by one, sequences in order).
+docs/results/registration.md says what the tables mean.
 """
 
 from __future__ import annotations

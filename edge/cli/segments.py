@@ -22,7 +22,7 @@ forms: {forms}
 
 `touchline segments evaluate FOLDER` measures on your own files: `a.mkv` beside `a.json`
 (`{{"segments": [{{"label": "intro", "start_s": 61.2, "end_s": 92}}]}}`, or TheIntroDB's form), or
-with chapters named Recap and Intro. docs/segments.md has all of it."""
+with chapters named Recap and Intro. docs/how-to/skip-marks.md has all of it."""
 
 
 def add_parser(subparsers: Subparsers) -> None:

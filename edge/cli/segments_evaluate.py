@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if not films:
         note(
             "no labelled film: put a.json beside a.mkv, or name its chapters Recap and Intro "
-            "(docs/segments.md)"
+            "(docs/how-to/skip-marks.md)"
         )
         return 1
     scores, rows = Scores(), list[dict[str, Any]]()

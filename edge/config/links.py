@@ -84,7 +84,7 @@ class TrackingConfig(Section):
 
 
 class LinkConfig(Section):
-    """The PTZ camera's own telemetry, and where its pose is sent (docs/camera.md)."""
+    """The camera's telemetry, and where its pose is sent (docs/how-to/camera-telemetry.md)."""
 
     type: Literal["none", "freed", "opentrackio", "visca", "onvif", "recording"] = setting(
         "none",
@@ -130,7 +130,7 @@ class LinkConfig(Section):
     file: Path | None = setting(
         None,
         "Recording",
-        "The packets beside a film, as docs/camera.md describes them.",
+        "The packets beside a film, as docs/how-to/camera-telemetry.md describes them.",
         remote="allowed",
         path="file",
     )

@@ -58,7 +58,7 @@ class FieldConfig(Section):
     name: str | None = setting(
         None,
         "Field",
-        "Variant of the sport's field (docs/fields.md lists them); null: the usual one.",
+        "Variant of the sport's field (docs/reference/fields.md lists them); null: the usual one.",
         remote="allowed",
     )
     length_m: float | None = setting(
@@ -227,7 +227,7 @@ class PublishConfig(Section):
 
 
 class RemoteConfig(Section):
-    """Configuration over MQTT (docs/mqtt.md), for a box that was started with a file."""
+    """Configuration over MQTT (docs/how-to/remote-configuration.md)."""
 
     enabled: bool = setting(
         default=True,
@@ -300,7 +300,7 @@ class RemoteConfig(Section):
 
 
 class UpdatesConfig(Section):
-    """Model bundles over MQTT (docs/models.md)."""
+    """Model bundles over MQTT (docs/how-to/update-a-model.md)."""
 
     enabled: bool = setting(
         default=True,
@@ -450,12 +450,15 @@ class Config(Section):
         PublishConfig(), "Publication", "What is published, and how often.", remote="allowed"
     )
     remote: RemoteConfig = setting(
-        RemoteConfig(), "Remote configuration", "Whether and how it is taken.", change="live"
+        RemoteConfig(),
+        "Remote configuration",
+        "Whether the box accepts configuration over MQTT.",
+        change="live",
     )
     health: HealthConfig = setting(
         HealthConfig(),
         "Health",
-        "How the box says how it fares (docs/operations.md).",
+        "Health reports and pages (docs/reference/metrics.md).",
         remote="allowed",
     )
     log: LogConfig = setting(

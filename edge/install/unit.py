@@ -98,7 +98,7 @@ WantedBy=multi-user.target
 """
 
 _CONFIG = """\
-# The configuration of this box. Every key: `touchline config schema`, docs/configuration.md.
+# The configuration of this box. All keys: docs/reference/configuration.md.
 # Check it with: touchline config validate {config}
 """
 

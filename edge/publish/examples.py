@@ -232,9 +232,9 @@ TOPICS: tuple[TopicDoc, ...] = (
     TopicDoc(
         "health",
         "Health",
-        "How the box fares, every `health.interval_s`. The counts are of the session and add up: "
+        "Health report, every `health.interval_s`. The counts are of the session and add up: "
         "every captured frame is under one cause. The same figures are served as `/metrics` on "
-        "the box (docs/operations.md).",
+        "the box (docs/reference/metrics.md).",
         Health,
         retained=True,
         qos=1,
@@ -323,8 +323,9 @@ TOPICS: tuple[TopicDoc, ...] = (
     TopicDoc(
         "model/desired",
         "Desired model bundle",
-        "To the box: the bundle that it should use, and where its archive is (docs/models.md). "
-        "Taken by a box with `updates.keys`, one at a time, the newest first.",
+        "To the box: the bundle that it should use, and where its archive is "
+        "(docs/how-to/update-a-model.md). Taken by a box with `updates.keys`, one at a time, "
+        "the newest first.",
         ModelDesired,
         retained=True,
         qos=1,
@@ -347,8 +348,8 @@ TOPICS: tuple[TopicDoc, ...] = (
         "segments/{job}",
         "Segments",
         "Recap and intro of a programme, as `touchline segments --broker` found them "
-        "(docs/segments.md); what is not listed is content. It comes from that command, not from a "
-        "box's pipeline: each run has a `session` of its own.",
+        "(docs/how-to/skip-marks.md); what is not listed is content. It comes from that command, "
+        "not from a box's pipeline: each run has a `session` of its own.",
         Segments,
         retained=True,
         qos=1,

@@ -1,8 +1,8 @@
 """The generated files of the contract: `python -m edge.publish.schemas --write` or `--check`.
 
-JSON Schemas of the configuration and of every message, the AsyncAPI document, and what is generated
-in docs/mqtt.md and docs/configuration.md between `<!-- generated -->` marks. `--check` is what a
-test runs: a change of a model without its files fails.
+JSON Schemas of the configuration and of every message, the AsyncAPI document, and the generated
+parts of docs/reference/mqtt.md and docs/reference/configuration.md, between `<!-- generated -->`
+marks. A test runs `--check`: a change of a model without its files fails.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def generated(root: Path) -> dict[Path, str]:
     files[schemas / "registration.v1.schema.json"] = _json(schema_of(RegistrationRecord))
     files[schemas / "asyncapi.yaml"] = _yaml(asyncapi())
     for name, text in (("mqtt.md", contract_reference()), ("configuration.md", reference())):
-        path = root / "docs" / name
+        path = root / "docs" / "reference" / name
         files[path] = _between_marks(path, text)
     return files
 
@@ -89,7 +89,7 @@ def _topic(doc: TopicDoc) -> str:
     kept = "retained" if doc.retained else "not retained"
     way = "Read by the box. " if doc.to_box else ""
     facts = f"{way}QoS {doc.qos}, {kept}, expires: {doc.expiry}. Schema `{doc.message.SCHEMA}`"
-    link = f"[{file_name(doc.message)}](../configs/schema/{file_name(doc.message)})"
+    link = f"[{file_name(doc.message)}](../../configs/schema/{file_name(doc.message)})"
     examples = "\n\n".join(_example(message) for message in doc.examples)
     return f"### `{doc.topic}`\n\n{doc.description}\n\n{facts} ({link}).\n\n{examples}"
 

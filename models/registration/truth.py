@@ -1,6 +1,6 @@
 """Pictures with a truth file, as views: stills one by one, sequences in order.
 
-A truth file is JSON Lines, one picture a line; docs/registration.md has its fields.
+A truth file is JSON Lines, one picture a line; docs/how-to/your-own-footage.md has its fields.
 """
 
 from __future__ import annotations

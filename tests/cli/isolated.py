@@ -28,7 +28,7 @@ WATCHED = (HOME, WORK, *(Path(folder) for folder in HIDDEN))
 _BOX = ("--site", "a", "--device", "b")
 _BROKER = ("--broker", "mqtt://127.0.0.1:18851")
 _BESIDE_ITS_CONFIG = ("live.yaml", "live.yaml.good", "live.yaml.state", "pushed.yaml")
-"""What a box that takes configuration from afar keeps beside its file (docs/configuration.md)."""
+"""Files beside a configuration that is set remotely (docs/how-to/remote-configuration.md)."""
 
 
 @dataclass

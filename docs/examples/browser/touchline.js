@@ -1,5 +1,5 @@
 // What a page needs to use Touchline's messages, without a page: topics, checks, pixels to metres, what is visible.
-// Pure functions; docs/mqtt.md has the meaning of every field. scripts/browser-check compares them with the Python client.
+// Pure functions; docs/reference/mqtt.md has the meaning of every field. scripts/browser-check compares them with the Python client.
 "use strict";
 
 const touchline = (() => {
