@@ -168,7 +168,7 @@ def test_little_lies_in_the_kernel_when_a_link_stalls(mosquitto: Mosquitto) -> N
         assert isinstance(sock, socket.socket)
         reading = send_queue.read(sock)
         assert reading is not None
-        assert reading.queued_bytes < 10_000, "before, the kernel took all that it has room for"
+        assert reading.queued_bytes < 20_000, "the kernel has room for 33,000"
         link.flowing.set()
 
 
