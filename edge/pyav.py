@@ -45,3 +45,11 @@ def rational(value: Any) -> Fraction | None:
 def color_coding(frame: Any) -> tuple[int, int]:
     """Return a frame's transfer and primaries (ITU-T H.273); 2, unspecified, before PyAV 17."""
     return getattr(frame, "color_trc", 2), getattr(frame, "color_primaries", 2)
+
+
+def open_options(options: dict[str, str]) -> dict[str, Any]:
+    """Return the arguments with which `av.open` gives FFmpeg options for a file.
+
+    Before version 17 it passes `options` on to streams that it finds later, and crashes.
+    """
+    return {"options" if _VERSION >= 17 else "container_options": options}

@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 from edge.capture.pipe import Pipe, check_begins
 from edge.errors import SourceError
 from edge.paths import FILE_PROTOCOLS, ffmpeg_file
-from edge.pyav import EXACT_TAGS, ArgumentError
+from edge.pyav import EXACT_TAGS, ArgumentError, open_options
 
 MOST_PIXELS = 20_000_000
 """Pixels of a film's picture: more than 5K, less than 8K, whose decoder wants gigabytes."""
@@ -46,7 +46,9 @@ def open_container(path: Path, wanted: str) -> InputContainer:
     """
     options = {**FILE_PROTOCOLS, **_LIMITS, "format_whitelist": _formats(path)}
     try:
-        container: InputContainer = av.open(ffmpeg_file(path), "r", options=options, **EXACT_TAGS)
+        container: InputContainer = av.open(
+            ffmpeg_file(path), "r", **open_options(options), **EXACT_TAGS
+        )
     except ArgumentError as error:  # FFmpeg knows the format, and it is none of these
         raise SourceError(_no_film(path, wanted)) from error
     return container
@@ -73,7 +75,7 @@ def open_stream(pipe: Pipe) -> InputContainer:
     check_begins(pipe)
     options = {**FILE_PROTOCOLS, **_LIMITS, "format_whitelist": ",".join(_FORMATS)}
     try:
-        container: InputContainer = av.open(pipe, "r", options=options, **EXACT_TAGS)
+        container: InputContainer = av.open(pipe, "r", **open_options(options), **EXACT_TAGS)
     except ArgumentError as error:
         raise SourceError(f"{pipe.path}: what comes is not a film; give a film") from error
     return container
