@@ -1,4 +1,4 @@
-"""Where this box keeps what must outlive a run, and what a file is called however it is named."""
+"""Where this box keeps what must outlive a run, where the shipped bundles lie, and file names."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 FILE_PROTOCOLS: Mapping[str, str] = MappingProxyType({"protocol_whitelist": "file,crypto,data"})
 """Options for FFmpeg that keep it off the network, also where a file names other addresses."""
+_PACKAGE = Path(__file__).resolve().parent
 _NOWHERE = Path(os.devnull)
 """A place in which nothing can be written, and whose users say so."""
 
@@ -35,6 +36,29 @@ def state_folder() -> Path:
 def cache_folder() -> Path:
     """Return the user's cache folder by the XDG base directory specification; as `state_folder`."""
     return _usable(_xdg_folder("XDG_CACHE_HOME", ".cache"), "cache")
+
+
+def shipped_bundles(package: Path = _PACKAGE) -> Path:
+    """Return the folder with the model bundles that ship, one folder a sport.
+
+    In a wheel they lie inside the package, in a checkout in `models` beside it. A folder called
+    `models` in site-packages or in the current directory is another project's: it is never taken.
+    The folder may be missing where an installation is damaged.
+    """
+    return _shipped(package, "bundles", "bundles")
+
+
+def shipped_segments_bundle(package: Path = _PACKAGE) -> Path:
+    """Return the folder of the segments bundle that ships, found as `shipped_bundles` are."""
+    return _shipped(package, "segments", "segments/bundle")
+
+
+def _shipped(package: Path, installed: str, in_checkout: str) -> Path:
+    inside = package / "shipped" / installed
+    root = package.parent
+    if not inside.is_dir() and (root / "pyproject.toml").is_file():
+        return root / "models" / in_checkout
+    return inside
 
 
 def real_path(path: str | Path) -> Path:

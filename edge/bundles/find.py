@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import importlib.util
 import os
 from pathlib import Path
 
-import edge
 from edge.bundles.bundle import Bundle, load_bundle
 from edge.bundles.manifest import MANIFEST
 from edge.bundles.store import ModelStore, installed_sports
 from edge.errors import BundleError
+from edge.paths import shipped_bundles
 
 VARIABLE = "TOUCHLINE_BUNDLES"
 """Environment variable with a folder of bundles, one folder each, looked at first."""
 
 
 def bundle_folders() -> list[Path]:
-    """List the folders that hold bundles, in the order of search; they need not exist.
-
-    The shipped ones lie in the package `models` beside `edge`; it is found without being imported,
-    for its modules want torch.
-    """
-    folders = []
+    """List the folders that hold bundles, in the order of search; they need not exist."""
     own = os.environ.get(VARIABLE)
-    if own:
-        folders.append(Path(own))
-    if edge.__file__ is not None:  # a folder called models in the current directory is not ours
-        folders.append(Path(edge.__file__).resolve().parent.parent / "models" / "bundles")
-    spec = importlib.util.find_spec("models")
-    if spec is not None:
-        places = spec.submodule_search_locations or []
-        folders.extend(Path(place) / "bundles" for place in places)
-    return list(dict.fromkeys(folders))
+    folders = [Path(own)] if own else []
+    return list(dict.fromkeys([*folders, shipped_bundles()]))
 
 
 def list_bundles() -> dict[str, Path]:

@@ -12,10 +12,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from typing_extensions import Self
 
-import edge
 from edge.bundles.bundle import digest
 from edge.bundles.manifest import MANIFEST, Digest, FileName, VersionText
 from edge.errors import BundleError
+from edge.paths import shipped_segments_bundle
 from edge.segments.crf import Crf
 from edge.segments.decode import Rules
 from edge.segments.types import Label
@@ -177,18 +177,12 @@ class SegmentsBundle:
         return self.path / min(found, key=lambda f: f.precision != "int8").name
 
 
-def shipped_bundle() -> Path:
-    """The folder of the bundle that ships, in the package `models` beside `edge`."""
-    assert edge.__file__ is not None
-    return Path(edge.__file__).resolve().parent.parent / "models" / "segments" / "bundle"
-
-
 def load_segments_bundle(path: Path | str | None = None) -> SegmentsBundle:
     """Load and check a bundle's folder, the one that ships unless told.
 
     Raises BundleError when it is missing, damaged, or of another kind or format.
     """
-    folder = shipped_bundle() if path is None else Path(path)
+    folder = shipped_segments_bundle() if path is None else Path(path)
     where = folder / MANIFEST
     try:
         manifest = SegmentsManifest.model_validate_json(where.read_bytes())

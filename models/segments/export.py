@@ -23,6 +23,7 @@ import torch
 from edge.bundles.bundle import digest
 from edge.bundles.manifest import MANIFEST
 from edge.errors import UsageError
+from edge.paths import shipped_segments_bundle
 from edge.segments.features import FEATURES, LOW
 from edge.segments.manifest import (
     CrfParameters,
@@ -30,7 +31,6 @@ from edge.segments.manifest import (
     SegmentsFile,
     SegmentsManifest,
     VerifierParameters,
-    shipped_bundle,
 )
 from edge.segments.types import Label
 from edge.segments.verify import Verifier
@@ -162,7 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("cache", type=Path, help="folder of features")
     parser.add_argument("head", type=Path, nargs="+", help="heads that the training wrote")
     parser.add_argument("--cnn", type=Path, required=True, help="folder that backbone wrote")
-    parser.add_argument("--out", type=Path, default=shipped_bundle(), help="the bundle's folder")
+    parser.add_argument(
+        "--out", type=Path, default=shipped_segments_bundle(), help="the bundle's folder"
+    )
     parser.add_argument("--measured", type=Path, help="JSON that the evaluation wrote")
     parser.add_argument("--version", default="0.1.0")
     args = parser.parse_args(arguments)

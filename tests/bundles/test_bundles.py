@@ -28,8 +28,12 @@ from edge.bundles.find import VARIABLE
 from edge.bundles.manifest import parse_manifest
 from edge.bundles.write import _swap
 from edge.errors import BundleError, EngineError, UsageError
+from edge.paths import shipped_bundles, shipped_segments_bundle
+from edge.segments.manifest import load_segments_bundle
 from tests.bundles.parts import bundle, manifest
 from tests.engines.graphs import picture
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -189,11 +193,36 @@ def test_unknown_sport_suggests(soccer: Bundle, monkeypatch: pytest.MonkeyPatch)
         find_bundle("soccer")
 
 
-def test_shipped_folder_is_found_without_importing_models() -> None:
+def test_a_checkout_finds_its_bundles_without_importing_models() -> None:
     loaded = "models" in sys.modules
-    folders = bundle_folders()
-    assert folders[-1].parts[-2:] == ("models", "bundles")
+    assert bundle_folders() == [ROOT / "models" / "bundles"]
+    assert shipped_segments_bundle() == ROOT / "models" / "segments" / "bundle"
     assert ("models" in sys.modules) == loaded
+
+
+def test_a_models_folder_of_another_project_is_never_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site-packages"
+    for folder in ("models/bundles/soccer", "models/segments/bundle", "edge"):
+        (site / folder).mkdir(parents=True)
+    monkeypatch.chdir(site)
+    monkeypatch.syspath_prepend(str(site))
+    assert bundle_folders() == [ROOT / "models" / "bundles"]
+    # an installation without its own says so, whatever lies beside it
+    assert shipped_bundles(site / "edge") == site / "edge" / "shipped" / "bundles"
+    assert shipped_segments_bundle(site / "edge") == site / "edge" / "shipped" / "segments"
+    with pytest.raises(BundleError, match="no segments bundle here"):
+        load_segments_bundle(shipped_segments_bundle(site / "edge"))
+
+
+def test_an_installed_package_looks_inside_itself_first(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").touch()
+    for folder in ("models/bundles", "models/segments/bundle", "edge"):
+        (tmp_path / folder).mkdir(parents=True)
+    assert shipped_bundles(tmp_path / "edge") == tmp_path / "models" / "bundles"
+    (tmp_path / "edge/shipped/bundles").mkdir(parents=True)
+    assert shipped_bundles(tmp_path / "edge") == tmp_path / "edge" / "shipped" / "bundles"
 
 
 def test_rewriting_replaces_the_whole(soccer: Bundle, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ import venv
 import zipfile
 from pathlib import Path
 
+import cv2
 import pytest
 
+from edge.capture import open_source
 from edge.fields import SPORTS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "wheel"]
-    options = ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder)]
-    subprocess.run([*pip, *options, str(ROOT)], check=True)
-    (built,) = folder.glob("touchline-*.whl")
-    return built
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +35,70 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site,) = (folder / "lib").glob("python*/site-packages")
     for name in base_closure(wheel):
         link_distribution(name, site)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    python = ["--python", str(folder / "bin" / "python")]
-    subprocess.run([*pip, *python, "install", "--no-deps", "--no-index", str(wheel)], check=True)
-    return folder / "bin" / "touchline"
+    command = folder / "bin" / "touchline"
+    install(command, wheel)
+    return command
 
 
-def test_the_wheel_holds_the_packages_and_the_bundle_and_nothing_else(wheel: Path):
+PACKAGES = ("touchline", "edge", "firmware_bridge")
+SHIPPED = {
+    "models/bundles": "edge/shipped/bundles",
+    "models/segments/bundle": "edge/shipped/segments",
+}
+
+
+def test_the_wheel_holds_the_packages_and_the_bundles_and_nothing_else(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-        (manifest,) = [n for n in names if n == "models/bundles/soccer/manifest.json"]
-        files = [f["name"] for f in json.loads(archive.read(manifest))["files"]]
-    tops = {n.split("/")[0] for n in names if ".dist-info/" not in n}
-    assert tops == {"edge", "firmware_bridge", "models", "quantize"}
-    assert {f"models/bundles/soccer/{name}" for name in files} <= set(names)
-    assert {"model.onnx", "dense.onnx"} <= set(files)
-    unwanted = [n for n in names if n.endswith((".pt", ".pth", ".ckpt", ".mp4", ".jpg", ".pyc"))]
-    assert unwanted == []
-    assert any(n.endswith("licenses/LICENSE") for n in names)
+        names = {n for n in archive.namelist() if ".dist-info/" not in n}
+        inside = archive.read("edge/shipped/bundles/soccer/model.int8.onnx")
+    wanted = {name for package in PACKAGES for name in files_below(package)}
+    for folder, place in SHIPPED.items():
+        wanted |= {name.replace(folder, place, 1) for name in files_below(folder)}
+    assert names == wanted
+    assert inside == (ROOT / "models/bundles/soccer/model.int8.onnx").read_bytes()
+    assert {f"edge/shipped/bundles/{sport}/manifest.json" for sport in SPORTS} <= names
+    assert "edge/shipped/segments/manifest.json" in names
+    assert {f"{package}/py.typed" for package in PACKAGES} <= names
+    assert not [n for n in names if n.endswith((".pt", ".pth", ".ckpt", ".mp4", ".jpg", ".pyc"))]
+
+
+def test_the_wheel_carries_its_licence_and_the_notices_of_others(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        notices = {n.split("/", 1)[1] for n in archive.namelist() if "/licenses/" in n}
+    assert notices == {"licenses/LICENSE", "licenses/THIRD_PARTY.md"}
+
+
+def test_a_project_with_a_models_package_of_its_own_lives_beside_it(
+    installed: Path, tmp_path: Path
+):
+    project = tmp_path / "theirs"
+    write_foreign_project(project)
+    install(installed, build_wheel(project, tmp_path))
+    pip = [sys.executable, "-m", "pip", "--python", str(installed.parent / "python")]
+    checked = subprocess.run([*pip, "check"], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout
+    program = """
+import json, models, quantize, touchline
+from edge.bundles import list_bundles
+from edge.segments.manifest import load_segments_bundle
+segments = load_segments_bundle().path
+print(json.dumps([models.OWNER, quantize.OWNER, touchline.register("still.png").state.value,
+    *map(str, [segments, *list_bundles().values()])]))
+"""
+    clip = tmp_path / "clip.mp4"
+    call(installed, "demo-clip", str(clip), "--seconds", "0.1", "--no-cutaways")
+    source = open_source(clip)
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    assert cv2.imwrite(str(tmp_path / "still.png"), frame.image)
+    theirs, theirs_too, state, *bundles = json.loads(
+        call(installed.parent / "python", "-c", program, cwd=tmp_path)
+    )
+    assert (theirs, theirs_too) == ("theirs", "theirs")
+    assert state in {"verified", "refined"}
+    site = str(installed.parents[1])
+    assert all(b.startswith(site) and "/edge/shipped/" in b for b in bundles)
 
 
 def test_a_base_install_says_its_version_and_knows_its_bundles(installed: Path):
@@ -75,12 +118,49 @@ def test_a_base_install_registers_a_rendered_frame(installed: Path, tmp_path: Pa
     assert all(json.loads(line)["sport"] == "soccer" for line in lines)
 
 
-def call(command: Path, *arguments: str) -> str:
-    """Run the installed command from elsewhere, so that the checkout is not on its path."""
+def files_below(folder: str) -> set[str]:
+    """Names of the checkout's files below a folder, without what Python leaves there."""
+    found = (p for p in (ROOT / folder).rglob("*") if p.is_file())
+    return {str(p.relative_to(ROOT)) for p in found if "__pycache__" not in p.parts}
+
+
+def write_foreign_project(folder: Path) -> None:
+    """Write a project with packages `models` and `quantize`, and with bundles of another kind."""
+    for package in ("models", "quantize"):
+        (folder / package).mkdir(parents=True)
+        (folder / package / "__init__.py").write_text('OWNER = "theirs"\n')
+    for bundle in ("models/bundles/soccer", "models/bundles/curling", "models/segments/bundle"):
+        (folder / bundle).mkdir(parents=True)
+        (folder / bundle / "manifest.json").write_text("{}")
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
+        '[project]\nname = "theirs"\nversion = "1"\ndependencies = ["touchline"]\n'
+        '[tool.hatch.build.targets.wheel]\npackages = ["models", "quantize"]\n'
+    )
+
+
+def build_wheel(project: Path, folder: Path) -> Path:
+    """Build a project's wheel with the parts that this environment has."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "wheel"]
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder)]
+    subprocess.run([*pip, *options, str(project)], check=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def install(command: Path, wheel: Path) -> None:
+    """Install a wheel beside an installed command; nothing is fetched."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    python = ["--python", str(command.parent / "python")]
+    subprocess.run([*pip, *python, "install", "--no-deps", "--no-index", str(wheel)], check=True)
+
+
+def call(command: Path, *arguments: str, cwd: Path | None = None) -> str:
+    """Run an installed command from elsewhere, so that the checkout is not on its path."""
     elsewhere = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
         [command, *arguments],
-        cwd=command.parent,
+        cwd=cwd or command.parent,
         env=elsewhere,
         capture_output=True,
         text=True,
