@@ -12,4 +12,6 @@ static_checks() {
     "$bin/mypy" --no-error-summary || die "mypy found the above"
     say "lint-imports"
     "$bin/lint-imports" --no-cache >/dev/null || { "$bin/lint-imports" --no-cache; die "a layer is broken, see above"; }
+    say "prose"
+    "$bin/python" scripts/prose.py || die "scripts/prose.py found the above in the documentation"
 }

@@ -106,13 +106,15 @@ def footage(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
-    """A box on a desk: a rendered live source and an embedded broker; its port."""
+    """A box on a desk: a rendered live source, an embedded broker, a configuration; its port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("box")
+    (folder / "touchline.yaml").write_text("site: desk\ndevice: demo\nremote: {probation_s: 1}\n")
     command = [sys.executable, "-m", "edge.cli", "run", "--source"]
     command += ["rendered:soccer?seconds=600&live=1&fps=5&width=640&height=360"]
-    command += ["--site", "desk", "--device", "demo", "--broker", f"embedded:{port}"]
-    log = (tmp_path_factory.mktemp("box") / "log").open("w")
+    command += ["--config", str(folder / "touchline.yaml"), "--broker", f"embedded:{port}"]
+    log = (folder / "log").open("w")
     with log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:
         for _ in range(600):
             try:
