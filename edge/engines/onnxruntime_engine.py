@@ -54,7 +54,7 @@ def load(path: Path, device: str, options: EngineOptions) -> OnnxRuntimeEngine:
     if device not in devices():
         raise EngineError(
             f"this build of onnxruntime has no {PROVIDERS[device]}: install onnxruntime-gpu in its "
-            f"place (docs/jetson.md for a Jetson), or use engine onnxruntime"
+            f"place (docs/how-to/arm64.md), or use engine onnxruntime"
         )
     try:
         session = ort.InferenceSession(

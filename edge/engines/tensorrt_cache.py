@@ -93,7 +93,7 @@ def tensorrt_version() -> str:
     for package in ("tensorrt", "tensorrt-cu12", "tensorrt-cu13"):
         with suppress(PackageNotFoundError):
             return version(package)
-    raise EngineError("TensorRT is not installed on this box: see docs/jetson.md")
+    raise EngineError("TensorRT is not installed on this box: see docs/how-to/arm64.md")
 
 
 def _slug(text: str) -> str:

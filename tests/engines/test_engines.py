@@ -140,7 +140,7 @@ def test_options_do_not_change_the_answer(graph: Path, name: str, options: Engin
         ("quantum", UsageError, "there are auto, onnxruntime, openvino, tflite"),
         ("tflite", EngineError, "reads .tflite files"),
         ("onnxruntime:cuda", EngineError, "install onnxruntime-gpu"),
-        ("tensorrt", EngineError, "docs/jetson.md"),
+        ("tensorrt", EngineError, "docs/how-to/arm64.md"),
         ("onnxruntime:toaster", EngineError, "knows cpu, cuda, tensorrt"),
         ("openvino:npu", EngineError, "finds no NPU"),
     ],
