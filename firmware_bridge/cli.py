@@ -17,6 +17,7 @@ from rich.live import Live
 from rich.table import Table
 
 from edge.errors import TouchlineError, UsageError
+from edge.redaction import redact
 from firmware_bridge.config import TRANSPORTS, BridgeConfig, parse_target
 from firmware_bridge.control import open_control
 from firmware_bridge.links import open_link
@@ -212,11 +213,13 @@ def _password(options: argparse.Namespace) -> str:
     if options.password_file is None:
         return ""
     try:
-        return str(options.password_file.read_text(encoding="utf-8").strip())
+        password = str(options.password_file.read_text(encoding="utf-8").strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{options.password_file}: the password cannot be read ({error})"
         ) from error
+    redact.learn(password, options.username)
+    return password
 
 
 def _probe(options: argparse.Namespace) -> int:
@@ -235,7 +238,7 @@ def _probe(options: argparse.Namespace) -> int:
     )
     if options.json:
         for answer in answers:
-            print(json.dumps(dataclasses.asdict(answer)), flush=True)
+            print(json.dumps(redact.tree(dataclasses.asdict(answer))), flush=True)
         return 0 if answers else 1
     if not answers:
         raise TouchlineError(
@@ -246,7 +249,7 @@ def _probe(options: argparse.Namespace) -> int:
     table = Table("dialect", "port", "says", "camera.link")
     for answer in answers:
         settings = ", ".join(f"{key}: {value}" for key, value in answer.config.items())
-        table.add_row(answer.dialect, str(answer.port), answer.says, settings)
+        table.add_row(answer.dialect, str(answer.port), redact(answer.says), settings)
     Console().print(table)
     return 0
 
@@ -260,7 +263,7 @@ def _watch(options: argparse.Namespace) -> int:
         if options.json:
             while ends is None or time.monotonic() < ends:
                 time.sleep(1.0 if ends is None else max(0.0, min(1.0, ends - time.monotonic())))
-                print(json.dumps(dataclasses.asdict(link.state())), flush=True)
+                print(json.dumps(redact.tree(dataclasses.asdict(link.state()))), flush=True)
         else:
             with Live(_table(link.state()), refresh_per_second=8) as live:
                 while ends is None or time.monotonic() < ends:
@@ -298,7 +301,7 @@ def _table(state: LinkState) -> Table:
     for kind, count in sorted(state.errors.items()):
         table.add_row(f"errors: {kind}", str(count))
     if state.last_error:
-        table.add_row("last error", state.last_error)
+        table.add_row("last error", redact(state.last_error))
     return table
 
 

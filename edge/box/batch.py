@@ -15,6 +15,7 @@ from edge.box.records import error_record, record
 from edge.capture import list_pictures, open_source, parse_source, read_picture
 from edge.capture.uri import SCHEMES
 from edge.errors import SourceError
+from edge.redaction import redact
 from edge.types import Image, Registration
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -76,7 +77,7 @@ def register_all(
             else:
                 yield _picture(path, registrar, sport)
         except SourceError as error:
-            yield Answer(error_record(image=str(path), sport=sport, error=str(error)))
+            yield Answer(error_record(image=str(path), sport=sport, error=redact(str(error))))
 
 
 def _is_film(path: Path) -> bool:

@@ -20,7 +20,7 @@ from edge.config.effects import changes, heaviest
 from edge.config.key_files import key_problems
 from edge.config.loader import check_mapping
 from edge.config.remote_merge import RemotePath, merge
-from edge.config.secrets import HIDDEN, with_secrets
+from edge.config.secrets import with_secrets
 from edge.config.section import Change
 from edge.config.store import Record
 from edge.config.write import to_yaml
@@ -29,6 +29,7 @@ from edge.errors import ConfigError, UsageError
 from edge.publish import Topics
 from edge.publish.config_messages import ConfigDesired, ConfigSigned, DesiredRef
 from edge.publish.config_signing import signed_text
+from edge.redaction import HIDDEN
 
 _MOST = 20
 """Problems of the message around the configuration."""

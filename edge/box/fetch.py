@@ -28,8 +28,8 @@ from edge.box.fetch_policy import (
     addresses_of,
 )
 from edge.bundles.space import RESERVE_BYTES, check_space, free_bytes
-from edge.capture import redact
 from edge.errors import BundleError
+from edge.redaction import redact
 
 _SILENCE_S = 20.0
 """Longest wait for one answer of a server."""
@@ -68,7 +68,7 @@ def fetch(
             raise Stopped
         if transfer.late():
             transfer.cancel()
-            raise BundleError(f"{redact(url)}: not there within {policy.within_s:g} s")
+            raise BundleError(f"{redact.address(url)}: not there within {policy.within_s:g} s")
     if transfer.error is not None:
         raise transfer.error
 
@@ -139,7 +139,7 @@ class _Transfer:
         """Keep what went wrong as one line; a server's words may hold anything."""
         printable = "".join(c if c.isprintable() else " " for c in what)
         self.error = BundleError(
-            f"{redact(self._url)}: {' '.join(printable.split())[:_MOST_WORDS]}"
+            f"{redact.address(self._url)}: {' '.join(printable.split())[:_MOST_WORDS]}"
         )
 
     @contextmanager

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from edge.box.interfaces import Stop
 from edge.box.pacing import Looped, Paced
-from edge.capture import Kind, Source, SourceInfo, open_source, parse_source, redact
+from edge.capture import Kind, Source, SourceInfo, open_source, parse_source
 from edge.config import (
     Config,
     FileSource,
@@ -24,6 +24,7 @@ from edge.config import (
     credentials,
 )
 from edge.errors import SourceError, UsageError
+from edge.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +97,7 @@ def _configured(source: SourceConfig, sport: str) -> SourcePlan:
             transport=source.transport,
             read_timeout_s=_silent_after_s(source),
         )
-        away = _away(redact(source.url), "rtsp")
+        away = _away(redact.address(source.url), "rtsp")
         return SourcePlan(opened, True, away, _silent_after_s(source))
     return _rendered(source, sport)
 

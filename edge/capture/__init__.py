@@ -11,7 +11,7 @@ from edge.capture.reader import LiveReader, ReadAhead
 from edge.capture.rendered import RenderedMatch, Truth, render_clip
 from edge.capture.slot import Counts, LatestSlot
 from edge.capture.source import Kind, Source, SourceInfo, interrupt
-from edge.capture.uri import SourceSpec, parse_source, redact
+from edge.capture.uri import SourceSpec, parse_source
 from edge.capture.writer import VideoWriter
 
 __all__ = [
@@ -36,6 +36,5 @@ __all__ = [
     "open_source",
     "parse_source",
     "read_picture",
-    "redact",
     "render_clip",
 ]

@@ -19,8 +19,8 @@ from edge.capture.remarks import Remarks
 from edge.capture.rtsp_guard import RtspGuard
 from edge.capture.source import SourceBase, SourceInfo
 from edge.capture.timeline import Timeline
-from edge.capture.uri import redact
 from edge.errors import SourceError
+from edge.redaction import redact
 from edge.types import Frame
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class RtspSource(SourceBase):
         open_timeout_s: float = OPEN_TIMEOUT_S,
         read_timeout_s: float = 1.5,
     ) -> None:
-        self._uri = redact(address)
+        self._uri = redact.address(address)
         self._remarks = Remarks(self._uri)
         self._read_timeout_s = read_timeout_s
         self._guard, self._container = _connect(

@@ -15,6 +15,7 @@ from edge.addresses import BROKEN_USERINFO, breaks_at_password
 from edge.capture.pipe import STDIN, descriptor_of
 from edge.capture.source import Kind
 from edge.errors import SourceError
+from edge.redaction import redact
 
 SCHEMES = ("rtsp", "rtsps", "file", "v4l2", "rendered")
 PICTURE_SUFFIXES = frozenset(
@@ -33,8 +34,6 @@ PICTURE_SUFFIXES = frozenset(
         ".avif",
     )
 )
-_PASSWORD = re.compile(r"(://[^:@]*:).*@", re.DOTALL)  # greedy: a password may hold an @ or /
-_SECRET = re.compile(r"((?:password|passwd|pwd|pass)=)[^&]*", re.IGNORECASE)
 _STREAMS = frozenset(("rtmp", "rtmps", "http", "https", "srt", "udp", "tcp", "rtp", "hls", "mms"))
 _ADDRESS = re.compile(r"((?:rtsp|rtmp|http|srt|udp|tcp|rtp|mms|mqtt)s?):/{1,2}", re.IGNORECASE)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
@@ -51,8 +50,8 @@ class SourceSpec:
 
     @property
     def uri(self) -> str:
-        """The source for a person to read: the password of an address is left out."""
-        return redact(self.location) if self.kind == "rtsp" else self.location
+        """The source for a person to read: user and password of an address are left out."""
+        return redact.address(self.location) if self.kind == "rtsp" else self.location
 
 
 def parse_source(text: str | Path) -> SourceSpec:
@@ -60,7 +59,7 @@ def parse_source(text: str | Path) -> SourceSpec:
 
     A path that exists is taken as it stands, whatever characters it has; then schemes are looked
     for. Raises SourceError (one line) for an unknown scheme, a missing path, or an address without
-    a host.
+    a host. The password of an address is hidden in all that this process writes from then on.
     """
     if isinstance(text, Path):
         return _from_path(text)
@@ -78,13 +77,8 @@ def parse_source(text: str | Path) -> SourceSpec:
     if match and scheme in SCHEMES:
         return _from_scheme(scheme, text, text[match.end() :])
     if match and (match.group(2) or difflib.get_close_matches(scheme, SCHEMES, cutoff=0.75)):
-        raise SourceError(f"{redact(text)}: unknown scheme '{scheme}', {_nearest(scheme)}")
+        raise SourceError(f"{redact.address(text)}: unknown scheme '{scheme}', {_nearest(scheme)}")
     return _from_path(Path(text))
-
-
-def redact(address: str) -> str:
-    """Replace the password of an address by `***`, so that it may be shown and logged."""
-    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1***@", address))
 
 
 def _nearest(scheme: str) -> str:
@@ -113,17 +107,20 @@ def _from_scheme(scheme: str, text: str, rest: str) -> SourceSpec:
 
 
 def _from_address(text: str) -> SourceSpec:
+    redact.learn_address(text)
     if breaks_at_password(text):
-        raise SourceError(f"{redact(text)}: {BROKEN_USERINFO}")
+        raise SourceError(f"{redact.address(text)}: {BROKEN_USERINFO}")
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname, parts.port  # .port raises ValueError where it is no port
     except ValueError as error:
         raise SourceError(
-            f"{redact(text)}: {str(error)[:1].lower()}{str(error)[1:]}; write rtsp://host:port/path"
+            f"{redact.address(text)}: {str(error)[:1].lower()}{str(error)[1:]}; write rtsp://host:port/path"
         ) from None
     if not host:
-        raise SourceError(f"{redact(text)}: the address names no host; write rtsp://host:port/path")
+        raise SourceError(
+            f"{redact.address(text)}: the address names no host; write rtsp://host:port/path"
+        )
     return SourceSpec("rtsp", text)
 
 
@@ -144,7 +141,8 @@ def _from_path(path: Path) -> SourceSpec:
         if address is not None:  # a path has lost the second slash
             written = f"{address[1]}://{str(path)[address.end() :]}"
             raise SourceError(
-                f"{redact(written)}: an address; give a file, or use touchline run for a camera"
+                f"{redact.address(written)}: an address; give a file, or use touchline run for a"
+                " camera"
             )
         raise SourceError(_missing(path))
     mode = path.stat().st_mode

@@ -13,13 +13,13 @@ import logging
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Sequence
 
 from edge import __version__
 from edge.box.stopping import INTERRUPTED, Interrupted, die_of, end_on_signals
 from edge.cli import logs, streams
 from edge.cli.parser import Parser, Subparsers
+from edge.cli.process_arguments import hide_secrets
 from edge.errors import TouchlineError, UsageError
 
 _DESCRIPTION = (
@@ -53,6 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     streams.prepare()
     logs.mute()
+    hide_secrets(arguments, own=argv is None)
+    if argv is None:
+        logs.guard_hooks()
     ended_by = 0
     try:
         with end_on_signals():
@@ -129,7 +132,7 @@ def _add_command(module: str, subparsers: Subparsers) -> None:
 
 def _fail(error: Exception, code: int, *, debug: bool, line: str | None = None) -> int:
     if debug:
-        traceback.print_exception(error)
+        logs.show_traceback(error)
     text = " ".join((line or str(error)).split()) or type(error).__name__
     logs.say(text, logging.ERROR)
     return code

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from edge.cli.arguments import positive_float, positive_int
-from edge.cli.output import print_json
+from edge.cli.output import print_json, print_text
 from edge.cli.parser import Parser, Subparsers
 from edge.config import Config, config_schema, load_config, parse_config, redacted
 from edge.config.key_files import key_problems
@@ -73,7 +73,7 @@ def _validate(options: argparse.Namespace) -> int:
         for p in problems if config is None else key_problems(config, file):
             found.append({"file": str(file), "line": p.line, "path": p.path, "message": p.message})
             if not options.json:
-                print(f"{file}: {p}")
+                print_text(f"{file}: {p}")
     if options.json:
         print_json({"valid": not found, "problems": found}, indent=2)
     elif not found:

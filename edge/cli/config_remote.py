@@ -8,13 +8,14 @@ from typing import Any
 import yaml
 
 from edge.bundles.keys import read_private_key
-from edge.cli.output import note, print_json
+from edge.cli.output import note, print_json, print_text
 from edge.config import Config
 from edge.config.loader import parse_config, read_text
 from edge.config.yaml_tree import YamlError, parse
 from edge.errors import ConfigError
 from edge.publish.client import client_endpoint
 from edge.publish.config_client import ConfigClient, ConfigReported, ConfigStatus
+from edge.redaction import redact
 
 _GOOD = {ConfigStatus.APPLIED, ConfigStatus.PENDING_RESTART}
 
@@ -45,7 +46,8 @@ def show_reported(options: argparse.Namespace) -> int:
     if options.json:
         print_json(report.model_dump(mode="json", by_alias=True), indent=2)
     else:
-        print(yaml.safe_dump(report.config, sort_keys=False, allow_unicode=True), end="")
+        shown = redact.tree(report.config)
+        print(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True), end="")
         _tell(report)
     return 0 if report.status in _GOOD else 1
 
@@ -56,9 +58,9 @@ def show(report: ConfigReported, *, as_json: bool) -> None:
         print_json(report.model_dump(mode="json", by_alias=True), indent=2)
         return
     about = report.desired.revision if report.desired is not None else None
-    print(f"revision {about}: {report.status.value}{_more(report)}")
+    print_text(f"revision {about}: {report.status.value}{_more(report)}")
     for error in report.errors:
-        print(f"  {error.path}: {error.message}" if error.path else f"  {error.message}")
+        print_text(f"  {error.path}: {error.message}" if error.path else f"  {error.message}")
 
 
 def _more(report: ConfigReported) -> str:

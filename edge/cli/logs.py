@@ -1,7 +1,6 @@
 """What the program says on stderr: lines for a person, or JSON lines for a collector of logs.
 
-No secret is written: the user and password of an address, and the passwords that the configuration
-names, are replaced by `***`.
+No secret is written: `edge.redaction` hides them.
 """
 
 from __future__ import annotations
@@ -9,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import re
 import sys
+import threading
 import traceback
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from edge.health.log_stream import STDERR
+from edge.redaction import redact
 
 if TYPE_CHECKING:
     from edge.config import Config
@@ -24,12 +24,8 @@ _OURS = ("edge", "firmware_bridge")
 """Loggers to which the configured level applies; of others only warnings are shown."""
 _NOTES = "edge.paths"
 """What it warns of is shown in any command: files of this box lie elsewhere than is usual."""
-_HIDDEN = "***"
-_USERINFO = re.compile(r"(\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/]*@")
 _FLUSH_S = 0.5
 """How long the end of a command waits for a reader of stderr."""
-_LEAST_SECRET = 4
-"""A shorter password would blacken ordinary words, and protects nothing."""
 
 
 class _Lines(logging.Handler):
@@ -38,7 +34,6 @@ class _Lines(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.as_json = False
-        self.secrets: tuple[str, ...] = ()
 
     def emit(self, record: logging.LogRecord) -> None:
         if sys.stderr is None:  # a program may be started with it closed
@@ -49,22 +44,11 @@ class _Lines(logging.Handler):
 
     def line(self, record: logging.LogRecord) -> str:
         """Return what is written for a record, without the end of the line."""
-        text = self.hidden(record.getMessage())
-        trace = self._trace(record)
+        text = redact(record.getMessage())
+        trace = _trace(record)
         if self.as_json:
             return _json_line(record, text, trace)
         return f"touchline: {' '.join(text.split())}" + (f"\n{trace}" if trace else "")
-
-    def hidden(self, text: str) -> str:
-        """Return a text without the secrets in it."""
-        for secret in self.secrets:
-            text = text.replace(secret, _HIDDEN)
-        return _USERINFO.sub(rf"\1{_HIDDEN}@", text)
-
-    def _trace(self, record: logging.LogRecord) -> str:
-        if not record.exc_info or record.exc_info[1] is None:
-            return ""
-        return self.hidden("".join(traceback.format_exception(record.exc_info[1])).rstrip())
 
 
 _NOWHERE = logging.NullHandler()  # without a handler Python itself would print warnings
@@ -82,18 +66,18 @@ def mute() -> None:
     notes = logging.getLogger(_NOTES)
     notes.addHandler(_LINES)  # once; adding it again does nothing
     notes.propagate = False
-    _LINES.as_json, _LINES.secrets = False, ()
+    _LINES.as_json = False
+    redact.forget()
     for name in _OURS:
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 def configure(config: Config) -> None:
     """Write as the configuration's `log` says, and keep its secrets out."""
-    from edge.config import passwords  # noqa: PLC0415 - the command line loads without it
+    from edge.config import learn_secrets  # noqa: PLC0415 - the command line loads without it
 
+    learn_secrets(config)
     _LINES.as_json = config.log.format == "json"
-    secrets = {p for p in passwords(config) if len(p) >= _LEAST_SECRET}
-    _LINES.secrets = tuple(sorted(secrets, key=len, reverse=True))
     for name in _OURS:
         logging.getLogger(name).setLevel(config.log.level.upper())
 
@@ -119,14 +103,39 @@ def _dropped_line(count: int) -> str:
     return _LINES.line(record) + "\n"
 
 
-def hidden(text: str) -> str:
-    """Return a text without the secrets in it."""
-    return _LINES.hidden(text)
+def show_traceback(error: BaseException) -> None:
+    """Write where a failure happened."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(redact("".join(traceback.format_exception(error))))
 
 
 def say(line: str, level: int = logging.INFO) -> None:
     """Write one line for whoever started the command, whatever `log.level` is."""
     _LINES.emit(logging.LogRecord("touchline", level, "", 0, " ".join(line.split()), None, None))
+
+
+def guard_hooks() -> None:
+    """Keep secrets out of what Python itself writes of failures that nobody catches."""
+    sys.unraisablehook = _unraisable
+    threading.excepthook = _thread_ended
+
+
+def _unraisable(args: sys.UnraisableHookArgs) -> None:
+    if args.exc_value is not None and sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(redact(f"{args.err_msg or 'Exception ignored in'}: {args.object!r}\n"))
+        show_traceback(args.exc_value)
+
+
+def _thread_ended(args: threading.ExceptHookArgs) -> None:
+    if args.exc_value is not None and args.exc_type is not SystemExit and sys.stderr is not None:
+        show_traceback(args.exc_value)
+
+
+def _trace(record: logging.LogRecord) -> str:
+    if not record.exc_info or record.exc_info[1] is None:
+        return ""
+    return redact("".join(traceback.format_exception(record.exc_info[1])).rstrip())
 
 
 def _json_line(record: logging.LogRecord, text: str, trace: str) -> str:

@@ -22,7 +22,7 @@ from edge.bundles import (
 )
 from edge.cli.model_updates import add_keys as _add_keys
 from edge.cli.model_updates import add_update_parsers
-from edge.cli.output import print_json, stdout
+from edge.cli.output import print_json, print_text, stdout
 from edge.cli.parser import Parser, Subparsers
 from edge.errors import BundleError
 from edge.segments.manifest import load_segments_bundle
@@ -121,7 +121,7 @@ def _verify(options: argparse.Namespace) -> int:
         print_json({"bundles": rows}, indent=2)
     else:
         for row in rows:
-            print(row["error"] or f"{row['path']}: every digest is right")
+            print_text(row["error"] or f"{row['path']}: every digest is right")
     return 1 if any(row["error"] for row in rows) else 0
 
 

@@ -16,12 +16,21 @@ from rich.progress import (
 )
 
 from edge.cli import logs
+from edge.redaction import redact
 
 
 def print_json(item: Any, *, indent: int | None = None) -> None:
-    """Print one object, on one line if not indented, and at once for whoever reads along."""
+    """Print one object, on one line if not indented, and at once for whoever reads along.
+
+    Its texts are printed without secrets.
+    """
     separators = (",", ":") if indent is None else None
-    print(json.dumps(item, indent=indent, separators=separators), flush=True)
+    print(json.dumps(redact.tree(item), indent=indent, separators=separators), flush=True)
+
+
+def print_text(text: str, *, end: str = "\n") -> None:
+    """Print a text that may quote what a person or a peer wrote, without secrets."""
+    print(redact(text), end=end)
 
 
 def note(line: str) -> None:

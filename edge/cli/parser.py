@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
-from edge.cli.logs import hidden
+from edge.redaction import redact
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - it has no public name
 """What `add_subparsers` returns."""
@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Print one line on stderr and leave with 2."""
-        line = hidden(" ".join(message.split()))
+        line = redact(" ".join(message.split()))
         self.exit(2, f"{self.prog}: {line}; see {self.prog} --help\n")
 
     def refuse_unknown(self, words: Sequence[str]) -> NoReturn:

@@ -29,7 +29,7 @@ from edge.config.models import (
     SpoolConfig,
 )
 from edge.config.parse import parse_broker
-from edge.config.secrets import credentials, passwords, redacted
+from edge.config.secrets import credentials, learn_secrets, passwords, redacted
 from edge.config.sources import (
     FileSource,
     FolderSource,
@@ -67,6 +67,7 @@ __all__ = [
     "config_from_mapping",
     "config_schema",
     "credentials",
+    "learn_secrets",
     "load_config",
     "parse_broker",
     "parse_config",

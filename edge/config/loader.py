@@ -15,6 +15,7 @@ from edge.config.models import Config
 from edge.config.section import models_in
 from edge.config.suggest import nearest
 from edge.errors import ConfigError
+from edge.redaction import redact
 
 _EXPECTED = {
     "missing": "is missing",
@@ -81,6 +82,7 @@ def parse_config(text: str) -> tuple[Config | None, list[Problem]]:
     except yaml_tree.YamlError as error:
         return None, [Problem("", error.line, " ".join(str(error).split()))]
     data = {} if tree.data is None else tree.data
+    redact.learn_data(data)  # before a problem can quote it
     unsaid = [
         Problem(_dotted(path), tree.line_of(path), _UNSAID)
         for path in tree.empty
@@ -223,7 +225,7 @@ def _got(detail: ErrorDetails, path: yaml_tree.Path) -> str:
     """Return what stood there, unless it may be or hold a secret."""
     value = detail.get("input")
     if isinstance(value, str):
-        value = value[:100]
+        value = redact.address(value)[:100]
     if isinstance(value, (Mapping, list)) or (path and path[-1] in _SECRET):
         return ""
     text = "null" if value is None else repr(value)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import TypeAdapter, ValidationError
 
 from edge.config.brokers import AnyBroker, BrokerConfig
-from edge.config.sources import without_userinfo
 from edge.errors import ConfigError
+from edge.redaction import HIDDEN, redact
 
 _ADAPTER: TypeAdapter[AnyBroker] = TypeAdapter(BrokerConfig)
 
@@ -26,5 +26,5 @@ def parse_broker(spec: str) -> AnyBroker:
 
 def _shown(spec: str) -> str:
     """Return an address without what may be a password, however it is written."""
-    shown = without_userinfo(spec)
-    return shown if "//***@" in shown or "@" not in spec else f"***@{spec.rpartition('@')[2]}"
+    shown = redact.address(spec)
+    return shown if shown != spec or "@" not in spec else f"{HIDDEN}@{spec.rpartition('@')[2]}"

@@ -12,10 +12,8 @@ from pydantic import BaseModel
 
 from edge.config.loader import Problem
 from edge.config.models import Config
-from edge.config.sources import without_userinfo
 from edge.errors import ConfigError
-
-HIDDEN = "***"
+from edge.redaction import HIDDEN, address_without_secrets, redact, without_secrets
 
 
 class HasPassword(Protocol):
@@ -35,7 +33,8 @@ def credentials(
 ) -> tuple[str | None, str | None]:
     """Return the user name and password of a section, its URL's where that has them.
 
-    Raises ConfigError when the file or variable that should hold the password does not.
+    The password is hidden in all that this process writes from then on. Raises ConfigError when
+    the file or variable that should hold it does not.
     """
     url = urlsplit(getattr(section, "url", ""))
     user = getattr(section, "username", None) or (unquote(url.username) if url.username else None)
@@ -50,6 +49,7 @@ def credentials(
             )
     elif password is None and url.password is not None:
         password = unquote(url.password)
+    redact.learn(password, user)
     return user, password
 
 
@@ -66,6 +66,18 @@ def passwords(section: BaseModel) -> Iterator[str]:
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from passwords(value)
+
+
+def learn_secrets(section: BaseModel) -> None:
+    """Hide every secret that a section or those in it hold, in all that this process writes."""
+    for _ in passwords(section):
+        pass  # `credentials` has learnt it
+    for name, info in type(section).model_fields.items():
+        value, extra = getattr(section, name), info.json_schema_extra
+        if isinstance(value, BaseModel):
+            learn_secrets(value)
+        elif isinstance(value, str) and isinstance(extra, dict) and extra.get("x-secret"):
+            redact.learn_address(value)
 
 
 def redacted(config: Config) -> dict[str, Any]:
@@ -93,15 +105,19 @@ def _filled(data: Any, known: object, path: tuple[str, ...], problems: list[Prob
         }
     if isinstance(data, list):
         return [_filled(v, None, (*path, str(i)), problems) for i, v in enumerate(data)]
-    if not isinstance(data, str) or (data != HIDDEN and f"//{HIDDEN}@" not in data):
+    if not isinstance(data, str) or not _hides(data):
         return data
-    if isinstance(known, str) and data in {HIDDEN, without_userinfo(known)}:
+    if isinstance(known, str) and data in {HIDDEN, address_without_secrets(known)}:
         return known
     where = ".".join(path)
     problems.append(
         Problem(where, None, f"{HIDDEN} stands for a secret that the box does not have")
     )
     return data
+
+
+def _hides(text: str) -> bool:
+    return text == HIDDEN or f"//{HIDDEN}@" in text or f"={HIDDEN}" in text
 
 
 def _secret_or_section(section: object, key: object) -> object:
@@ -123,7 +139,7 @@ def _redacted(section: BaseModel) -> dict[str, Any]:
         if isinstance(value, BaseModel):
             shown[name] = _redacted(value)
         elif value is not None and isinstance(extra, dict) and extra.get("x-secret"):
-            shown[name] = without_userinfo(value) if "://" in value else HIDDEN
+            shown[name] = address_without_secrets(value) if "://" in value else HIDDEN
         else:
             shown[name] = _plain(value)
     return shown
@@ -132,7 +148,7 @@ def _redacted(section: BaseModel) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return text that UTF-8 can carry, which a path need not be; all else as it is."""
     if isinstance(value, (str, Path)):
-        return str(value).encode("utf-8", "replace").decode()
+        return without_secrets(str(value).encode("utf-8", "replace").decode())
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 

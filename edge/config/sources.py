@@ -209,8 +209,3 @@ SourceConfig: TypeAlias = Annotated[
     Annotated[AnySource, Field(discriminator="type")], BeforeValidator(_expand)
 ]
 """A source's section, or its short form (`rtsp://…`, `/dev/video0`, `rendered:`, a path)."""
-
-
-def without_userinfo(url: str) -> str:
-    """Return a URL without the user and password in it."""
-    return re.sub(r"//.*@", "//***@", url, count=1)

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from typing import Any
 
 from edge.health.prometheus import CONTENT_TYPE
+from edge.redaction import redact
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,8 @@ Pages = Mapping[str, Callable[[], Answer]]
 
 
 def json_answer(status: int, data: Any) -> Answer:
-    """Return a page for a program."""
-    return Answer(status, json.dumps(data) + "\n", "application/json")
+    """Return a page for a program, without secrets."""
+    return Answer(status, json.dumps(redact.tree(data)) + "\n", "application/json")
 
 
 class HealthServer:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from edge.config.ids import MAX_REVISION
-from edge.publish.message import Document, Message, Nanoseconds, Part
+from edge.publish.message import Document, FreeText, Message, Nanoseconds, Part
 
 Revision = Annotated[int, Field(ge=1, le=MAX_REVISION, strict=True)]
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
@@ -96,7 +96,7 @@ class ConfigProblem(Part):
     path: str = Field(
         description="Where, as `broker.port`; empty for the whole message or the box itself."
     )
-    message: str = Field(description="What was wrong and what was expected, one line.")
+    message: FreeText = Field(description="What was wrong and what was expected, one line.")
     line: int | None = Field(None, ge=1, description="Line of the box's own file, where it is that")
 
 

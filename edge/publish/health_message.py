@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from edge.publish.message import Message, Nanoseconds, Part
+from edge.publish.message import FreeText, Message, Nanoseconds, Part
 
 
 class StageTime(Part):
@@ -55,7 +55,7 @@ class SourceHealth(Part):
         description="Times without a live picture, by cause: unreachable, denied, unplugged, "
         "silent, closed, undecodable, frozen.",
     )
-    problem: str | None = Field(
+    problem: FreeText | None = Field(
         None, description="Why there is no live picture; null while there is."
     )
 
@@ -64,7 +64,9 @@ class PublicationHealth(Part):
     """What went to the broker: `offered` is the sum of `published`, `pending` and `dropped`."""
 
     connected: bool = Field(description="Whether the broker is there.")
-    problem: str | None = Field(None, description="What keeps messages from the broker or disk.")
+    problem: FreeText | None = Field(
+        None, description="What keeps messages from the broker or disk."
+    )
     overwritten: int = Field(
         0, ge=0, description="Messages of others on the box's retained topics; it put them right."
     )
@@ -161,7 +163,7 @@ class Health(Message):
         description="Frames are being finished, or the source is away and being opened again."
     )
     ready: bool = Field(description="Homographies are being made and can be published.")
-    problems: list[str] = Field(
+    problems: list[FreeText] = Field(
         default_factory=list, description="Why the box is not live or not ready, for people."
     )
     fps_in: float = Field(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from edge.redaction import redact
 
 Nanoseconds = Annotated[int, Field(ge=0, le=2**63 - 1, json_schema_extra={"x-unit": "ns"})]
+FreeText = Annotated[str, AfterValidator(redact)]
+"""Words for people, which may quote an error of the system or of a peer: without secrets."""
 Session = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 

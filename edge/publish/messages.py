@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from edge.config.ids import Id
 from edge.publish.config_messages import ConfigDesired, ConfigReported, ConfigSchema
 from edge.publish.health_message import Health
-from edge.publish.message import Document, Message, Nanoseconds, Part
+from edge.publish.message import Document, FreeText, Message, Nanoseconds, Part
 from edge.publish.model_messages import ModelDesired, ModelReported
 from edge.publish.segments_message import Segments
 from edge.segments.document import ProgrammeFile
@@ -301,7 +301,7 @@ class Event(Message):
         None, description="That frame's time in the source.", json_schema_extra={"x-unit": "s"}
     )
     reason: Reason = Field(Reason.NONE, description="Why the field or the source was lost.")
-    detail: dict[str, str] = Field(
+    detail: dict[str, FreeText] = Field(
         default_factory=dict,
         description="More, for people. `suppressed`: so many events like it came before it in a "
         "storm and were not sent.",
