@@ -20,6 +20,7 @@ from rich.text import Text
 
 from edge import __version__
 from edge.bundles import bundle_folders, list_bundles, load_bundle
+from edge.cli.doctor_job import do_the_job
 from edge.cli.output import print_json, stdout
 from edge.cli.parser import Subparsers
 from edge.engines import ENGINES, read_cpu
@@ -201,6 +202,15 @@ def check_segments() -> Iterator[Finding]:
     yield Finding("bundle segments", "ok", f"{bundle.label}, digests right")
 
 
+def check_whole_job() -> Iterator[Finding]:
+    """Do the main job once: decode, register, publish; the first part that fails is named."""
+    for what, failure, words in do_the_job():
+        if failure is None:
+            yield Finding(what, "ok", words)
+        else:
+            yield Finding(what, "fail", failure, words)
+
+
 def check_embedded_broker() -> Iterator[Finding]:
     """Look whether the embedded broker could have its port."""
     with socket.socket() as probe:
@@ -287,6 +297,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_codecs,
     check_bundles,
     check_segments,
+    check_whole_job,
     check_embedded_broker,
     check_clock,
     check_disk,
