@@ -103,13 +103,13 @@ class EngineConfig(Section):
     bundle: Path | None = setting(
         None,
         "Model bundle",
-        "Folder of a model bundle; null: the one that ships for the sport.",
+        "Folder of a model bundle; null: the bundle that ships for the sport.",
         path="folder",
     )
 
 
 class RegistrationConfig(Section):
-    """How answers are checked and mended."""
+    """How homographies are verified and refined."""
 
     refine: Literal["auto", "never", "always"] = setting(
         "auto",
@@ -121,8 +121,8 @@ class RegistrationConfig(Section):
     follow: Literal["auto", "never"] = setting(
         "auto",
         "Follow",
-        "auto: a frame soon after one that the network saw is carried on by the picture's "
-        "motion and checked on its lines; never: the network runs over every frame.",
+        "auto: frames between two runs of the network are tracked by optical flow and verified "
+        "on their lines; never: the network runs on every frame.",
         change="live",
         remote="allowed",
     )
@@ -232,13 +232,13 @@ class RemoteConfig(Section):
     enabled: bool = setting(
         default=True,
         title="Enabled",
-        description="false: what is desired over MQTT is refused, and the box says so.",
+        description="false: the box refuses configuration over MQTT, and reports so.",
         change="live",
     )
     probation_s: float = setting(
         20.0,
         "Probation",
-        "A new configuration must do this long what the one before did, or that comes back.",
+        "Probation of a new configuration; if it fails, the previous one returns.",
         unit="s",
         change="live",
         ge=0,
@@ -263,7 +263,7 @@ class RemoteConfig(Section):
     keys: tuple[Path, ...] = setting(
         (),
         "Signing keys",
-        "Files with Ed25519 public keys; with any, what is desired must be signed by one.",
+        "Files with Ed25519 public keys; with any, remote configuration must be signed by one.",
         change="live",
         remote="local",
         path="file",
@@ -305,7 +305,7 @@ class UpdatesConfig(Section):
     enabled: bool = setting(
         default=True,
         title="Enabled",
-        description="false: what is desired under `model/desired` is refused, and the box says so.",
+        description="false: the box refuses bundles over MQTT, and reports so.",
     )
     keys: tuple[Path, ...] = setting(
         (),
@@ -326,8 +326,8 @@ class UpdatesConfig(Section):
     private_hosts: bool = setting(
         default=False,
         title="Private hosts",
-        description="Whether the name of a host may stand for an address of this box or of a "
-        "private network. An address in `hosts` is taken as it stands there.",
+        description="Whether the name of a host may resolve to this box or to a private network. "
+        "An address in `hosts` is used as it is.",
     )
     folder: Path | None = setting(
         None,
@@ -377,7 +377,7 @@ class UpdatesConfig(Section):
     probation_s: float = setting(
         60.0,
         "Probation",
-        "A new bundle must do this long what the one before did, or that comes back.",
+        "Probation of a new bundle; if it fails, the previous one returns.",
         unit="s",
         ge=1,
         le=3600,
@@ -437,7 +437,7 @@ class Config(Section):
     registration: RegistrationConfig = setting(
         RegistrationConfig(),
         "Registration",
-        "How answers are checked and mended.",
+        "How homographies are verified and refined.",
         remote="allowed",
     )
     broker: BrokerConfig = setting(
@@ -465,7 +465,7 @@ class Config(Section):
         LogConfig(), "Log", "What is written to standard error.", change="live", remote="allowed"
     )
     updates: UpdatesConfig = setting(
-        UpdatesConfig(), "Model updates", "Whether and how model bundles are taken over MQTT."
+        UpdatesConfig(), "Model updates", "Whether the box accepts model bundles over MQTT."
     )
     output: OutputConfig = setting(
         OutputConfig(), "Output", "Files written beside the publication."

@@ -24,7 +24,7 @@ class HttpConfig(Section):
 
 
 class HealthConfig(Section):
-    """How the box fares, on the topic `health` and over HTTP."""
+    """Health reports, on the topic `health` and over HTTP."""
 
     interval_s: float = setting(
         5.0,
