@@ -1,0 +1,108 @@
+"""What scripts/install-check-arm64 does with an installed Touchline, of any processor.
+
+install_check_box.py job                    render a short clip, register it, hear it over MQTT
+install_check_box.py stills FOLDER OUT      register the stills of FOLDER/jobs.jsonl, in INT8
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SUBSCRIBER = Path(__file__).with_name("demo_subscriber.py")
+PORT = "18861"
+FRAMES = 12
+"""Of the clip; at 30 a second."""
+LIMIT_S = 900.0
+"""An emulated processor takes about a hundred times as long as a real one."""
+
+
+def job() -> None:
+    """Do the whole job on a short clip, in the current folder, beside an independent subscriber."""
+    touchline = str(Path(sysconfig.get_path("scripts")) / "touchline")
+    size = ("--width", "640", "--height", "360")
+    call(touchline, "demo-clip", "clip.mp4", "--seconds", f"{FRAMES / 30}", "--no-cutaways", *size)
+    with subprocess.Popen(
+        [sys.executable, str(SUBSCRIBER), PORT, "touchline/v1/#"], stdout=subprocess.PIPE, text=True
+    ) as subscriber:
+        try:
+            outputs = ("--out", "lines.jsonl", "--overlay", "overlay.mp4")
+            call(touchline, "run", "--source", "clip.mp4", "--broker", f"embedded:{PORT}", *outputs)
+            heard = json.loads(subscriber.communicate(timeout=LIMIT_S)[0])
+        finally:
+            subscriber.kill()
+    lines = [json.loads(line) for line in Path("lines.jsonl").read_text("utf-8").splitlines()]
+    answered = sum(line["field_from_image"] is not None for line in lines)
+    print(f"{len(lines)} frames, {answered} registered, {heard['answered']} heard over MQTT")
+    if len(lines) != FRAMES or answered < FRAMES // 2 or heard["answered"] != answered:
+        sys.exit(f"expected {FRAMES} frames, half of them registered, all of those heard")
+
+
+def call(*command: str) -> None:
+    """Run a command to its end; its lines are shown."""
+    print("$", "touchline", *command[1:], flush=True)
+    done = subprocess.run(command, check=False, timeout=LIMIT_S)
+    if done.returncode:
+        sys.exit(f"touchline {command[1]}: exit code {done.returncode}")
+
+
+def stills(folder: Path, out: Path) -> None:
+    """Register each still alone and write its record, with what answered it."""
+    jobs = [json.loads(line) for line in (folder / "jobs.jsonl").read_text("utf-8").splitlines()]
+    made = Registrars()
+    with out.open("w", encoding="utf-8") as file:
+        for number, job in enumerate(jobs, 1):
+            start = time.monotonic()
+            answer = made.register(folder / job["file"], job)
+            file.write(json.dumps(answer | {"file": job["file"]}) + "\n")
+            took = f"{time.monotonic() - start:.1f} s"
+            print(f"{number}/{len(jobs)} {job['sport']}: {answer['state']}, {took}", flush=True)
+
+
+class Registrars:
+    """Registrars by field, made when first asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[str, float, float], Any] = {}
+
+    def register(self, picture: Path, job: dict[str, Any]) -> dict[str, Any]:
+        """Return the record of a still that stands alone."""
+        from edge.box.batch import register_all  # noqa: PLC0415 - `job` needs none of it
+
+        key = job["field"], job["field_length_m"], job["field_width_m"]
+        if key not in self._made:
+            self._made[key] = open_registrar(job["sport"], *key)
+        registrar = self._made[key]
+        (answer,) = register_all([picture], registrar, job["sport"])
+        return answer.record | {
+            "engine": registrar.engine_name,
+            "precision": registrar.precision,
+            "machine": platform.machine(),
+        }
+
+
+def open_registrar(sport: str, name: str, length_m: float, width_m: float) -> Any:
+    """Load a sport's INT8 networks into ONNX Runtime, on one thread."""
+    from edge.bundles import find_bundle  # noqa: PLC0415
+    from edge.fields import load_field  # noqa: PLC0415
+    from edge.registration import Registrar  # noqa: PLC0415
+
+    field = load_field(name, length_m=length_m, width_m=width_m)
+    return Registrar(
+        find_bundle(sport, None), field, engine="onnxruntime", precision="int8", threads=1
+    )
+
+
+if __name__ == "__main__":
+    COMMANDS: dict[str, Callable[[], None]] = {
+        "job": job,
+        "stills": lambda: stills(Path(sys.argv[2]), Path(sys.argv[3])),
+    }
+    COMMANDS[sys.argv[1]]()
