@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from edge.bundles import find_bundle
-from edge.registration import Registrar
-from edge.types import Image
+from edge.registration import FieldRegistrar
+from edge.types import ImageArray
 from models.registration.commands import one_line_errors
 from models.registration.looks import SPORTS
 from models.registration.scoring import Scored, score_view
@@ -55,7 +55,7 @@ def is_lit(number: int) -> bool:
     return number >= SETTLED and (number % EVERY == 0 or number % TWICE_EVERY == 1)
 
 
-def flashed(image: Image, number: int) -> Image:
+def flashed(image: ImageArray, number: int) -> ImageArray:
     """(h, w, 3) uint8 under a flash; its gain, 1.4 to 1.94, hangs on the frame's number."""
     gain = 1.4 + 0.06 * (number * 7 % 10)
     return np.clip(image.astype(np.float32) * gain + LIFT, 0, 255).astype(np.uint8)
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if not rows:
                     continue
                 make = partial(
-                    Registrar, find_bundle(sport), engine=args.engine, precision=args.precision
+                    FieldRegistrar, find_bundle(sport), engine=args.engine, precision=args.precision
                 )
                 with closing(Pool(make)) as pool:
                     shown = islice(pictures(file, rows), args.frames)

@@ -22,7 +22,7 @@ import numpy as np
 
 from edge.bundles import find_bundle
 from edge.fields import load_field
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 from edge.types import Registration
 from models.registration.commands import one_line_errors
 from models.registration.held_out import SEED, View, shots
@@ -61,7 +61,7 @@ def measure(
     """Register shots of a sport in each mode."""
     found: dict[str, list[tuple[float, float, float]]] = {}
     for mode in MODES:
-        registrar = Registrar(
+        registrar = FieldRegistrar(
             find_bundle(sport),
             load_field(made[0][0].field_name),
             engine=engine,
@@ -85,7 +85,7 @@ def measure(
 
 
 def _means(
-    registrar: Registrar, shot: Sequence[View], fps: float, mode: str
+    registrar: FieldRegistrar, shot: Sequence[View], fps: float, mode: str
 ) -> tuple[float, float, float]:
     """Share of a shot's frames that were followed, their mean IoU_whole, share that is right."""
     registrar.reset()
@@ -100,17 +100,17 @@ def _means(
     return followed, iou, right
 
 
-def _plain(registrar: Registrar, view: View, number: int, fps: float) -> Registration:
+def _plain(registrar: FieldRegistrar, view: View, number: int, fps: float) -> Registration:
     return registrar.register(view.image, pts_s=number / fps)
 
 
-def _live(registrar: Registrar, view: View, number: int, fps: float) -> Registration:
+def _live(registrar: FieldRegistrar, view: View, number: int, fps: float) -> Registration:
     given = registrar.register(view.image, pts_s=number / fps, spare_ms=LITTLE_MS)
     registrar.mend(refine=number % MENDED_EVERY == 0)
     return given
 
 
-Answer = Callable[[Registrar, View, int, float], Registration]
+Answer = Callable[[FieldRegistrar, View, int, float], Registration]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -108,7 +108,7 @@ def _codecs() -> dict[str, Codec]:
         sensor_mm=(36.0, 24.0),
     )
     samples = []
-    for encoding in otio.Encoding:
+    for encoding in otio.PayloadEncoding:
         payload = otio.build_payload(encoding, build_sample(sample))
         for mtu in (1456, 100):
             samples += [otio.encode_segment(s) for s in otio.split(payload, encoding, 3, mtu=mtu)]

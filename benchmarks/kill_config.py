@@ -18,12 +18,12 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from edge.box.attempts import Attempts
-from edge.box.desired import Candidate, Known, judge
+from edge.box.remote_config.journal import Journal
+from edge.box.remote_config.request import ConfigCandidate, Known, judge
 from edge.config import Config, Problem
-from edge.config.store import ConfigStore, Outcome
+from edge.config.store import AttemptOutcome, ConfigStore
 from edge.config.write import to_yaml
-from edge.publish.config_messages import ConfigDesired
+from edge.publish.messages.config import ConfigDesired
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def _write_for_ever(store: ConfigStore, told: int, seed: float) -> None:
     try:
         rng = random.Random(seed)  # noqa: S311 - no secret
         file = store.load().config
-        attempts = Attempts(store)
+        attempts = Journal(store)
         attempts.resume(file, {})
         os.write(told, b".")
         while True:
@@ -73,7 +73,7 @@ def _write_for_ever(store: ConfigStore, told: int, seed: float) -> None:
             candidate = _candidate(seen + 1, file, seen)
             attempts.begin(candidate)
             if rng.random() < 0.2:
-                attempts.refuse(candidate, Outcome.REJECTED, [Problem("engine", None, "no")])
+                attempts.refuse(candidate, AttemptOutcome.REJECTED, [Problem("engine", None, "no")])
             else:
                 attempts.commit(candidate)
                 file = candidate.file
@@ -82,10 +82,10 @@ def _write_for_ever(store: ConfigStore, told: int, seed: float) -> None:
         os._exit(1)
 
 
-def _candidate(revision: int, file: Config, seen: int) -> Candidate:
+def _candidate(revision: int, file: Config, seen: int) -> ConfigCandidate:
     desired = ConfigDesired(revision=revision, config=_settings(revision))
     candidate = judge(desired, Known(file, seen, {}))
-    assert isinstance(candidate, Candidate), candidate
+    assert isinstance(candidate, ConfigCandidate), candidate
     return candidate
 
 
@@ -112,10 +112,10 @@ def _check(store: ConfigStore, found: Counter[str]) -> None:
         _check_whole(good.config)
     record = store.record()
     assert record is not None or not store.state.exists(), "a broken record"
-    attempts = Attempts(store)
+    attempts = Journal(store)
     attempts.resume(loaded.config, {})
     settled = attempts.record
-    assert settled is None or settled.outcome is not Outcome.TRYING
+    assert settled is None or settled.outcome is not AttemptOutcome.TRYING
     assert not list(store.file.parent.glob(".*.part")), "a write that was cut short is left"
     found["none" if settled is None else settled.outcome.value] += 1
 

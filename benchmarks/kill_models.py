@@ -16,7 +16,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from edge.bundles import ModelStore, Rules
+from edge.bundles import InstallRules, ModelStore
 from tests.bundles.packed import PUBLIC, archive
 from tests.bundles.test_store import Installing
 
@@ -33,7 +33,7 @@ def main() -> int:
         paths = [archive(Path(folder), version) for version in ("0.2.0", "0.3.0")]
         store = ModelStore("soccer")
         begun_s = time.monotonic()
-        store.install(paths[0], Rules([PUBLIC]), None)
+        store.install(paths[0], InstallRules([PUBLIC]), None)
         store.activate(store.spare())
         window_s = 5 * (time.monotonic() - begun_s)
         installing = Installing(paths)

@@ -19,11 +19,11 @@ import numpy as np
 from edge.bundles import find_bundle
 from edge.cli.camera import _Match, _placed
 from edge.fields import load_field
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 from edge.types import CameraPrior
 from firmware_bridge.model import CameraPose
 from firmware_bridge.pose import homography_from_pose
-from firmware_bridge.sim.camera import SimSettings, SimulatedCamera
+from firmware_bridge.sim.ptz_camera import SimSettings, SimulatedCamera
 from models.registration.metrics import errors
 
 WIDTH, HEIGHT, HOLD_S = 640, 360, 3.0
@@ -54,7 +54,7 @@ def main() -> None:
     settings = SimSettings(width_px=WIDTH, height_px=HEIGHT, seed=4, focal_widths=(1.5, 5.0))
     match = _Match(settings)
     camera = SimulatedCamera(_placed(settings, match))
-    registrar = Registrar(find_bundle("soccer"), load_field("soccer"), threads=1)
+    registrar = FieldRegistrar(find_bundle("soccer"), load_field("soccer"), threads=1)
     for index in range(40):
         pose = camera.pose(index / 10)
         registrar.register(match.picture(pose, 0.1), prior=prior_of(pose, index / 10, rng))

@@ -21,7 +21,7 @@ from typing import Any
 from edge.bundles import Bundle, find_bundle, list_bundles
 from edge.errors import BundleError, UsageError
 from edge.fields import SPORTS, Field
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 from models.registration import sets
 from models.registration.commands import one_line_errors
 from models.registration.evaluate import PRIORS
@@ -106,11 +106,11 @@ def real(sport: str, files: Sequence[TruthFile]) -> Iterator[tuple[str, Iterator
 
 def measure(
     sport: str, bundle: Bundle, files: Sequence[TruthFile], args: argparse.Namespace
-) -> list[sets.Result]:
+) -> list[sets.SetResult]:
     """Register all sets of a sport."""
 
-    def make(field: Field) -> Registrar:
-        return Registrar(bundle, field, engine=args.engine, precision=args.precision)
+    def make(field: Field) -> FieldRegistrar:
+        return FieldRegistrar(bundle, field, engine=args.engine, precision=args.precision)
 
     with closing(sets.Pool(make)) as pool:
         results = [sets.run(name, shown, pool) for name, shown in rendered(sport, args)]

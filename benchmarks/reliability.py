@@ -25,8 +25,8 @@ from statistics import median
 from edge.capture import LiveReader, open_source
 from edge.health.system import read_process
 from edge.publish import EventDraft, EventKind, Publisher
-from edge.publish.client import TouchlineClient
-from edge.publish.compose import Stamp
+from edge.publish.client.subscriber import TouchlineClient
+from edge.publish.messages.compose import Stamp
 from tests.capture.faulty import FaultyCamera, make_clips
 from tests.publish.listener import Listener
 from tests.publish.parts import FAST, Mosquitto, answered, make_frame, make_publisher

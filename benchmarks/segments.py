@@ -17,7 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from edge.segments.analyse import analyse
-from edge.segments.crf import Crf, Limits, constrained, marginals, segment_posterior, viterbi
+from edge.segments.crf import (
+    Crf,
+    DurationLimits,
+    constrained,
+    marginals,
+    segment_posterior,
+    viterbi,
+)
 from edge.segments.manifest import load_segments_bundle
 
 HOUR_S = 3600
@@ -44,7 +51,7 @@ def measure_file(file: Path, bundle: Path | None, *, exact: bool, window_s: floa
 def measure_crf() -> None:
     emissions = np.random.default_rng(0).normal(0, 1, (HOUR_S, 3))
     crf = Crf.of([[0, -4, -4], [-4, 0, -4], [-4, -4, 0]], [0, -1, -1], [0, -1, -1])
-    limits = (Limits(), Limits(1, 4, 180), Limits(1, 8, 300))
+    limits = (DurationLimits(), DurationLimits(1, 4, 180), DurationLimits(1, 8, 300))
     work: dict[str, Callable[[], object]] = {
         "viterbi": lambda: viterbi(emissions, crf),
         "forward and backward": lambda: marginals(emissions, crf),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge.types import Float
+from edge.types import FloatArray
 
 
 def apply_homography(h: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
@@ -72,7 +72,7 @@ def field_corners(length_m: float, width_m: float) -> NDArray[np.float64]:
 
 
 def visible_polygon(
-    image_from_field: Float, polygon_m: Float, width: int, height: int
+    image_from_field: FloatArray, polygon_m: FloatArray, width: int, height: int
 ) -> NDArray[np.float64]:
     """The part of a convex (n, 2) field polygon that a (width, height) picture shows, (m.
 

@@ -15,11 +15,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Float: TypeAlias = NDArray[np.floating[Any]]
-Image: TypeAlias = NDArray[np.uint8]
+FloatArray: TypeAlias = NDArray[np.floating[Any]]
+ImageArray: TypeAlias = NDArray[np.uint8]
 
 
-class State(str, Enum):
+class RegistrationState(str, Enum):
     """How a frame's homography came about; `LOST` carries none."""
 
     VERIFIED = "verified"
@@ -38,7 +38,7 @@ class State(str, Enum):
     """No homography, for the reason given."""
 
 
-class Reason(str, Enum):
+class RejectionReason(str, Enum):
     """Why a frame is `LOST` (or, for the other states, `NONE`)."""
 
     NONE = "none"
@@ -66,7 +66,7 @@ class Reason(str, Enum):
 class Frame:
     """One decoded picture with its times."""
 
-    image: Image
+    image: ImageArray
     """(height, width, 3) uint8, BGR."""
     index: int
     """Number of the frame in its source, from 0, corrupt frames counted."""
@@ -93,11 +93,11 @@ class Frame:
 class Keypoints:
     """Keypoints of the field's uniform grid that were found in a picture."""
 
-    image_px: Float
+    image_px: FloatArray
     """(n, 2) sub-pixel positions in the picture, pixels."""
-    field_m: Float
+    field_m: FloatArray
     """(n, 2) their positions on the field, metres."""
-    score: Float
+    score: FloatArray
     """(n,) weight of each, 0..1."""
     index: NDArray[np.intp]
     """(n,) number of each in the grid, row-major."""
@@ -156,9 +156,9 @@ class CameraPrior:
 class Registration:
     """The answer for one frame: a homography that may be trusted, or a reason why there is none."""
 
-    state: State
-    reason: Reason = Reason.NONE
-    field_from_image: Float | None = None
+    state: RegistrationState
+    reason: RejectionReason = RejectionReason.NONE
+    field_from_image: FloatArray | None = None
     """(3, 3) float64, or None if and only if `state` is LOST."""
     quality: Quality = field(default_factory=Quality)
     dense_ran: bool = False

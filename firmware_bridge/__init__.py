@@ -19,15 +19,15 @@ from __future__ import annotations
 
 from firmware_bridge.bridge import Bridge, BridgeEvent
 from firmware_bridge.config import BridgeConfig
-from firmware_bridge.model import CameraPose, LinkState, Telemetry
+from firmware_bridge.model import CameraLinkState, CameraPose, Telemetry
 from firmware_bridge.pose import PoseEstimate, PoseVerdict
 
 __all__ = [
     "Bridge",
     "BridgeConfig",
     "BridgeEvent",
+    "CameraLinkState",
     "CameraPose",
-    "LinkState",
     "PoseEstimate",
     "PoseVerdict",
     "Telemetry",

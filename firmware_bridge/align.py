@@ -22,10 +22,10 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.gil_yield import Rest, go_on
 from firmware_bridge.lens import LensTable, fit_lens
 from firmware_bridge.model import Telemetry
 from firmware_bridge.mount import Lean, fit_lean, levelled
-from firmware_bridge.resting import Rest, go_on
 
 _Array = NDArray[np.float64]
 

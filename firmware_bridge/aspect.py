@@ -18,8 +18,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from firmware_bridge.gil_yield import Rest, go_on
 from firmware_bridge.pose import closed_form, linearize, picture_grid, small_rotation
-from firmware_bridge.resting import Rest, go_on
 
 _Matrix: TypeAlias = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import Registration, State
+from edge.types import Registration, RegistrationState
 from firmware_bridge.align import (
     LAG_KNOWN_S,
     ROLL_NOISE_DEG,
@@ -28,21 +28,23 @@ from firmware_bridge.align import (
     align,
 )
 from firmware_bridge.aspect import AspectWatch
+from firmware_bridge.camera_position import SteadyPosition
 from firmware_bridge.config import BridgeConfig, resolve
 from firmware_bridge.links import open_link
 from firmware_bridge.links.recording import RecordedLink
-from firmware_bridge.model import CameraPose, LinkState, Telemetry
-from firmware_bridge.monitor import Difference, Monitor
+from firmware_bridge.model import CameraLinkState, CameraPose, Telemetry
+from firmware_bridge.monitor import FieldDifference, LinkMonitor
 from firmware_bridge.pose import PoseEstimate, PoseSigma, PoseVerdict, estimate_pose
 from firmware_bridge.rotation import wrap_deg
-from firmware_bridge.steady import SteadyPosition
 from firmware_bridge.tracking import TrackingSender
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 _LOG = logging.getLogger(__name__)
-_SOLVED = frozenset({State.VERIFIED, State.REFINED, State.TRACKED})
+_SOLVED = frozenset(
+    {RegistrationState.VERIFIED, RegistrationState.REFINED, RegistrationState.TRACKED}
+)
 _PAIRS = 1500
 _ALIGN_EVERY_S = 3.0
 _ALIGN_EVERY_FRAMES = 75
@@ -91,7 +93,7 @@ class Bridge:
         self._link = open_link(config)
         self._sender = TrackingSender(config.tracking)
         self._steady = SteadyPosition()
-        self._monitor = Monitor()
+        self._monitor = LinkMonitor()
         self._aspect = AspectWatch()
         self._squeezed = False
         self._events: deque[BridgeEvent] = deque(maxlen=_EVENTS)
@@ -148,7 +150,7 @@ class Bridge:
         """Counts of the tracking sender."""
         return dict(self._sender.counts)
 
-    def link_state(self) -> LinkState | None:
+    def link_state(self) -> CameraLinkState | None:
         """How the camera's link does; None without one."""
         return None if self._link is None else self._link.state()
 
@@ -218,7 +220,7 @@ class Bridge:
         self, registration: Registration, width: int, height: int, capture_ns: int
     ) -> PoseEstimate | None:
         homography = registration.field_from_image
-        if homography is None or registration.state is State.HELD:
+        if homography is None or registration.state is RegistrationState.HELD:
             return None
         self._frames += 1
         self._seen_ns = capture_ns
@@ -294,7 +296,7 @@ class Bridge:
             return
         pan, tilt, _, focal = predicted
         finding = self._monitor.add(
-            Difference(
+            FieldDifference(
                 wrap_deg(pose.pan_deg - pan),
                 pose.tilt_deg - tilt,
                 None if focal is None else math.log(sample.focal_widths / focal),

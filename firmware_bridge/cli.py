@@ -21,10 +21,10 @@ from edge.redaction import redact
 from firmware_bridge.config import TRANSPORTS, BridgeConfig, parse_target
 from firmware_bridge.control import open_control
 from firmware_bridge.links import open_link
-from firmware_bridge.model import LinkState
+from firmware_bridge.model import CameraLinkState
 from firmware_bridge.probe import LISTEN_S, USUAL_PORTS, probe
 from firmware_bridge.profiles import profiles
-from firmware_bridge.sim.camera import SimSettings
+from firmware_bridge.sim.ptz_camera import SimSettings
 from firmware_bridge.sim.rtsp import RtspServer
 from firmware_bridge.sim.simulator import Simulator
 from firmware_bridge.sim.video import LiveVideo, PictureMaker
@@ -274,7 +274,7 @@ def _watch(options: argparse.Namespace) -> int:
     return 0 if link.state().received else 1
 
 
-def _table(state: LinkState) -> Table:
+def _table(state: CameraLinkState) -> Table:
     table = Table(
         f"{state.kind} {state.peer}",
         "connected" if state.connected else "no telemetry",

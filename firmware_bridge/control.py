@@ -15,7 +15,7 @@ from firmware_bridge.links.onvif import to_degrees as onvif_degrees
 from firmware_bridge.links.onvif_client import OnvifClient
 from firmware_bridge.links.visca import to_degrees, to_units
 from firmware_bridge.links.visca_client import ViscaClient
-from firmware_bridge.profiles import Limits, profile
+from firmware_bridge.profiles import AxisLimits, profile
 
 Position = tuple[float, float, float]
 """Pan and tilt in the device's degrees, zoom as a share of its range, 0 wide to 1 telephoto."""
@@ -52,7 +52,7 @@ def open_control(config: BridgeConfig) -> CameraControl:
     raise UsageError(f"a {config.type} link cannot move the camera: use type visca or onvif")
 
 
-def check_limits(limits: Limits, pan_deg: float, tilt_deg: float, zoom: float | None) -> None:
+def check_limits(limits: AxisLimits, pan_deg: float, tilt_deg: float, zoom: float | None) -> None:
     """Refuse a position outside the profile's limits.
 
     Written so that a number that is none fails.
@@ -143,7 +143,7 @@ class OnvifControl:
         """Start towards a position, in degrees where the camera takes them."""
         degrees = self._client.space(onvif.DEGREES)
         if degrees is not None and degrees.y is not None:
-            check_limits(Limits(degrees.x, degrees.y), pan_deg, tilt_deg, zoom)
+            check_limits(AxisLimits(degrees.x, degrees.y), pan_deg, tilt_deg, zoom)
             spaces, pan, tilt = onvif.DEGREES, pan_deg, tilt_deg
         else:
             check_limits(self._limits, pan_deg, tilt_deg, zoom)

@@ -59,7 +59,7 @@ class Telemetry:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkState:
+class CameraLinkState:
     """How a link does, as of one instant."""
 
     kind: str

@@ -26,7 +26,7 @@ class Disagreement(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class FieldDifference:
     """One frame: vision minus prediction, and the standard error that is expected of it."""
 
     pan_deg: float
@@ -37,7 +37,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MonitorFinding:
     """A lasting disagreement and its size."""
 
     kind: Disagreement
@@ -46,17 +46,17 @@ class Finding:
     focal_ratio: float
 
 
-class Monitor:
+class LinkMonitor:
     """Decides over a window of frames; `reset` after each finding."""
 
     def __init__(self) -> None:
-        self._recent: deque[Difference] = deque(maxlen=_WINDOW)
+        self._recent: deque[FieldDifference] = deque(maxlen=_WINDOW)
 
     def reset(self) -> None:
         """Forget the frames seen so far."""
         self._recent.clear()
 
-    def add(self, difference: Difference) -> Finding | None:
+    def add(self, difference: FieldDifference) -> MonitorFinding | None:
         """Take one frame's difference; a finding when most of the window disagrees alike."""
         self._recent.append(difference)
         if len(self._recent) < _WINDOW:
@@ -67,7 +67,7 @@ class Monitor:
             return None
         kind = Disagreement.CAMERA_MOVED if angle else Disagreement.LENS_CHANGED
         logs = [d.log_focal for d in self._recent if d.log_focal is not None]
-        return Finding(
+        return MonitorFinding(
             kind,
             median(d.pan_deg for d in self._recent),
             median(d.tilt_deg for d in self._recent),
@@ -75,10 +75,10 @@ class Monitor:
         )
 
 
-def _angles_off(d: Difference) -> bool:
+def _angles_off(d: FieldDifference) -> bool:
     limit = max(_ANGLE_FLOOR_DEG, _SIGMAS * d.angle_sigma_deg)
     return max(abs(d.pan_deg), abs(d.tilt_deg)) > limit
 
 
-def _focal_off(d: Difference) -> bool:
+def _focal_off(d: FieldDifference) -> bool:
     return d.log_focal is not None and abs(d.log_focal) > max(_FOCAL_FLOOR, _SIGMAS * d.focal_sigma)

@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ProbeAnswer:
     """One thing that a camera speaks."""
 
     dialect: str
@@ -49,7 +49,7 @@ def probe(
     username: str = "",
     password: str = "",
     listen_s: float = LISTEN_S,
-) -> list[Answer]:
+) -> list[ProbeAnswer]:
     """Ask on every port of every dialect, and listen for streams: about `listen_s` + 2 seconds."""
     address = resolve(host)
     tries = [
@@ -64,8 +64,8 @@ def probe(
 
 def _try(
     dialect: str, host: str, port: int, username: str, password: str, listen_s: float
-) -> Callable[[], Answer | None]:
-    kinds: dict[str, Callable[[], Answer | None]] = {
+) -> Callable[[], ProbeAnswer | None]:
+    kinds: dict[str, Callable[[], ProbeAnswer | None]] = {
         "visca": lambda: _visca(host, port, "udp"),
         "visca raw-udp": lambda: _visca(host, port, "raw-udp"),
         "visca tcp": lambda: _visca(host, port, "tcp"),
@@ -77,7 +77,7 @@ def _try(
         raise UsageError(f"dialect {dialect!r} is unknown; known: {', '.join(kinds)}")
     attempt = kinds[dialect]
 
-    def guarded() -> Answer | None:
+    def guarded() -> ProbeAnswer | None:
         try:
             return attempt()
         except (OSError, ProtocolError):
@@ -86,7 +86,7 @@ def _try(
     return guarded
 
 
-def _visca(host: str, port: int, transport: str) -> Answer | None:
+def _visca(host: str, port: int, transport: str) -> ProbeAnswer | None:
     with ViscaClient(host, port, transport) as client:
         client.reset()
         words = []
@@ -105,10 +105,10 @@ def _visca(host: str, port: int, transport: str) -> Answer | None:
         "port": port,
         "transport": transport,
     }
-    return Answer("VISCA " + transport, port, ", ".join(words), config)
+    return ProbeAnswer("VISCA " + transport, port, ", ".join(words), config)
 
 
-def _onvif(host: str, port: int, username: str, password: str) -> Answer | None:
+def _onvif(host: str, port: int, username: str, password: str) -> ProbeAnswer | None:
     config: dict[str, str | int] = {"type": "onvif", "host": host, "port": port}
     with OnvifClient(host, port, username=username, password=password) as client:
         try:
@@ -117,19 +117,19 @@ def _onvif(host: str, port: int, username: str, password: str) -> Answer | None:
         except ProtocolError as error:
             # HTTP that is no SOAP at all is not a camera; a refusal is one
             refused = "refused" in str(error)
-            return Answer("ONVIF", port, str(error), config) if refused else None
+            return ProbeAnswer("ONVIF", port, str(error), config) if refused else None
         name = " ".join(device.get(key, "") for key in ("Manufacturer", "Model", "FirmwareVersion"))
         where = (
             "no position" if status.pan is None else f"pan {status.pan:g} tilt {status.tilt or 0:g}"
         )
         unit = "degrees" if status.pan_tilt_space.endswith("Degrees") else "generic units"
         says = f"{name.strip()}, {where} ({unit}), clock {client.clock_offset_s:+.1f} s"
-    return Answer("ONVIF", port, says, config)
+    return ProbeAnswer("ONVIF", port, says, config)
 
 
 def _listen(
     host: str, port: int, dialect: str, say: Callable[[bytes], str], listen_s: float
-) -> Answer | None:
+) -> ProbeAnswer | None:
     """Listen on a local port for packets of this host."""
     deadline, packets, wrong, says = time.monotonic() + listen_s, 0, 0, ""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -163,7 +163,9 @@ def _listen(
     rate = f"{packets / listen_s:.0f} packets/s" + (
         f", {wrong} of {packets} malformed" if wrong else ""
     )
-    return Answer(dialect, port, f"{says}; {rate}", {"type": dialect, "host": host, "port": port})
+    return ProbeAnswer(
+        dialect, port, f"{says}; {rate}", {"type": dialect, "host": host, "port": port}
+    )
 
 
 def _freed_says(data: bytes) -> str:

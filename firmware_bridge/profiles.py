@@ -54,7 +54,7 @@ class ViscaProfile:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AxisLimits:
     """How far a camera turns, degrees of its own counting."""
 
     pan: tuple[float, float] = (-175.0, 175.0)
@@ -71,7 +71,7 @@ class Profile:
     note: str = ""
     freed: FreeDProfile = field(default_factory=FreeDProfile)
     visca: ViscaProfile = field(default_factory=ViscaProfile)
-    limits_deg: Limits = field(default_factory=Limits)
+    limits_deg: AxisLimits = field(default_factory=AxisLimits)
 
 
 @cache
@@ -103,7 +103,7 @@ def _profile(name: str, raw: Mapping[str, Any]) -> Profile:
         note=raw.get("note", ""),
         freed=FreeDProfile(**_tuples(raw.get("freed", {}))),
         visca=ViscaProfile(**_tuples(raw.get("visca", {}))),
-        limits_deg=Limits(**_tuples(raw.get("limits_deg", {}))),
+        limits_deg=AxisLimits(**_tuples(raw.get("limits_deg", {}))),
     )
 
 

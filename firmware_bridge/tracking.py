@@ -45,7 +45,9 @@ class TrackingSender:
         ]
         self._names = Receivers([host for host, _ in (*freed_targets, *otio_targets)])
         self._freed, self._otio = freed_targets, otio_targets
-        self._encoding = otio.Encoding.CBOR if config.encoding == "cbor" else otio.Encoding.JSON
+        self._encoding = (
+            otio.PayloadEncoding.CBOR if config.encoding == "cbor" else otio.PayloadEncoding.JSON
+        )
         self._source_id = config.source_id or uuid.uuid5(uuid.NAMESPACE_DNS, config.label).urn
         self._sequence = 0
         self._static_ns: int | None = None

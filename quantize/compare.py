@@ -13,7 +13,7 @@ from edge.engines import Engine
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class OutputDifference:
     """How one output of a graph differs from its reference, over all feeds."""
 
     output: str
@@ -25,7 +25,7 @@ class Difference:
 
 def compare(
     reference: Engine, other: Engine, feeds: Iterable[Mapping[str, NDArray[Any]]]
-) -> list[Difference]:
+) -> list[OutputDifference]:
     """Run both engines on each feed and compare the outputs that both have."""
     sums: dict[str, _Sums] = {}
     for feed in feeds:
@@ -53,10 +53,10 @@ class _Sums:
         self.largest = max(self.largest, float(np.abs(error).max()))
         self.count += error.size
 
-    def difference(self, name: str) -> Difference:
+    def difference(self, name: str) -> OutputDifference:
         """Summarize what was added."""
         if self.noise == 0:
             ratio = float("inf")
         else:
             ratio = 10 * float(np.log10(max(self.signal, 1e-30) / self.noise))
-        return Difference(name, self.largest, self.absolute / self.count, ratio)
+        return OutputDifference(name, self.largest, self.absolute / self.count, ratio)

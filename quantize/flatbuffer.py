@@ -41,7 +41,7 @@ class Scale:
     """Axis of the channels."""
 
 
-class Writer:
+class FlatbufferWriter:
     """Collects a graph; tensors are known by their number."""
 
     def __init__(self) -> None:

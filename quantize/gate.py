@@ -43,7 +43,7 @@ class Evaluate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class GateLimits:
     """What INT8 may lose against FP32."""
 
     iou_loss: float = 0.005
@@ -87,7 +87,7 @@ def run_gate(
     n: int = VIEWS,
     seed: int = 0,
     threads: int | None = None,
-    limits: Limits | None = None,
+    limits: GateLimits | None = None,
 ) -> GateResult:
     """Evaluate and time every engine (None: all installed) with each precision that it has.
 
@@ -124,11 +124,11 @@ def run_gate(
             frames=n,
             seed=seed,
         )
-        rows.append(Row(measurement, _judge(measurement, rows, limits or Limits())))
+        rows.append(Row(measurement, _judge(measurement, rows, limits or GateLimits())))
     return GateResult(tuple(rows))
 
 
-def _judge(new: Measurement, rows: Sequence[Row], limits: Limits) -> str | None:
+def _judge(new: Measurement, rows: Sequence[Row], limits: GateLimits) -> str | None:
     """Say what is wrong with an INT8 measurement against FP32 of its engine, or of ONNX Runtime."""
     if new.precision == "fp32":
         return None

@@ -111,7 +111,7 @@ def prepare(
             calibrate_method=METHODS[options.method],
             providers=["CPUExecutionProvider"],
         )
-        calibrator.collect_data(_Reader(chain([first], stream)))
+        calibrator.collect_data(_CalibrationReader(chain([first], stream)))
         ranges = calibrator.compute_data()
         del calibrator
     return Prepared(model, ranges, zero)
@@ -197,7 +197,7 @@ def _back_from(makers: Mapping[str, onnx.NodeProto], tensor: str, depth: int) ->
         tensor = node.input[0]
 
 
-class _Reader(CalibrationDataReader):
+class _CalibrationReader(CalibrationDataReader):
     """Hands feeds to the calibrator one at a time, so that they need not fit in memory."""
 
     def __init__(self, feeds: Iterator[Feed]) -> None:

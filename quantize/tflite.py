@@ -17,7 +17,7 @@ from onnx import numpy_helper
 
 from edge.engines.tflite_engine import CHANNELS_LAST
 from edge.errors import EngineError
-from quantize.flatbuffer import Array, Scale, Writer
+from quantize.flatbuffer import Array, FlatbufferWriter, Scale
 
 SAME, VALID = 0, 1
 _SIGNED = 128
@@ -39,7 +39,7 @@ class _Conversion:
     def __init__(self, model: onnx.ModelProto, name: str) -> None:
         self.graph = model.graph
         self.name = name
-        self.w = Writer()
+        self.w = FlatbufferWriter()
         self.constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
         self.quantizers = {n.input[0]: n for n in model.graph.node if n.op_type == "QuantizeLinear"}
         self.inputs: dict[str, int] = {}

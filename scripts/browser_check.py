@@ -25,9 +25,9 @@ import paho.mqtt.client as mqtt
 from chromium import Chromium
 
 from edge.fields import FIELD_NAMES, load_field
-from edge.publish.examples import TOPICS
-from edge.publish.messages import Homography
-from edge.publish.projection import field_from_pixels, pixels_from_field
+from edge.publish.client.projection import field_from_pixels, pixels_from_field
+from edge.publish.messages.examples import TOPICS
+from edge.publish.messages.registration import Homography
 
 CARD = "document.querySelector('[data-camera=\"venue/box/cam1\"]')"
 LIVE = f"['verified', 'refined', 'tracked'].includes({CARD}?.dataset.view)"

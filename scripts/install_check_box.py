@@ -110,10 +110,10 @@ def open_registrar(sport: str, name: str, length_m: float, width_m: float) -> An
     """Load a sport's INT8 networks into ONNX Runtime, on one thread."""
     from edge.bundles import find_bundle  # noqa: PLC0415
     from edge.fields import load_field  # noqa: PLC0415
-    from edge.registration import Registrar  # noqa: PLC0415
+    from edge.registration import FieldRegistrar  # noqa: PLC0415
 
     field = load_field(name, length_m=length_m, width_m=width_m)
-    return Registrar(
+    return FieldRegistrar(
         find_bundle(sport, None), field, engine="onnxruntime", precision="int8", threads=1
     )
 

@@ -26,9 +26,9 @@ from edge.bundles.manifest import Manifest
 from edge.cli import _COMMANDS
 from edge.cli.parser import Parser
 from edge.health.prometheus import metrics_of
-from edge.publish.examples import TOPICS
-from edge.publish.health_message import Health
-from edge.publish.record import RegistrationRecord
+from edge.publish.messages.examples import TOPICS
+from edge.publish.messages.health import Health
+from edge.publish.messages.record import RegistrationRecord
 
 FOLDER = Path("docs/reference")
 _MARKS = re.compile(r"(?s)(<!-- generated -->\n).*?(<!-- end of generated -->)")

@@ -32,11 +32,11 @@ if TYPE_CHECKING:
         UsageError,
     )
     from edge.fields import Field, load_field
-    from edge.publish.client import TouchlineClient as Client
-    from edge.publish.client import field_from_pixels, pixels_from_field
+    from edge.publish.client.subscriber import TouchlineClient as Client
+    from edge.publish.client.subscriber import field_from_pixels, pixels_from_field
     from edge.segments.analysis import Analysis
     from edge.segments.types import Segment
-    from edge.types import Frame, Reason, State
+    from edge.types import Frame, RegistrationState, RejectionReason
     from touchline.registration import Registrar, register, track
     from touchline.result import Result
     from touchline.segmentation import segments
@@ -50,12 +50,12 @@ __all__ = [
     "EngineError",
     "Field",
     "Frame",
-    "Reason",
     "Registrar",
+    "RegistrationState",
+    "RejectionReason",
     "Result",
     "Segment",
     "SourceError",
-    "State",
     "TouchlineError",
     "UsageError",
     "__version__",
@@ -78,16 +78,16 @@ _MODULES = {
         "UsageError",
     ),
     "edge.fields": ("Field", "load_field"),
-    "edge.publish.client": ("field_from_pixels", "pixels_from_field"),
+    "edge.publish.client.subscriber": ("field_from_pixels", "pixels_from_field"),
     "edge.segments.analysis": ("Analysis",),
     "edge.segments.types": ("Segment",),
-    "edge.types": ("Frame", "Reason", "State"),
+    "edge.types": ("Frame", "RejectionReason", "RegistrationState"),
     "touchline.registration": ("Registrar", "register", "track"),
     "touchline.result": ("Result",),
     "touchline.segmentation": ("segments",),
 }
 _HOME = {name: (module, name) for module, names in _MODULES.items() for name in names} | {
-    "Client": ("edge.publish.client", "TouchlineClient")
+    "Client": ("edge.publish.client.subscriber", "TouchlineClient")
 }
 """Public name -> module and name where it is defined."""
 

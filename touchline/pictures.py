@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edge.capture import read_picture
 from edge.errors import UsageError
-from edge.types import Image
+from edge.types import ImageArray
 
 PictureLike: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Any"
 """A path, a NumPy picture (BGR, BGRA, grey; uint8, uint16, float from 0 to 1), or a PIL image."""
@@ -20,7 +20,7 @@ PictureLike: TypeAlias = "str | os.PathLike[str] | NDArray[Any] | Any"
 _KINDS = "take a path, a NumPy array (height, width[, 3]) in BGR order, or a PIL image"
 
 
-def to_bgr(picture: PictureLike) -> Image:
+def to_bgr(picture: PictureLike) -> ImageArray:
     """Return a picture as (height, width, 3) uint8 BGR; one that is so already is not copied.
 
     Raises UsageError, one sentence, for what is no picture; SourceError for a file that cannot be
@@ -35,7 +35,7 @@ def to_bgr(picture: PictureLike) -> Image:
     raise UsageError(f"{type(picture).__name__} is no picture: {_KINDS}")
 
 
-def _from_array(array: NDArray[Any]) -> Image:
+def _from_array(array: NDArray[Any]) -> ImageArray:
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in {2, 3} or (array.ndim == 3 and array.shape[2] not in {3, 4}):
@@ -75,7 +75,7 @@ def _to_uint8(array: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(array * 255), np.uint8)
 
 
-def _from_pil(picture: Any) -> Image:
+def _from_pil(picture: Any) -> ImageArray:
     from PIL import ImageOps  # noqa: PLC0415 - whoever has such a picture has Pillow
 
     upright = ImageOps.exif_transpose(picture)

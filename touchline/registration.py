@@ -9,18 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from edge.box.allowance import Allowance
-from edge.box.answering import Answering
-from edge.box.network import load_network
-from edge.box.readers import reader_for
-from edge.box.sensing import SensedFrames
-from edge.box.sources import plan_source
-from edge.box.switching import SwitchingRegistrar
+from edge.box.loaded_model import load_network
+from edge.box.model_updates.hot_swap import SwitchingRegistrar
+from edge.box.stages.prefetch import PrefetchedFrames
+from edge.box.stages.read import reader_for
+from edge.box.stages.refinement_budget import RefinementBudget
+from edge.box.stages.register import RegisterStage
+from edge.box.stages.source_plan import plan_source
 from edge.config import Config, with_changes
 from edge.errors import UsageError
 from edge.fields import Field
 from edge.geometry import half_turn
-from edge.types import Frame, Image, Registration
+from edge.types import Frame, ImageArray, Registration
 from touchline.pictures import PictureLike, to_bgr
 from touchline.result import Result
 
@@ -127,7 +127,7 @@ class Registrar:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _result(self, answer: Registration, image: Image, name: str) -> Result:
+    def _result(self, answer: Registration, image: ImageArray, name: str) -> Result:
         return _result(self._config, self.field, answer, image, name)
 
 
@@ -206,12 +206,12 @@ def _track(
         live = source.info.live
         frames = reader_for(source, plan.open, frozen_after_s=config.camera.frozen_after_s)
         # a film's next frame is in the network while the caller works on this one
-        sensed = None if live or every > 1 else SensedFrames(frames, registrar.sense)
+        sensed = None if live or every > 1 else PrefetchedFrames(frames, registrar.sense)
         reader = stack.enter_context(closing(sensed or frames))
-        answering = Answering(
+        answering = RegisterStage(
             registrar,
             flight_of=sensed.flight if sensed is not None else None,
-            allowance=Allowance() if live else None,
+            allowance=RefinementBudget() if live else None,
         )
         name = source.info.uri
         while True:
@@ -234,7 +234,7 @@ def _result(
     config: Config,
     field: Field,
     answer: Registration,
-    image: Image,
+    image: ImageArray,
     name: str,
     frame: Frame | None = None,
 ) -> Result:

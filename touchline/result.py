@@ -12,8 +12,8 @@ from edge.errors import UsageError
 from edge.fields import Field, outline
 from edge.geometry import visible_polygon
 from edge.projection import PictureView
-from edge.publish.record import RegistrationRecord, record_of
-from edge.types import Frame, Reason, Registration, State
+from edge.publish.messages.record import RegistrationRecord, record_of
+from edge.types import Frame, Registration, RegistrationState, RejectionReason
 
 if TYPE_CHECKING:
     from touchline.pictures import PictureLike
@@ -48,12 +48,12 @@ class Result:
         return self.registration.field_from_image is not None
 
     @property
-    def state(self) -> State:
+    def state(self) -> RegistrationState:
         """How the homography came about: `verified`, `refined`, `tracked`, `held`, or `lost`."""
         return self.registration.state
 
     @property
-    def reason(self) -> Reason:
+    def reason(self) -> RejectionReason:
         """Why the picture is `lost`; `none` otherwise."""
         return self.registration.reason
 

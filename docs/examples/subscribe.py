@@ -2,7 +2,7 @@
 
 import sys
 
-from edge.publish.client import TouchlineClient, field_from_pixels
+from edge.publish.client.subscriber import TouchlineClient, field_from_pixels
 
 with TouchlineClient(sys.argv[1]) as client:
     for received in client.messages():

@@ -10,23 +10,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from edge.box.interfaces import Registrar
-from edge.box.records import error_record, record
+from edge.box.outputs.json_record import error_record, record
+from edge.box.protocols import FrameRegistrar
 from edge.capture import list_pictures, open_source, parse_source, read_picture
 from edge.capture.uri import SCHEMES
 from edge.errors import SourceError
 from edge.redaction import redact
-from edge.types import Image, Registration
+from edge.types import ImageArray, Registration
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PictureAnswer:
     """What became of one picture."""
 
     record: dict[str, Any]
-    image: Image | None = None
+    image: ImageArray | None = None
     """The picture, or None where it could not be read."""
     registration: Registration | None = None
 
@@ -62,8 +62,8 @@ def expand(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def register_all(
-    paths: Iterable[Path], registrar: Registrar, sport: str, *, every: int = 1
-) -> Iterator[Answer]:
+    paths: Iterable[Path], registrar: FrameRegistrar, sport: str, *, every: int = 1
+) -> Iterator[PictureAnswer]:
     """Register pictures, and every `every`-th frame of films, in the order given.
 
     A film's frames are named `film.mp4/<number>`. What cannot be read gives an answer with an
@@ -77,22 +77,24 @@ def register_all(
             else:
                 yield _picture(path, registrar, sport)
         except SourceError as error:
-            yield Answer(error_record(image=str(path), sport=sport, error=redact(str(error))))
+            yield PictureAnswer(
+                error_record(image=str(path), sport=sport, error=redact(str(error)))
+            )
 
 
 def _is_film(path: Path) -> bool:
     return parse_source(path).kind == "file"
 
 
-def _picture(path: Path, registrar: Registrar, sport: str) -> Answer:
+def _picture(path: Path, registrar: FrameRegistrar, sport: str) -> PictureAnswer:
     if path.is_dir():
         raise SourceError(f"{path}: a folder without pictures")
     image = read_picture(path)
     registration = registrar.register(image)
-    return Answer(record(registration, image=str(path), sport=sport), image, registration)
+    return PictureAnswer(record(registration, image=str(path), sport=sport), image, registration)
 
 
-def _film(path: Path, registrar: Registrar, sport: str, every: int) -> Iterator[Answer]:
+def _film(path: Path, registrar: FrameRegistrar, sport: str, every: int) -> Iterator[PictureAnswer]:
     source = open_source(path)
     try:
         while (frame := source.read()) is not None:
@@ -100,6 +102,6 @@ def _film(path: Path, registrar: Registrar, sport: str, every: int) -> Iterator[
                 continue
             registration = registrar.register(frame.image, pts_s=frame.pts_s)
             item = record(registration, image=f"{path}/{frame.index}", sport=sport)
-            yield Answer(item, frame.image, registration)
+            yield PictureAnswer(item, frame.image, registration)
     finally:
         source.close()

@@ -8,33 +8,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from edge.box.allowance import Allowance
-from edge.box.answering import Answering
-from edge.box.camera import open_camera
-from edge.box.garbage import set_aside
-from edge.box.health import Monitor, Watched
-from edge.box.interfaces import Stop
-from edge.box.ledger import Balance
-from edge.box.network import Network, NetworkFactory, load_network, network_of
-from edge.box.outages import WatchedReader
-from edge.box.output_check import inputs_of
-from edge.box.outputs import OutputPaths, open_outputs
-from edge.box.pipeline import Tally, run_loop
-from edge.box.publication import Publication
-from edge.box.readers import reader_for
-from edge.box.self_test_process import self_test_in_child
-from edge.box.sensing import SensedFrames
-from edge.box.sink_thread import SinkThread
-from edge.box.sources import open_or_wait, open_unless, plan_source
-from edge.box.stopping import hidden_from_children
-from edge.box.summary import Accounts, Summary
-from edge.box.switching import SwitchingRegistrar
-from edge.box.updates import MakeNetwork, SelfTest, begin_models, model_updates
+from edge.box.gc_control import frozen_heap
+from edge.box.loaded_model import Network, NetworkFactory, load_network, network_of
+from edge.box.model_updates.controller import MakeNetwork, SelfTest, begin_models, model_updates
+from edge.box.model_updates.hot_swap import SwitchingRegistrar
+from edge.box.model_updates.self_test_process import self_test_in_child
+from edge.box.monitoring.frame_accounting import Balance
+from edge.box.monitoring.reporter import HealthReporter, Watched
+from edge.box.monitoring.run_summary import Accounts, Summary
+from edge.box.monitoring.source_watch import WatchedReader
+from edge.box.outputs.opening import OutputPaths, open_outputs
+from edge.box.outputs.output_check import inputs_of
+from edge.box.outputs.worker import SinkThread
+from edge.box.pipeline import RunCounters, run_loop
+from edge.box.protocols import Stop
+from edge.box.signals import hidden_from_children
+from edge.box.stages.pose import open_camera
+from edge.box.stages.prefetch import PrefetchedFrames
+from edge.box.stages.publish import Publication
+from edge.box.stages.read import reader_for
+from edge.box.stages.refinement_budget import RefinementBudget
+from edge.box.stages.register import RegisterStage
+from edge.box.stages.source_plan import open_or_wait, open_unless, plan_source
 from edge.capture import SourceInfo
 from edge.config import Config
 from edge.errors import TouchlineError
 from edge.publish import Topics, open_broker
-from edge.publish.line import Line
+from edge.publish.mqtt.shared_connection import SharedConnection
 from edge.threads import ThreadWatch, watch_threads
 from edge.types import Frame, Registration
 
@@ -77,7 +77,7 @@ class Observer(Protocol):
         """One frame is done."""
 
 
-class Silent:
+class NullObserver:
     """An observer that does nothing."""
 
     def started(self, started: Started) -> None:
@@ -96,7 +96,7 @@ def run_box(
     make_network: NetworkFactory = load_network,
     make_updated: MakeNetwork = network_of,
     self_test: SelfTest = self_test_in_child,
-    line: Line | None = None,
+    line: SharedConnection | None = None,
     accounts: Accounts | None = None,
     threads: ThreadWatch | None = None,
 ) -> Summary:
@@ -111,15 +111,15 @@ def run_box(
     Raises UsageError for wishes that cannot be met, and SourceError, BundleError, EngineError or
     BrokerError for what cannot be opened; no output file is left behind then.
     """
-    observer = observer or Silent()
+    observer = observer or NullObserver()
     plan = plan_source(config, options.source, realtime=options.realtime)
     accounts = accounts or Accounts()
     # stages that are built anew find what those before them wrote
     outputs = options.outputs if accounts.empty else options.outputs.at_free_names()
     paths = outputs.or_configured(config)
     paths.check(inputs_of(config, options.source, options.config_file))
-    tally = Tally(times=accounts.times)
-    course: _Course | None = None
+    tally = RunCounters(times=accounts.times)
+    course: _RunRecord | None = None
     try:
         with ExitStack() as stack:
             threads = threads or stack.enter_context(watch_threads())
@@ -132,7 +132,7 @@ def run_box(
             network = make_network(config)
             registrar = SwitchingRegistrar(network)
             stack.callback(registrar.close)
-            stack.enter_context(set_aside())
+            stack.enter_context(frozen_heap())
             source = early or open_or_wait(plan, stop)
             if source is not None and early is None:
                 stack.enter_context(closing(source))
@@ -156,17 +156,17 @@ def run_box(
             )
             # a film's next frames are in the network while one is finished; a live frame gains
             # nothing by growing old there
-            sensed = None if info.live else SensedFrames(frames, registrar.sense)
+            sensed = None if info.live else PrefetchedFrames(frames, registrar.sense)
             reader = WatchedReader(sensed or frames, publication.source_event, registrar.reset)
-            answering = Answering(
+            answering = RegisterStage(
                 registrar,
                 flight_of=sensed.flight if sensed is not None else None,
-                allowance=Allowance() if info.live else None,
+                allowance=RefinementBudget() if info.live else None,
             )
             with ExitStack() as watch:
                 sinks = watch.enter_context(files)
                 watch.enter_context(closing(reader))
-                course = _Course(info, registrar, tally, reader, publication, sinks, begun_s)
+                course = _RunRecord(info, registrar, tally, reader, publication, sinks, begun_s)
                 watched = Watched(
                     info,
                     reader,
@@ -176,7 +176,7 @@ def run_box(
                     lambda: registrar.network.label,
                     threads,
                 )
-                monitor = watch.enter_context(closing(Monitor(config, watched)))
+                monitor = watch.enter_context(closing(HealthReporter(config, watched)))
                 if info.live:
                     watch.enter_context(
                         model_updates(config, line, registrar, make_updated, self_test)
@@ -205,14 +205,14 @@ def run_box(
     return accounts.add(_summary(config, course))
 
 
-def open_line(config: Config, stack: ExitStack) -> Line:
+def open_line(config: Config, stack: ExitStack) -> SharedConnection:
     """Return the box's line to its broker, an embedded one running as long as `stack` is open.
 
     Raises BrokerError or ConfigError where the broker cannot be opened.
     """
     with hidden_from_children():
         endpoint = stack.enter_context(open_broker(config.broker))
-    return Line(endpoint, Topics(config.publish.prefix, config.site, config.device))
+    return SharedConnection(endpoint, Topics(config.publish.prefix, config.site, config.device))
 
 
 def _check_ended(threads: ThreadWatch) -> None:
@@ -222,12 +222,12 @@ def _check_ended(threads: ThreadWatch) -> None:
 
 
 @dataclass(slots=True)
-class _Course:
+class _RunRecord:
     """What a run is made of, and how it went."""
 
     source: SourceInfo
     registrar: SwitchingRegistrar
-    tally: Tally
+    tally: RunCounters
     reader: WatchedReader
     publication: Publication
     sinks: SinkThread | None
@@ -236,7 +236,7 @@ class _Course:
     why: str = "failure"
 
 
-def _summary(config: Config, course: _Course) -> Summary:
+def _summary(config: Config, course: _RunRecord) -> Summary:
     network, tally = course.registrar.network, course.tally
     reader, sinks = course.reader, course.sinks
     ledger = tally.ledger

@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from edge.box.answering import Answering, ms_since
-from edge.box.interfaces import FrameReader, Outlet, Registrar, Stop
-from edge.box.ledger import FrameLedger
-from edge.box.sink_thread import SinkThread
-from edge.box.timing import StageTimes
+from edge.box.monitoring.frame_accounting import FrameLedger
+from edge.box.monitoring.latency import StageTimes
+from edge.box.outputs.worker import SinkThread
+from edge.box.protocols import FrameReader, FrameRegistrar, Outlet, Stop
+from edge.box.stages.register import RegisterStage, ms_since
 from edge.types import CameraPrior, Frame, Registration
 
 _POLL_S = 0.2
@@ -23,7 +23,7 @@ PriorOf = Callable[[Frame], "CameraPrior | None"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RunCounters:
     """What the loop counts as it goes."""
 
     ledger: FrameLedger = field(default_factory=FrameLedger)
@@ -32,8 +32,8 @@ class Tally:
 
 def run_loop(
     reader: FrameReader,
-    registrar: Registrar,
-    tally: Tally,
+    registrar: FrameRegistrar,
+    tally: RunCounters,
     *,
     stop: Stop,
     outlet: Outlet | None = None,
@@ -42,7 +42,7 @@ def run_loop(
     on_frame: OnFrame | None = None,
     on_wait: OnWait | None = None,
     prior_of: PriorOf | None = None,
-    answering: Answering | None = None,
+    answering: RegisterStage | None = None,
 ) -> str:
     """Process frames until the source ends; returns why it stopped: `end`, `signal`, `max_frames`.
 
@@ -51,7 +51,7 @@ def run_loop(
     after each frame, `on_wait` whenever none came for a moment. `answering` says what is known of a
     frame before it is registered (None: nothing).
     """
-    answering = answering or Answering(registrar)
+    answering = answering or RegisterStage(registrar)
     why = "signal"
     while not stop.is_set():
         if max_frames is not None and tally.ledger.processed >= max_frames:
@@ -76,7 +76,9 @@ def run_loop(
     return why
 
 
-def _counted(frame: Frame, answer: Registration, waited_ms: float, tally: Tally) -> Registration:
+def _counted(
+    frame: Frame, answer: Registration, waited_ms: float, tally: RunCounters
+) -> Registration:
     stages = {"queue": waited_ms, **answer.latency_ms, "total": ms_since(frame.monotonic_ns)}
     tally.times.add_all(stages)
     tally.ledger.add(answer)

@@ -15,9 +15,9 @@ from edge.bundles.manifest import (
     FORMAT,
     MANIFEST,
     GoldenFrame,
-    Grid,
     ImageInput,
     Manifest,
+    ManifestGrid,
     Measurement,
     ModelFile,
     Output,
@@ -25,7 +25,7 @@ from edge.bundles.manifest import (
     Signature,
 )
 from edge.bundles.signing import key_id, sign, verify_signature
-from edge.bundles.store import ModelStore, Record, Rules, installed_sports
+from edge.bundles.store import InstallRules, ModelStore, SlotRecord, installed_sports
 from edge.bundles.write import NewFile, update_manifest, write_bundle
 
 __all__ = [
@@ -35,18 +35,18 @@ __all__ = [
     "Bundle",
     "GoldenFrame",
     "Graphs",
-    "Grid",
     "ImageInput",
+    "InstallRules",
     "Manifest",
+    "ManifestGrid",
     "Measurement",
     "ModelFile",
     "ModelStore",
     "NewFile",
     "Output",
     "Quantization",
-    "Record",
-    "Rules",
     "Signature",
+    "SlotRecord",
     "bundle_folders",
     "check_signature",
     "find_bundle",

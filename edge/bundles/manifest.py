@@ -30,11 +30,11 @@ VersionText = Annotated[
 Precision = Literal["fp32", "int8"]
 
 
-class _Model(BaseModel):
+class _BundleModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class ImageInput(_Model):
+class ImageInput(_BundleModel):
     """The picture that the encoder takes: uint8, (1, height, width, 3)."""
 
     height: int = Field(gt=0, le=4320)
@@ -43,7 +43,7 @@ class ImageInput(_Model):
     normalization: str = Field("inside the graph", description="Where pixel values are scaled.")
 
 
-class Output(_Model):
+class Output(_BundleModel):
     """One output of a graph, (1, channels, height / stride, width / stride) float32."""
 
     graph: str
@@ -51,14 +51,14 @@ class Output(_Model):
     stride: int = Field(gt=0)
 
 
-class Grid(_Model):
+class ManifestGrid(_BundleModel):
     """The uniform grid of keypoints over the field, row-major from (-x, -y)."""
 
     columns: int = Field(gt=1)
     rows: int = Field(gt=1)
 
 
-class ModelFile(_Model):
+class ModelFile(_BundleModel):
     """One file of the bundle."""
 
     name: FileName
@@ -69,7 +69,7 @@ class ModelFile(_Model):
     size: int = Field(gt=0, description="Bytes.")
 
 
-class GoldenFrame(_Model):
+class GoldenFrame(_BundleModel):
     """A picture with a known answer, for the self-test before a bundle is switched in."""
 
     name: FileName
@@ -86,7 +86,7 @@ class GoldenFrame(_Model):
     )
 
 
-class Quantization(_Model):
+class Quantization(_BundleModel):
     """How the INT8 files came about, so that it can be repeated."""
 
     calibration_frames: int = Field(gt=0)
@@ -96,7 +96,7 @@ class Quantization(_Model):
     versions: dict[str, str] = Field(default_factory=dict)
 
 
-class Measurement(_Model):
+class Measurement(_BundleModel):
     """What the gate measured for one engine and precision."""
 
     engine: str
@@ -112,7 +112,7 @@ class Measurement(_Model):
     seed: int
 
 
-class Signature(_Model):
+class Signature(_BundleModel):
     """Ed25519 over the manifest without this field (and through its digests, over the files)."""
 
     algorithm: Literal["ed25519"] = "ed25519"
@@ -120,7 +120,7 @@ class Signature(_Model):
     value: str = Field(description="Base64, 64 bytes.")
 
 
-class Manifest(_Model):
+class Manifest(_BundleModel):
     """A bundle's `manifest.json`."""
 
     format: Literal[1] = 1
@@ -131,7 +131,7 @@ class Manifest(_Model):
     min_touchline: VersionText = "0.1.0"
     input: ImageInput
     outputs: dict[str, Output]
-    grid: Grid
+    grid: ManifestGrid
     decode: dict[str, float] = Field(
         default_factory=dict, description="Parameters of the keypoints' read-off and verification."
     )

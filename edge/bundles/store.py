@@ -39,7 +39,7 @@ _STARTS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SlotRecord:
     """Which slot is used; None is the bundle that ships."""
 
     active: Slot | None = None
@@ -52,7 +52,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class InstallRules:
     """What a bundle must be to be installed."""
 
     keys: Sequence[bytes] | None
@@ -70,18 +70,18 @@ class ModelStore:
         self.sport = sport
         self.folder = (root or state_folder() / "models") / sport
 
-    def record(self) -> Record:
+    def record(self) -> SlotRecord:
         """Return which slot is used; a file that is damaged counts as none."""
         try:
             data = json.loads((self.folder / _STATE).read_bytes())
-            record = Record(**data)
+            record = SlotRecord(**data)
         except FileNotFoundError:
-            return Record()
+            return SlotRecord()
         except (OSError, ValueError, TypeError) as error:
             log.warning("%s: not readable (%s); taken as empty", self.folder / _STATE, error)
-            return Record()
+            return SlotRecord()
         known = {"a", "b", None}
-        return record if record.active in known and record.previous in known else Record()
+        return record if record.active in known and record.previous in known else SlotRecord()
 
     def bundle(self, slot: Slot | None) -> Bundle | None:
         """Return the whole bundle of a slot; None where there is none, or a damaged one."""
@@ -106,7 +106,7 @@ class ModelStore:
     def install(
         self,
         archive: Path,
-        rules: Rules,
+        rules: InstallRules,
         current: Manifest | None,
         *,
         test: Callable[[Bundle], None] = lambda _bundle: None,
@@ -164,7 +164,7 @@ class ModelStore:
             raise BundleError(f"{self.folder / slot}: no whole bundle there; install one first")
         record = self.record()
         previous = record.previous if record.active == slot else record.active
-        self._write(Record(slot, previous, on_probation, refused=record.refused))
+        self._write(SlotRecord(slot, previous, on_probation, refused=record.refused))
         return bundle
 
     def settle(self) -> None:
@@ -176,7 +176,7 @@ class ModelStore:
         record = self.record()
         if record.active is None:
             raise BundleError(f"{self.sport}: no bundle was installed here; nothing to go back to")
-        self._write(Record(record.previous, None, refused=refused or record.refused))
+        self._write(SlotRecord(record.previous, None, refused=refused or record.refused))
         return self.bundle(record.previous)
 
     def refuse(self, sha256: str) -> None:
@@ -198,7 +198,7 @@ class ModelStore:
         self._write(replace(record, starts=record.starts + 1))
         return None
 
-    def _check(self, manifest: Manifest, rules: Rules, current: Manifest | None) -> None:
+    def _check(self, manifest: Manifest, rules: InstallRules, current: Manifest | None) -> None:
         what = f"{manifest.name} {manifest.version}"
         if manifest.sport != self.sport:
             raise BundleError(f"{what} is for {manifest.sport}, not for {self.sport}")
@@ -222,7 +222,7 @@ class ModelStore:
                 raise BundleError(f"{self.folder}: another process installs a bundle") from error
             yield
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: SlotRecord) -> None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             data = json.dumps(asdict(record)).encode()

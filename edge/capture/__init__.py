@@ -4,30 +4,30 @@
 `LiveReader` keeps the newest frame of a camera and reconnects.
 """
 
-from edge.capture.link import Backoff, FreezeDetector, Link, LinkState, Outage
+from edge.capture.link import FreezeDetector, Outage, SourceBackoff, SourceLink, SourceLinkState
 from edge.capture.opening import open_source
 from edge.capture.pictures import list_pictures, read_picture
 from edge.capture.reader import LiveReader, ReadAhead
 from edge.capture.rendered import RenderedMatch, Truth, render_clip
-from edge.capture.slot import Counts, LatestSlot
-from edge.capture.source import Kind, Source, SourceInfo, interrupt
+from edge.capture.slot import LatestSlot, SlotCounts
+from edge.capture.source import FrameSource, Kind, SourceInfo, interrupt
 from edge.capture.uri import SourceSpec, parse_source
 from edge.capture.writer import VideoWriter
 
 __all__ = [
-    "Backoff",
-    "Counts",
+    "FrameSource",
     "FreezeDetector",
     "Kind",
     "LatestSlot",
-    "Link",
-    "LinkState",
     "LiveReader",
     "Outage",
     "ReadAhead",
     "RenderedMatch",
-    "Source",
+    "SlotCounts",
+    "SourceBackoff",
     "SourceInfo",
+    "SourceLink",
+    "SourceLinkState",
     "SourceSpec",
     "Truth",
     "VideoWriter",

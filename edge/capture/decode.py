@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 
 from edge.capture.hdr import Coding, ToneMapper, coding_of
 from edge.pyav import ArgumentError, color_coding
-from edge.types import Image
+from edge.types import ImageArray
 
 _PICTURE_CODECS = frozenset(("png", "bmp", "tiff", "webp", "gif", "mjpeg"))
 """What covers and previews are coded with; a film, where a container holds nothing else."""
@@ -45,7 +45,7 @@ QUARTER_TURNS = {
 class Decoded:
     """One picture out of a decoder."""
 
-    image: Image
+    image: ImageArray
     """(height, width, 3) uint8, BGR, turned upright."""
     pts_s: float | None
     """Presentation time in seconds as the stream has it; None where it has none."""
@@ -59,7 +59,7 @@ class Starved(Exception):  # noqa: N818 - no error of the caller's: the stream h
     """Packets came for a long time, and none gave a picture."""
 
 
-class Decoder:
+class PacketDecoder:
     """Pictures of one video stream; broken packets are counted in `corrupt` and skipped.
 
     With `patience_s`, packets that give no picture for so long raise Starved.
@@ -138,7 +138,7 @@ class Converter:
         self.coding: Coding | None = None
         """How the pictures are coded where they are tone-mapped; None for plain SDR."""
 
-    def picture(self, frame: VideoFrame) -> Image:
+    def picture(self, frame: VideoFrame) -> ImageArray:
         """(height, width, 3) uint8, contiguous and nobody else's to write to."""
         made = self._reformatter.reformat(frame, format="bgr24")
         if made.planes[0].line_size < 0:
@@ -157,7 +157,7 @@ class Converter:
         # a frame that was BGR already is the decoder's, which may build the next one on it
         return image.copy() if made is frame else np.ascontiguousarray(image)
 
-    def _mapped(self, image: Image, frame: VideoFrame, coding: Coding | None) -> Image:
+    def _mapped(self, image: ImageArray, frame: VideoFrame, coding: Coding | None) -> ImageArray:
         """Tone-map a picture; a stream may change how it is coded."""
         if coding != self.coding:
             made = ToneMapper(coding, frame.color_primaries) if coding is not None else None
@@ -172,7 +172,7 @@ def _time_s(frame: VideoFrame) -> float | None:
     return float(frame.dts * frame.time_base)
 
 
-def _pixels(frame: VideoFrame) -> Image:
+def _pixels(frame: VideoFrame) -> ImageArray:
     """(height, width, 3) uint8 view of a BGR or RGB frame's own memory, rows maybe padded."""
     plane, across = frame.planes[0], frame.width * 3
     rows = np.frombuffer(memoryview(plane), np.uint8, frame.height * plane.line_size)

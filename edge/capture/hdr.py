@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import Image
+from edge.types import ImageArray
 
 Coding = Literal["PQ", "HLG", "BT.2020"]
 """How pictures are coded: two curves of HDR, or SDR with wide colours."""
@@ -61,7 +61,7 @@ class ToneMapper:
         shown = coded**2 * _MOST  # the table is for roots: their steps are those that eyes see
         self._shown = _shown(shown if coding == "BT.2020" else _rolled_off(shown))
 
-    def map(self, image: Image) -> Image:
+    def map(self, image: ImageArray) -> ImageArray:
         """Change a (height, width, 3) uint8 BGR picture in place; returns it."""
         for top in range(0, len(image), _BAND_ROWS):
             band = image[top : top + _BAND_ROWS]

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.errors import SourceCause
-from edge.types import Image
+from edge.types import ImageArray
 
 
-class LinkState(str, Enum):
+class SourceLinkState(str, Enum):
     """Where a connection stands."""
 
     CONNECTING = "connecting"
@@ -37,7 +37,7 @@ class Outage:
 
 
 @dataclass(frozen=True, slots=True)
-class Backoff:
+class SourceBackoff:
     """How long to pause before each attempt: `first_s`, then `factor` times longer each time.
 
     The longest is short: a camera is one of a few on its own network, and its picture is wanted
@@ -56,11 +56,11 @@ class Backoff:
         return min(self.longest_s, self.first_s * self.factor**exponent)
 
 
-class Link:
+class SourceLink:
     """Connecting, streaming, waiting after a failure, connecting again."""
 
     def __init__(
-        self, backoff: Backoff | None = None, *, stall_s: float = 1.5, steady_s: float = 5.0
+        self, backoff: SourceBackoff | None = None, *, stall_s: float = 1.5, steady_s: float = 5.0
     ) -> None:
         """Begin unconnected.
 
@@ -68,14 +68,14 @@ class Link:
         seconds of frames after which the pauses start from the shortest again, so that a flapping
         camera is not hammered.
         """
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff or SourceBackoff()
         self._stall_s = stall_s
         self._steady_s = steady_s
         self._attempt = 0
         self._retry_at = 0.0
         self._streaming_since: float | None = None
         self._heard_at: float | None = None
-        self.state = LinkState.CONNECTING
+        self.state = SourceLinkState.CONNECTING
         self.failures = 0
         """How often the connection broke or could not be made."""
         self.last_error: str | None = None
@@ -90,7 +90,7 @@ class Link:
 
     def connecting(self, now_s: float) -> None:
         """Note that an attempt begins."""
-        self.state = LinkState.CONNECTING
+        self.state = SourceLinkState.CONNECTING
         self._heard_at = now_s
         self._streaming_since = None
 
@@ -98,7 +98,7 @@ class Link:
         """Note a frame that arrived."""
         if self._streaming_since is None:
             self._streaming_since = now_s
-            self.state = LinkState.STREAMING
+            self.state = SourceLinkState.STREAMING
         self._heard_at = now_s
         self.last_error = None
         if now_s - self._streaming_since >= self._steady_s:
@@ -115,16 +115,16 @@ class Link:
             pause_s = max(pause_s, self._backoff.denied_s)
         self._retry_at = now_s + pause_s
         self._streaming_since = None
-        self.state = LinkState.WAITING
+        self.state = SourceLinkState.WAITING
         return pause_s
 
     def ended(self) -> None:
         """Note that nothing more comes."""
-        self.state = LinkState.ENDED
+        self.state = SourceLinkState.ENDED
 
     def stalled(self, now_s: float) -> bool:
         """Whether a connection that streamed has been silent for too long."""
-        silent_since = self._heard_at if self.state is LinkState.STREAMING else None
+        silent_since = self._heard_at if self.state is SourceLinkState.STREAMING else None
         return silent_since is not None and now_s - silent_since > self._stall_s
 
     def outage(self, now_s: float) -> Outage | None:
@@ -137,7 +137,7 @@ class Link:
 
     def retry_in_s(self, now_s: float) -> float:
         """Seconds left of the pause; 0 when it is over or there is none."""
-        return max(0.0, self._retry_at - now_s) if self.state is LinkState.WAITING else 0.0
+        return max(0.0, self._retry_at - now_s) if self.state is SourceLinkState.WAITING else 0.0
 
 
 _REQUANTIZED = 12
@@ -172,7 +172,7 @@ class FreezeDetector:
         self._is_frozen = False
         self._repeats: deque[bool] = deque(maxlen=_WINDOW)
 
-    def frozen(self, image: Image, now_s: float) -> bool:
+    def frozen(self, image: ImageArray, now_s: float) -> bool:
         """Whether `image` (h, w, 3) and all before it for `frozen_after_s` seconds were equal."""
         sample = image[::16, ::16].astype(np.int16)
         if not self._holds(sample):

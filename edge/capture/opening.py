@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from edge.capture.network import OPEN_TIMEOUT_S, RtspSource
 from edge.capture.pictures import Pictures
 from edge.capture.rendered import RenderedMatch
-from edge.capture.source import Source
+from edge.capture.rtsp import OPEN_TIMEOUT_S, RtspStream
+from edge.capture.source import FrameSource
 from edge.capture.uri import SourceSpec, parse_source
-from edge.capture.v4l2 import V4l2Source
+from edge.capture.v4l2 import V4l2Device
 from edge.capture.video import VideoFile
 from edge.errors import SourceError
 
@@ -26,7 +26,7 @@ def open_source(
     transport: Literal["tcp", "udp"] = "tcp",
     open_timeout_s: float = OPEN_TIMEOUT_S,
     read_timeout_s: float = 1.5,
-) -> Source:
+) -> FrameSource:
     """Open a video file, a picture or a folder of them, an RTSP or V4L2 camera, a rendered match.
 
     `fps` gives pictures their presentation times and is asked of a V4L2 camera, as are `width` and
@@ -40,7 +40,7 @@ def open_source(
     if spec.kind in {"folder", "picture"}:
         return Pictures(spec.location, fps=fps)
     if spec.kind == "rtsp":
-        return RtspSource(
+        return RtspStream(
             spec.location,
             transport=transport,
             open_timeout_s=open_timeout_s,
@@ -48,7 +48,7 @@ def open_source(
         )
     if spec.kind == "v4l2":
         asked = _numbers(spec, {"width": int, "height": int, "fps": float})
-        return V4l2Source(
+        return V4l2Device(
             spec.location,
             width=int(asked["width"]) if "width" in asked else width,
             height=int(asked["height"]) if "height" in asked else height,

@@ -16,7 +16,7 @@ from edge.capture.picture_header import is_cut_off, size_of
 from edge.capture.source import Kind, SourceBase, SourceInfo
 from edge.capture.uri import PICTURE_SUFFIXES
 from edge.errors import SourceError
-from edge.types import Frame, Image
+from edge.types import Frame, ImageArray
 
 MOST_PIXELS = 64_000_000
 """Pixels of a picture: 192 MB decoded. Twice the pixels of 8K, and a phone's 50 megapixels."""
@@ -24,7 +24,7 @@ _MOST_BYTES = 1 << 30
 """Size of a picture's file: no picture of so many pixels is larger."""
 
 
-def read_picture(path: str | Path) -> Image:
+def read_picture(path: str | Path) -> ImageArray:
     """Read a picture of any depth and channel count as (height, width, 3) uint8 BGR.
 
     It is turned as its EXIF asks, transparency is dropped, grey becomes three equal channels, 16
@@ -86,7 +86,7 @@ def _kind(data: bytes) -> str:
     return {b"\xff\xd8": "JPEG", b"\x89P": "PNG"}.get(data[:2], "WebP")
 
 
-def to_bgr8(picture: NDArray[Any]) -> Image:
+def to_bgr8(picture: NDArray[Any]) -> ImageArray:
     """Convert (h, w) or (h, w, 1..4) of uint8, uint16 or float 0..1 to (h, w, 3) uint8 BGR."""
     if picture.dtype == np.uint16:
         picture = cv2.convertScaleAbs(picture, alpha=1 / 257)
@@ -170,7 +170,7 @@ class Pictures(SourceBase):
         self._at = len(self._paths)
         self._first = None
 
-    def _next_readable(self) -> Image | None:
+    def _next_readable(self) -> ImageArray | None:
         while self._at < len(self._paths):
             self._at += 1
             try:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from edge.capture.link import Backoff, FreezeDetector, Link, LinkState, Outage
-from edge.capture.slot import Counts, LatestSlot
-from edge.capture.source import Source, SourceInfo, interrupt
+from edge.capture.link import FreezeDetector, Outage, SourceBackoff, SourceLink, SourceLinkState
+from edge.capture.slot import LatestSlot, SlotCounts
+from edge.capture.source import FrameSource, SourceInfo, interrupt
 from edge.errors import SourceCause, SourceError
 from edge.types import Frame
 
@@ -27,7 +27,7 @@ _FROZEN_RETRY = 5
 """A camera whose picture stays frozen is connected to again after so many times the limit."""
 
 
-class _Closing:
+class _ReaderClosing:
     """`with` for what has a `close`."""
 
     def close(self) -> None:
@@ -46,7 +46,7 @@ class _Closing:
         self.close()
 
 
-class LiveReader(_Closing):
+class LiveReader(_ReaderClosing):
     """Reads a live source in a thread, keeps the newest frames, reconnects when it breaks.
 
     `open_` makes a new connection and raises SourceError when it cannot; `first` is one that is
@@ -58,10 +58,10 @@ class LiveReader(_Closing):
 
     def __init__(
         self,
-        open_: Callable[[], Source],
+        open_: Callable[[], FrameSource],
         *,
-        first: Source | None = None,
-        backoff: Backoff | None = None,
+        first: FrameSource | None = None,
+        backoff: SourceBackoff | None = None,
         stall_s: float = 1.5,
         frozen_after_s: float | None = None,
     ) -> None:
@@ -69,8 +69,8 @@ class LiveReader(_Closing):
         self._first = first
         self._info = first.info if first is not None else None
         self._corrupt_before = 0
-        self._source: Source | None = None
-        self._link = Link(backoff, stall_s=stall_s)
+        self._source: FrameSource | None = None
+        self._link = SourceLink(backoff, stall_s=stall_s)
         self._freeze = FreezeDetector(frozen_after_s) if frozen_after_s is not None else None
         self._frozen_retry_s = _FROZEN_RETRY * (frozen_after_s or 0.0)
         self._frozen: Outage | None = None
@@ -87,7 +87,7 @@ class LiveReader(_Closing):
         return self._info
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> SlotCounts:
         """Where the captured frames went."""
         return self._slot.counts
 
@@ -104,10 +104,10 @@ class LiveReader(_Closing):
         return source.note if source is not None else None
 
     @property
-    def state(self) -> LinkState:
+    def state(self) -> SourceLinkState:
         """Where the connection stands; a silent one is waiting even while its read blocks."""
         if self._link.stalled(time.monotonic()):
-            return LinkState.WAITING
+            return SourceLinkState.WAITING
         return self._link.state
 
     @property
@@ -168,7 +168,7 @@ class LiveReader(_Closing):
             self._link.ended()
             self._slot.finish()
 
-    def _pump(self, source: Source) -> bool:
+    def _pump(self, source: FrameSource) -> bool:
         """Carry frames from one connection to the slot; True when nothing more is to come."""
         self._source, self._info = source, source.info
         try:
@@ -190,7 +190,7 @@ class LiveReader(_Closing):
             self._index_base = self._indices
             source.close()
 
-    def _note_frozen(self, source: Source, now_s: float, *, frozen: bool) -> None:
+    def _note_frozen(self, source: FrameSource, now_s: float, *, frozen: bool) -> None:
         """Break the connection of a source that froze, and now and then of one that still is."""
         if not frozen:
             self._frozen = None
@@ -208,14 +208,14 @@ class LiveReader(_Closing):
         return self._index_base + index
 
 
-class ReadAhead(_Closing):
+class ReadAhead(_ReaderClosing):
     """Decodes up to `depth` frames ahead in a thread, so that decoding and work overlap.
 
     Drops nothing. Iterate it once, or `get` the frames until `ended`. An error of the source is
     raised where its frame would come.
     """
 
-    def __init__(self, source: Source, *, depth: int = 4) -> None:
+    def __init__(self, source: FrameSource, *, depth: int = 4) -> None:
         self._source = source
         self._queue: queue.Queue[Frame | BaseException | None] = queue.Queue(max(1, depth))
         self._stop = threading.Event()
@@ -241,14 +241,14 @@ class ReadAhead(_Closing):
         return self._source.note
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> SlotCounts:
         """Where the decoded frames went; those ahead are `waiting`, or `closed` at the end."""
         processed = (
             self._processed
         )  # read first: it only grows, so that `waiting` is never negative
         left = self._captured - processed
         closed = self._stop.is_set()
-        return Counts(
+        return SlotCounts(
             self._captured, processed, 0 if closed else left, {"closed": left if closed else 0}
         )
 

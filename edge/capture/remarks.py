@@ -7,7 +7,7 @@ import logging
 import numpy as np
 
 from edge.capture.hdr import Coding
-from edge.types import Image
+from edge.types import ImageArray
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Remarks:
         self.note: str | None = None
         """How the pictures were changed for the networks, for the account of a run."""
 
-    def see(self, image: Image, coding: Coding | None) -> None:
+    def see(self, image: ImageArray, coding: Coding | None) -> None:
         """Take a frame and how it was coded before it was tone-mapped (None: plain SDR)."""
         if coding is not None and coding != self._coding:
             kind = "wide colours (BT.2020)" if coding == "BT.2020" else f"HDR ({coding}, BT.2020)"
@@ -39,7 +39,7 @@ class Remarks:
         if self._grey_frames is not None:
             self._look_for_colour(image)
 
-    def _look_for_colour(self, image: Image) -> None:
+    def _look_for_colour(self, image: ImageArray) -> None:
         sample = image[::_STEP_PX, ::_STEP_PX].astype(np.int16)
         if sample.max() < _DARK:
             return

@@ -35,7 +35,7 @@ _LENGTH = re.compile(rb"\ncontent-length\s*:\s*\+?(\d{1,20})", re.IGNORECASE)
 _LOCATION = re.compile(rb"\nlocation\s*:\s*(\S{1,1000})", re.IGNORECASE)
 
 
-class Refused(Exception):  # noqa: N818 - no error of ours: what a peer did
+class CameraRefused(Exception):  # noqa: N818 - no error of ours: what a peer did
     """A peer sent what no camera sends; `str()` says what."""
 
 
@@ -77,21 +77,21 @@ class Messages:
                 return len(data) - at
             self._head, self._left = b"", int.from_bytes(head[2:4], "big")
             if self._left < _LEAST_PACKET:
-                raise Refused(f"a packet of {self._left} bytes is shorter than any of RTP")
+                raise CameraRefused(f"a packet of {self._left} bytes is shorter than any of RTP")
             return 4 - before
         end = _END.search(head, max(0, before - 3))
         if end is None:
             if len(head) > _MOST_HEADER:
-                raise Refused("an answer's header is longer than 16 KiB")
+                raise CameraRefused("an answer's header is longer than 16 KiB")
             self._head = head
             return len(data) - at
         self._head = b""
         text = head[: end.end()].replace(b"\r", b"")  # as FFmpeg reads it
         if b"\n$" in text:
-            raise Refused("a packet stands inside an answer")
+            raise CameraRefused("a packet stands inside an answer")
         self._left = max(map(int, _LENGTH.findall(text)), default=0)
         if self._left > _MOST_BODY:
-            raise Refused(f"an answer of {self._left} bytes is longer than 64 KiB")
+            raise CameraRefused(f"an answer of {self._left} bytes is longer than 64 KiB")
         answers.extend(_answer(text))
         return end.end() - before
 
@@ -151,7 +151,7 @@ class RtspGuard:
     def _run(self) -> None:
         try:
             self._relay()
-        except Refused as refused:
+        except CameraRefused as refused:
             self.problem = f"what answers there is no camera: {refused}"
         except OSError:  # one of the two hung up; FFmpeg says so
             pass
@@ -191,7 +191,7 @@ class RtspGuard:
     def _check_time(self) -> None:
         if self._handshake and time.monotonic() > self._deadline_s:
             self.silent = True
-            raise Refused("the stream did not begin in time")
+            raise CameraRefused("the stream did not begin in time")
 
     def _ask(self, ours: socket.socket) -> bool:
         """Pass on what FFmpeg sends; False when it hung up."""
@@ -219,7 +219,7 @@ class RtspGuard:
             self._answers += self._handshake
             self.last_status = answer.status
             if self._answers > _MOST_ANSWERS:
-                raise Refused("it answers without end")
+                raise CameraRefused("it answers without end")
             if 300 <= answer.status < 400:
                 self.redirected_to = answer.location
                 return False

@@ -15,7 +15,7 @@ MOST = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class SlotCounts:
     """Where the captured frames went: `captured == processed + waiting + sum(dropped.values())`."""
 
     captured: int = 0
@@ -87,11 +87,11 @@ class LatestSlot:
             return self._closed
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> SlotCounts:
         """Where the frames went so far."""
         with self._changed:
             dropped = MappingProxyType(dict(self._dropped))
-            return Counts(self._captured, self._processed, len(self._frames), dropped)
+            return SlotCounts(self._captured, self._processed, len(self._frames), dropped)
 
     def _are_late(self, newer: Frame) -> bool:
         waited_ns = newer.monotonic_ns - self._frames[0].monotonic_ns

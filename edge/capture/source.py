@@ -34,7 +34,7 @@ class SourceInfo:
     """Whether frames come at their own pace, so that a late reader loses some."""
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """Frames one after the other; `open_source` makes one."""
 
     @property

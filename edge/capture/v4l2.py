@@ -17,7 +17,7 @@ import numpy as np
 
 from edge.capture.source import SourceBase, SourceInfo
 from edge.errors import SourceCause, SourceError
-from edge.types import Frame, Image
+from edge.types import Frame, ImageArray
 
 _FRESH_S = 5.0
 """Driver time stamps further than this from now are of another clock and are not used."""
@@ -29,7 +29,7 @@ class Grabber(Protocol):
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Whether the device is open."""
 
-    def read(self) -> tuple[bool, Image | None]:
+    def read(self) -> tuple[bool, ImageArray | None]:
         """Wait for a frame; False when none came in time or the driver has lost the device."""
 
     def get(self, key: int) -> float:
@@ -54,7 +54,7 @@ def _driver(device: str, timeout_ms: int) -> Grabber:
         cv2.utils.logging.setLogLevel(level)
 
 
-class V4l2Source(SourceBase):
+class V4l2Device(SourceBase):
     """A camera such as `/dev/video0`, in the size and rate asked for or the nearest that it offers.
 
     `capture_ns` comes from the driver's time stamp of the exposure where the driver uses the

@@ -15,7 +15,7 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from edge.capture.containers import limit, open_container, open_stream
-from edge.capture.decode import Decoded, Decoder, explain, track_note, video_stream
+from edge.capture.decode import Decoded, PacketDecoder, explain, track_note, video_stream
 from edge.capture.pipe import Pipe, is_stream
 from edge.capture.remarks import Remarks
 from edge.capture.source import SourceBase, SourceInfo
@@ -47,7 +47,7 @@ class VideoFile(SourceBase):
             # broken frame where it is; frame threads lose the last frames of a file that is cut
             # off.
             stream.thread_type = "SLICE" if stream.width * stream.height <= 1920 * 1088 else "AUTO"
-            self._decoder = Decoder(self._container, stream)
+            self._decoder = PacketDecoder(self._container, stream)
             self._pictures = self._decoder.pictures()
             self._first: Decoded | None = self._decode_first()
         except BaseException:

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from edge.errors import SourceError
 from edge.part_file import PartFile
-from edge.types import Image
+from edge.types import ImageArray
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
@@ -65,7 +65,7 @@ class VideoWriter:
         """How many pictures were written."""
         return self._count
 
-    def write(self, image: Image, *, pts_s: float | None = None) -> None:
+    def write(self, image: ImageArray, *, pts_s: float | None = None) -> None:
         """Append (height, width, 3) BGR `image`, shown at `pts_s` or one frame after the last."""
         stream = self._stream or self._begin(image)
         if image.shape[:2] != (stream.height, stream.width):
@@ -118,7 +118,7 @@ class VideoWriter:
         else:
             self.discard()
 
-    def _begin(self, image: Image) -> VideoStream:
+    def _begin(self, image: ImageArray) -> VideoStream:
         height, width = image.shape[:2]
         codec = "libx264" if "libx264" in av.codecs_available else "mpeg4"
         stream: VideoStream = self._container.add_stream(codec, rate=self._rate)

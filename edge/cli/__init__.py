@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 
 from edge import __version__
-from edge.box.stopping import INTERRUPTED, Interrupted, die_of, end_on_signals
+from edge.box.signals import INTERRUPTED, Interrupted, die_of, end_on_signals
 from edge.cli import logs, streams
 from edge.cli.parser import Parser, Subparsers
 from edge.cli.process_arguments import hide_secrets

@@ -33,7 +33,7 @@ from edge.engines import (
 )
 from edge.errors import EngineError, UsageError
 from edge.fields import default_field, load_field
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 
 PACKAGES = ("numpy", "opencv-python-headless", "av", "onnxruntime", "openvino", "ai-edge-litert")
 
@@ -203,7 +203,7 @@ def measure_stages(
         if source is None:
             source = str(Path(folder) / "clip.mp4")
             render_clip(source, seconds=seconds)
-        registrar = Registrar(
+        registrar = FieldRegistrar(
             bundle,
             load_field(default_field(bundle.manifest.sport)),
             engine=best.engine,
@@ -231,7 +231,7 @@ def measure_stages(
     return [_stage_row(name, taken, frames) for name, taken in times.items()], summary
 
 
-def _frames(source: str, registrar: Registrar) -> Iterator[tuple[dict[str, float], str]]:
+def _frames(source: str, registrar: FieldRegistrar) -> Iterator[tuple[dict[str, float], str]]:
     """Decode and register each frame -> milliseconds by stage, state."""
     with closing(open_source(source)) as frames:
         while True:

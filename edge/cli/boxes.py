@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from rich.table import Table
 from rich.text import Text
 
-from edge.publish.client import Health
+from edge.publish.client.subscriber import Health
 
 _NS_PER_MS = 1e6
 

@@ -16,8 +16,8 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.video.codeccontext import VideoCodecContext
 
-from edge.box.output_check import check_outputs
-from edge.capture.rendered.camera import Camera
+from edge.box.outputs.output_check import check_outputs
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.capture.rendered.scene import Scene
 from edge.capture.writer import VideoWriter
 from edge.cli.output import progress
@@ -25,12 +25,12 @@ from edge.cli.parser import Subparsers
 from edge.errors import SourceError
 from edge.fields import load_field
 from edge.part_file import write_new
-from edge.types import Image
+from edge.types import ImageArray
 from firmware_bridge import cli
 from firmware_bridge.codecs import freed
 from firmware_bridge.model import CameraPose
 from firmware_bridge.pose import homography_from_pose
-from firmware_bridge.sim.camera import SimSettings, SimulatedCamera
+from firmware_bridge.sim.ptz_camera import SimSettings, SimulatedCamera
 from firmware_bridge.sim.video import PictureMaker
 
 _TELEMETRY_HZ = 50
@@ -54,27 +54,29 @@ class _Match(Scene):
         self._wide_px = settings.focal_widths[0] * settings.width_px
         super().__init__(load_field("soccer"), size, np.random.default_rng(settings.seed))
 
-    def picture(self, pose: CameraPose, dt_s: float) -> Image:
+    def picture(self, pose: CameraPose, dt_s: float) -> ImageArray:
         """Move the match on and paint what a camera with this pose sees, (height, width, 3) BGR."""
         self.step(dt_s)
         image = np.zeros((pose.height_px, pose.width_px, 3), np.uint8)
         self.draw(image, _rendered(pose))
         return image
 
-    def _extremes(self) -> list[Camera]:
+    def _extremes(self) -> list[RenderedCamera]:
         """List the views at the ends of what the simulated camera does, two thirds of them near."""
         place = self.mount.position_m
         width, height = self._size
         focal = 2.0 * width
         turns = [(p, t) for p in (-_PAN_REACH_DEG, _PAN_REACH_DEG) for t in _TILT_REACH_DEG]
-        wide = [Camera(place, p, 90 + t, 0.0, self._wide_px, width, height) for p, t in turns]
-        near = [Camera(place, p, 90 + t, 0.0, focal, width, height) for p, t in turns]
+        wide = [
+            RenderedCamera(place, p, 90 + t, 0.0, self._wide_px, width, height) for p, t in turns
+        ]
+        near = [RenderedCamera(place, p, 90 + t, 0.0, focal, width, height) for p, t in turns]
         return [*wide, *near, *near]
 
 
-def _rendered(pose: CameraPose) -> Camera:
+def _rendered(pose: CameraPose) -> RenderedCamera:
     """Return the renderer's camera, whose tilt counts from straight down."""
-    return Camera(
+    return RenderedCamera(
         (pose.x_m, pose.y_m, pose.z_m),
         pose.pan_deg,
         90 + pose.tilt_deg,

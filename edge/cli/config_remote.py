@@ -13,8 +13,8 @@ from edge.config import Config
 from edge.config.loader import parse_config, read_text
 from edge.config.yaml_tree import YamlError, parse
 from edge.errors import ConfigError
-from edge.publish.client import client_endpoint
-from edge.publish.config_client import ConfigClient, ConfigReported, ConfigStatus
+from edge.publish.client.config_push import ConfigClient, ConfigReported, ConfigStatus
+from edge.publish.client.subscriber import client_endpoint
 from edge.redaction import redact
 
 _GOOD = {ConfigStatus.APPLIED, ConfigStatus.PENDING_RESTART}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge.box.output_check import check_outputs
+from edge.box.outputs.output_check import check_outputs
 from edge.capture.rendered.clip import render_clip
 from edge.cli.arguments import positive_float, positive_int
 from edge.cli.output import note, progress

@@ -87,10 +87,10 @@ def _registered(frame: object) -> dict[str, Any]:
     """Register a frame with the soccer bundle; raises TouchlineError where the answer is lost."""
     from edge.bundles import find_bundle  # noqa: PLC0415 - the doctor runs without
     from edge.fields import default_field, load_field  # noqa: PLC0415
-    from edge.registration import Registrar  # noqa: PLC0415
+    from edge.registration import FieldRegistrar  # noqa: PLC0415
 
     field = load_field(default_field("soccer"))
-    with closing(Registrar(find_bundle("soccer"), field, engine="onnxruntime")) as registrar:
+    with closing(FieldRegistrar(find_bundle("soccer"), field, engine="onnxruntime")) as registrar:
         answer = registrar.register(frame.image)  # type: ignore[attr-defined]
     if answer.field_from_image is None:
         raise TouchlineError(f"the rendered field was not found: {answer.state.value}")
@@ -104,7 +104,7 @@ def _heard(payload: bytes) -> None:
     from paho.mqtt.enums import CallbackAPIVersion  # noqa: PLC0415
 
     from edge.config import EmbeddedBrokerConfig  # noqa: PLC0415
-    from edge.publish.broker import EmbeddedBroker  # noqa: PLC0415
+    from edge.publish.mqtt.broker import EmbeddedBroker  # noqa: PLC0415
 
     came: queue.Queue[bytes] = queue.Queue()
     config = EmbeddedBrokerConfig(type="embedded", port=0)

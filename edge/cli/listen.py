@@ -15,13 +15,20 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from edge.box.stopping import stop_on_signals
+from edge.box.signals import stop_on_signals
 from edge.cli.arguments import positive_float, positive_int
 from edge.cli.boxes import boxes_table
 from edge.cli.logs import show_warnings
 from edge.cli.output import print_json, stdout
 from edge.cli.parser import Subparsers
-from edge.publish.client import Event, Health, Homography, Received, StateMessage, TouchlineClient
+from edge.publish.client.subscriber import (
+    Event,
+    Health,
+    Homography,
+    Received,
+    StateMessage,
+    TouchlineClient,
+)
 
 _POLL_S = 0.2
 _RATE_OVER_S = 2.0

@@ -8,8 +8,8 @@ from pathlib import Path
 from edge.bundles import (
     SUFFIX,
     Bundle,
+    InstallRules,
     ModelStore,
-    Rules,
     find_bundle,
     load_bundle,
     pack,
@@ -74,8 +74,8 @@ def add_update_parsers(actions: Subparsers) -> None:
 
 
 def _pack(options: argparse.Namespace) -> int:
-    from edge.box.golden import golden_frames  # noqa: PLC0415 - loads the engines
-    from edge.box.output_check import Inputs, check_outputs  # noqa: PLC0415 - loads FFmpeg
+    from edge.box.model_updates.self_test import golden_frames  # noqa: PLC0415 - loads the engines
+    from edge.box.outputs.output_check import Inputs, check_outputs  # noqa: PLC0415 - loads FFmpeg
 
     bundle = _named(options.bundle)
     name = f"{bundle.manifest.name}-{bundle.manifest.version}{SUFFIX}"
@@ -98,12 +98,12 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _install(options: argparse.Namespace) -> int:
-    from edge.box.installing import install  # noqa: PLC0415 - loads the engines
+    from edge.box.model_updates.install import install  # noqa: PLC0415 - loads the engines
 
     if not options.key and not options.unsigned:
         raise UsageError("whose signature is trusted? give --key FILE, or --unsigned for none")
     keys = None if options.unsigned else [read_public_key(path) for path in options.key]
-    bundle = install(options.archive, Rules(keys, allow_downgrade=options.allow_downgrade))
+    bundle = install(options.archive, InstallRules(keys, allow_downgrade=options.allow_downgrade))
     sport = bundle.manifest.sport
     note(f"{bundle.path}: {bundle.label} is whole and passed its self-test")
     if options.activate:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.box.batch import Answer, expand, local_path, register_all
-from edge.box.drawing import Drawer
-from edge.box.files import LineFile
-from edge.box.network import load_network
-from edge.box.output_check import Inputs, PictureOutput, check_outputs, inputs_of
-from edge.box.sinks import PictureFolder, drawn_names
+from edge.box.batch import PictureAnswer, expand, local_path, register_all
+from edge.box.loaded_model import load_network
+from edge.box.outputs.atomic_file import LineFile
+from edge.box.outputs.output_check import Inputs, PictureOutput, check_outputs, inputs_of
+from edge.box.outputs.overlay import Drawer
+from edge.box.outputs.writers import PictureFolder, drawn_names
 from edge.cli.arguments import add_engine_options, add_field_options, config_of, positive_int
 from edge.cli.output import note, print_json, progress
 from edge.cli.parser import Subparsers
@@ -44,7 +44,7 @@ class _Outcome:
     unreadable: int = 0
     first_error: str = field(default="")
 
-    def add(self, answer: Answer) -> None:
+    def add(self, answer: PictureAnswer) -> None:
         error = answer.record.get("error")
         self.first_error = self.first_error or error or ""
         self.unreadable += error is not None
@@ -89,7 +89,11 @@ def _check(options: argparse.Namespace, images: Sequence[Path], config: Config) 
 
 
 def _write(
-    answers: Iterable[Answer], out: Path | None, folder: PictureFolder | None, *, overwrite: bool
+    answers: Iterable[PictureAnswer],
+    out: Path | None,
+    folder: PictureFolder | None,
+    *,
+    overwrite: bool,
 ) -> _Outcome:
     if out is None:
         return _consume(answers, print_json, folder)
@@ -101,7 +105,7 @@ def _write(
 
 
 def _consume(
-    answers: Iterable[Answer],
+    answers: Iterable[PictureAnswer],
     write: Callable[[dict[str, object]], None],
     folder: PictureFolder | None,
 ) -> _Outcome:

@@ -12,17 +12,17 @@ from pathlib import Path
 from rich.progress import Progress, TaskID
 
 from edge.box.box import Options, Started, run_box
-from edge.box.managed import run_managed
-from edge.box.output_check import NO_INPUTS, Inputs, source_inputs
-from edge.box.outputs import OutputPaths
-from edge.box.stopping import (
+from edge.box.monitoring.run_summary import Summary
+from edge.box.outputs.opening import OutputPaths
+from edge.box.outputs.output_check import NO_INPUTS, Inputs, source_inputs
+from edge.box.remote_config.supervisor import run_managed
+from edge.box.signals import (
     INTERRUPTED,
     STOP_S,
     STOP_WITH_OUTPUTS_S,
     StopGuard,
     stop_on_signals,
 )
-from edge.box.summary import Summary
 from edge.cli.arguments import (
     add_engine_options,
     add_field_options,

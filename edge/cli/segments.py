@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from edge.box.files import check_folder
+from edge.box.outputs.atomic_file import check_folder
 from edge.cli.arguments import config_of
 from edge.cli.parser import Subparsers
-from edge.cli.segments_run import Run, Task, Wanted, tasks_of
+from edge.cli.segments_run import SegmentsRun, Task, Wanted, tasks_of
 from edge.errors import BundleError, UsageError
-from edge.publish.client import client_endpoint
-from edge.publish.segments_publisher import SegmentsPublisher
-from edge.publish.topics import Topics
+from edge.publish.client.subscriber import client_endpoint
+from edge.publish.mqtt.topics import Topics
+from edge.publish.queue.segments_publisher import SegmentsPublisher
 from edge.segments.formats import FORMATS
 from edge.segments.manifest import SegmentsBundle, load_segments_bundle
 from edge.segments.types import Label
@@ -99,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
             "--beside"
         )
     if options.broker is None and options.config is None:
-        return _work(Run(bundle, wanted), tasks)
+        return _work(SegmentsRun(bundle, wanted), tasks)
     config = config_of(options)
     endpoint = client_endpoint(config.broker)
     topics = Topics(config.publish.prefix, config.site, config.device)
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
         topics.segments(options.job)  # refuses what is no name
     with SegmentsPublisher(endpoint, topics) as publisher:
         publisher.wait_connected()
-        return _work(Run(bundle, wanted, publisher, options.job), tasks)
+        return _work(SegmentsRun(bundle, wanted, publisher, options.job), tasks)
 
 
 def _bundle(options: argparse.Namespace) -> SegmentsBundle | BundleError:
@@ -120,7 +120,7 @@ def _bundle(options: argparse.Namespace) -> SegmentsBundle | BundleError:
         return error
 
 
-def _work(work: Run, tasks: list[Task]) -> int:
+def _work(work: SegmentsRun, tasks: list[Task]) -> int:
     try:
         work.check_outputs(tasks)
         return work.all(tasks)

@@ -17,10 +17,10 @@ from edge.errors import SourceError, UsageError
 from edge.segments.analyse import analyse
 from edge.segments.chapters import labelled
 from edge.segments.formats import read_labels
+from edge.segments.inference import SegmentsNetwork
 from edge.segments.manifest import load_segments_bundle
 from edge.segments.media import open_media
-from edge.segments.network import SegmentsNetwork
-from edge.segments.scores import TOLERANCES_S, LabelScore, Scores
+from edge.segments.scores import TOLERANCES_S, LabelScore, SegmentScores
 from edge.segments.types import Segment
 
 _UNFIT = ("out", "explain", "broker", "config", "job", "site", "device", "format")
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
             "(docs/how-to/skip-marks.md)"
         )
         return 1
-    scores, rows = Scores(), list[dict[str, Any]]()
+    scores, rows = SegmentScores(), list[dict[str, Any]]()
     network = SegmentsNetwork(bundle, threads=1)
     try:
         failed += _compare(films, network, options, scores, rows)
@@ -74,7 +74,7 @@ def _compare(
     films: Sequence[_Labelled],
     network: SegmentsNetwork,
     options: argparse.Namespace,
-    scores: Scores,
+    scores: SegmentScores,
     rows: list[dict[str, Any]],
 ) -> int:
     failed = 0
@@ -139,7 +139,7 @@ def _truth_of(task: Task) -> Iterator[_Labelled]:
         yield _Labelled(film, truth, duration_s, "chapters")
 
 
-def _summary(scores: Scores) -> dict[str, Any]:
+def _summary(scores: SegmentScores) -> dict[str, Any]:
     return {
         "programmes": scores.programmes,
         "hours": round(scores.total_s / 3600, 4),
@@ -173,7 +173,7 @@ def _errors(errors_s: Sequence[float]) -> dict[str, float] | None:
     }
 
 
-def _print(scores: Scores, films: Sequence[_Labelled], bundle: str, mode: str) -> None:
+def _print(scores: SegmentScores, films: Sequence[_Labelled], bundle: str, mode: str) -> None:
     own = sum(film.of == "json" for film in films)
     print(
         f"{bundle}, {mode}: {scores.programmes} films, {scores.total_s / 3600:.2f} h; "

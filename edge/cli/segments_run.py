@@ -16,17 +16,17 @@ from edge.cli.output import note, print_json, progress
 from edge.errors import BundleError, EngineError, SourceError, TouchlineError, UsageError
 from edge.part_file import sweep_parts, write_new
 from edge.paths import real_path, state_folder
-from edge.publish.segments_publisher import SegmentsPublisher, job_of
+from edge.publish.queue.segments_publisher import SegmentsPublisher, job_of
 from edge.segments.analyse import analyse
 from edge.segments.analysis import Analysis
 from edge.segments.claims import Claims
 from edge.segments.document import Programme, programme_of, readable
 from edge.segments.formats import FORMATS
+from edge.segments.inference import SegmentsNetwork
 from edge.segments.layout import is_ours, laid_out
 from edge.segments.manifest import SegmentsBundle
 from edge.segments.media import open_media
-from edge.segments.network import SegmentsNetwork
-from edge.segments.records import Record, Records, key_of
+from edge.segments.records import FilmRecord, Records, key_of
 from edge.segments.remux import write_chapters
 
 SUFFIXES = (
@@ -69,7 +69,7 @@ class Wanted:
         return self.out is not None or self.beside
 
 
-class Run:
+class SegmentsRun:
     """One run of the command. Close it: it holds a network.
 
     In the place of a bundle stands why there is none: then only chapters tell.
@@ -192,7 +192,7 @@ class Run:
             use_chapters = self._wanted.use_chapters and not ours
             analysis = self._analyse(film, bar, row, use_chapters=use_chapters)
             outputs, sums = self._records.outputs(film)
-            record = Record(programme_of(analysis), outputs, ours, sums)
+            record = FilmRecord(programme_of(analysis), outputs, ours, sums)
             self._keep(film, record)
         record = self._write_forms(task, record)
         if picture is not None and analysis is not None:
@@ -236,7 +236,7 @@ class Run:
                 raise
         return self._network
 
-    def _keep(self, film: Path, record: Record) -> None:
+    def _keep(self, film: Path, record: FilmRecord) -> None:
         try:
             self._records.keep(film, record)
         except OSError as error:
@@ -245,7 +245,7 @@ class Run:
                 note(f"{error.filename}: {why}; a run that stops will begin anew")
             self._forgetful = True
 
-    def _write_forms(self, task: Task, record: Record) -> Record:
+    def _write_forms(self, task: Task, record: FilmRecord) -> FilmRecord:
         if not self._wanted.is_filed:
             return record
         for name in self._wanted.formats:
@@ -262,7 +262,7 @@ class Run:
                 self._keep(task.film, record)
         return record
 
-    def _check_ours(self, target: Path, record: Record) -> None:
+    def _check_ours(self, target: Path, record: FilmRecord) -> None:
         """Refuse to replace a file that this command did not write, or that was changed since."""
         if self._wanted.overwrite or not target.exists() or record.is_ours(real_path(target)):
             return
@@ -285,7 +285,9 @@ class Run:
     def _picture_of(self, task: Task) -> Path | None:
         return None if self._wanted.explain is None else self._target(task, ".png")
 
-    def _write_chapters(self, film: Path, record: Record, bar: Progress, row: TaskID) -> Record:
+    def _write_chapters(
+        self, film: Path, record: FilmRecord, bar: Progress, row: TaskID
+    ) -> FilmRecord:
         programme = record.programme
         if programme.source == "chapters" or record.written == programme.segments:
             return record

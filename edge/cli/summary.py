@@ -6,7 +6,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from edge.box.summary import Summary
+from edge.box.monitoring.run_summary import Summary
 
 _STAGE_ORDER = (
     *("queue", "preprocess", "motion", "infer", "keypoints"),

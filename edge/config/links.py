@@ -12,7 +12,7 @@ from edge.config.section import Section, setting
 from edge.errors import ConfigError
 
 
-class TrackingConfig(Section):
+class TrackingLinkConfig(Section):
     """Where the camera's pose is sent, as a tracking system would send it."""
 
     freed: list[str] = setting(
@@ -196,8 +196,8 @@ class LinkConfig(Section):
         le=30,
         remote="allowed",
     )
-    tracking: TrackingConfig = setting(
-        TrackingConfig(), "Tracking", "Where the camera's pose is sent.", remote="allowed"
+    tracking: TrackingLinkConfig = setting(
+        TrackingLinkConfig(), "Tracking", "Where the camera's pose is sent.", remote="allowed"
     )
 
     @field_validator("password", "password_env")

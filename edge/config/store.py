@@ -25,7 +25,7 @@ from edge.whole_file import rename_whole, sweep, write_whole
 log = logging.getLogger(__name__)
 
 
-class Outcome(str, Enum):
+class AttemptOutcome(str, Enum):
     """What became of the last desired configuration that was tried."""
 
     TRYING = "trying"
@@ -37,17 +37,17 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class AttemptRecord:
     """The last desired configuration that was tried."""
 
     revision: int
     id: str | None
     digest: str
     """Of what was desired, so that the same message is known again."""
-    outcome: Outcome
+    outcome: AttemptOutcome
     problems: tuple[Problem, ...] = ()
     changed: tuple[str, ...] = ()
-    pending: Record | None = None
+    pending: AttemptRecord | None = None
     """One that waits for a start, while this later one was tried and not taken."""
 
 
@@ -131,7 +131,7 @@ class ConfigStore:
         except OSError as error:
             log.warning("%s: cannot be written: %s", self.good, error.strerror)
 
-    def record(self) -> Record | None:
+    def record(self) -> AttemptRecord | None:
         """Return what became of the last desired configuration; None if none was tried."""
         try:
             return _record(json.loads(self.state.read_bytes()))
@@ -141,7 +141,7 @@ class ConfigStore:
             log.warning("%s: not used: %s", self.state, error)
             return None
 
-    def remember(self, record: Record) -> None:
+    def remember(self, record: AttemptRecord) -> None:
         """Write down what became of a desired configuration; raises OSError."""
         write_whole(self.state, json.dumps(asdict(record)).encode())  # an Outcome is a string
 
@@ -157,11 +157,11 @@ def _remove(file: Path) -> None:
         log.warning("%s: cannot be removed: %s", file, error.strerror)
 
 
-def _record(data: dict[str, Any]) -> Record:
+def _record(data: dict[str, Any]) -> AttemptRecord:
     """Read a record; raises ValueError, TypeError, KeyError or AttributeError."""
     pending = data.pop("pending", None)
-    return Record(
-        outcome=Outcome(data.pop("outcome")),
+    return AttemptRecord(
+        outcome=AttemptOutcome(data.pop("outcome")),
         problems=tuple(Problem(**problem) for problem in data.pop("problems")),
         changed=tuple(str(path) for path in data.pop("changed")),
         pending=None if pending is None else _record(pending),

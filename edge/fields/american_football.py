@@ -27,7 +27,7 @@ GOAL_LINE_X = 50 * YARD
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class _GridironRules:
     """Where the three rule books differ; lengths in metres."""
 
     hash_from_sideline: float
@@ -46,7 +46,7 @@ class _Rules:
 
 _RULES = {
     # NFL 1-2: inbounds lines 70 ft 9 in, lines stop 8 in short, numerals' bottoms 12 yd
-    "nfl": _Rules(
+    "nfl": _GridironRules(
         70 * FOOT + 9 * INCH,
         8 * INCH,
         12 * YARD,
@@ -56,7 +56,7 @@ _RULES = {
         arrows=True,
     ),
     # NCAA 1-2-1: hash marks 60 ft, marks 4 in from the sideline, tops of numerals 9 yd
-    "ncaa_football": _Rules(
+    "ncaa_football": _GridironRules(
         60 * FOOT,
         4 * INCH,
         9 * YARD - DIGIT_HEIGHT,
@@ -66,7 +66,7 @@ _RULES = {
         arrows=True,
     ),
     # NFHS 1-2-3: hash marks divide the field into thirds, tops of numerals 9 yd, no border required
-    "high_school_football": _Rules(
+    "high_school_football": _GridironRules(
         53 * FOOT + 4 * INCH,
         4 * INCH,
         9 * YARD - DIGIT_HEIGHT,
@@ -107,7 +107,7 @@ def _boundary() -> list[Marking]:
     ]
 
 
-def _yard_lines(rules: _Rules) -> list[Marking]:
+def _yard_lines(rules: _GridironRules) -> list[Marking]:
     """Goal lines, and a line every five yards between them."""
     y = WIDTH_M / 2
     x = GOAL_LINE_X + rules.goal_line_width / 2
@@ -120,7 +120,7 @@ def _yard_lines(rules: _Rules) -> list[Marking]:
     return out
 
 
-def _marks(rules: _Rules) -> list[Marking]:
+def _marks(rules: _GridironRules) -> list[Marking]:
     """Hash and sideline marks every yard, ticks where hash rows cross yard lines, try lines."""
     out: list[Marking] = []
     hash_y = WIDTH_M / 2 - rules.hash_from_sideline
@@ -141,7 +141,7 @@ def _marks(rules: _Rules) -> list[Marking]:
     return out + both_ends("try line", path((x, -YARD / 2), (x, YARD / 2)), LINE, "white", "hash")
 
 
-def _painted_ends(rules: _Rules) -> list[Region]:
+def _painted_ends(rules: _GridironRules) -> list[Region]:
     """End zones, and the painted border where there is one."""
     x, y, b = LENGTH_M / 2, WIDTH_M / 2, rules.border
     out = [
@@ -158,7 +158,7 @@ def _painted_ends(rules: _Rules) -> list[Region]:
     return out
 
 
-def _numerals(rules: _Rules) -> list[Region]:
+def _numerals(rules: _GridironRules) -> list[Region]:
     """Draw two digits at every tenth yard line, on both sides, with arrows to the nearer goal."""
     out: list[Region] = []
     bottom = -WIDTH_M / 2 + rules.numeral_bottom

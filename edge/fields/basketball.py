@@ -18,7 +18,7 @@ from edge.fields.shapes import FOOT, INCH, arc, both_ends, mirrored_x, path, rec
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class _CourtRules:
     """The measures of one rule book, metres."""
 
     length: float
@@ -51,7 +51,7 @@ class _Rules:
 
 
 _RULES = {
-    "nba": _Rules(
+    "nba": _CourtRules(
         length=94 * FOOT,
         width=50 * FOOT,
         line=2 * INCH,
@@ -69,7 +69,7 @@ _RULES = {
         lower_circle=True,
         nba_marks=True,
     ),
-    "fiba": _Rules(
+    "fiba": _CourtRules(
         length=28.0,  # 2.1
         width=15.0,  # 2.1
         line=0.05,  # 2.4
@@ -85,7 +85,7 @@ _RULES = {
         lane_mark_depth=0.1,
         centre_line_overhang=0.15,  # 2.4.2
     ),
-    "ncaa_basketball": _Rules(
+    "ncaa_basketball": _CourtRules(
         length=94 * FOOT,
         width=50 * FOOT,
         line=2 * INCH,
@@ -128,7 +128,7 @@ def size_of(name: str) -> tuple[float, float]:
     return _RULES[name].length, _RULES[name].width
 
 
-def _middle(r: _Rules) -> list[Marking]:
+def _middle(r: _CourtRules) -> list[Marking]:
     """Boundary, centre line and centre circles."""
     x, y = (r.length + r.line) / 2, (r.width + r.line) / 2
     y_end = y + r.line / 2
@@ -147,7 +147,7 @@ def _middle(r: _Rules) -> list[Marking]:
     return out
 
 
-def _end(r: _Rules) -> list[Marking]:
+def _end(r: _CourtRules) -> list[Marking]:
     """Lanes, free-throw circles, three-point lines and no-charge arcs of both ends."""
     x, half = r.length / 2, (r.lane_width - r.line) / 2
     line_x = x - r.lane_length + r.line / 2
@@ -164,7 +164,7 @@ def _end(r: _Rules) -> list[Marking]:
     return out + both_ends("no-charge line", _no_charge(r, r.line / 2), r.line, "white", "curve")
 
 
-def _dashes(line_x: float, radius: float, r: _Rules) -> list[Marking]:
+def _dashes(line_x: float, radius: float, r: _CourtRules) -> list[Marking]:
     """Draw the six dashes of 15.5 in that complete the NBA's free-throw circle (court diagram)."""
     dash = float(np.degrees(15.5 * INCH / radius))
     out: list[Marking] = []
@@ -175,7 +175,7 @@ def _dashes(line_x: float, radius: float, r: _Rules) -> list[Marking]:
     return out
 
 
-def _three(r: _Rules, inset: float) -> Points:
+def _three(r: _CourtRules, inset: float) -> Points:
     """Trace the right three-point line, `inset` from its outer edge, from end line to end line."""
     basket_x, radius, y = r.length / 2 - r.basket, r.three_radius - inset, r.three_y - inset
     angle = float(np.degrees(np.arcsin(y / radius)))
@@ -183,7 +183,7 @@ def _three(r: _Rules, inset: float) -> Points:
     return np.concatenate([path((r.length / 2, -y)), front, path((r.length / 2, y))])
 
 
-def _no_charge(r: _Rules, outset: float) -> Points:
+def _no_charge(r: _CourtRules, outset: float) -> Points:
     """Trace the right no-charge arc and its straight ends, `outset` from its inner edge."""
     basket_x, board_x = r.length / 2 - r.basket, r.length / 2 - r.board
     radius = r.no_charge_radius + outset
@@ -191,7 +191,7 @@ def _no_charge(r: _Rules, outset: float) -> Points:
     return np.concatenate([path((board_x, -radius)), front, path((board_x, radius))])
 
 
-def _small_marks(r: _Rules) -> list[Marking]:
+def _small_marks(r: _CourtRules) -> list[Marking]:
     """Draw the marks along the lane, and those that only the NBA has."""
     out: list[Marking] = []
     half = r.lane_width / 2
@@ -203,7 +203,7 @@ def _small_marks(r: _Rules) -> list[Marking]:
     return out + (_nba_marks(r) if r.nba_marks else [])
 
 
-def _nba_marks(r: _Rules) -> list[Marking]:
+def _nba_marks(r: _CourtRules) -> list[Marking]:
     """Draw the sidelines' 28-foot marks and those of the lower defensive box (court diagram)."""
     x, y = r.length / 2, r.width / 2
     mark_x = x - 28 * FOOT - r.line / 2
@@ -220,7 +220,7 @@ def _nba_marks(r: _Rules) -> list[Marking]:
     return out
 
 
-def _regions(r: _Rules) -> tuple[Region, ...]:
+def _regions(r: _CourtRules) -> tuple[Region, ...]:
     """Lanes, free-throw half discs, no-charge areas and the centre circle."""
     x, half = r.length / 2, r.lane_width / 2
     line_x = x - r.lane_length

@@ -30,7 +30,7 @@ IIHF_LENGTH_RANGE_M, IIHF_WIDTH_RANGE_M = (58.0, 61.0), (25.0, 30.5)
 
 
 @dataclass(frozen=True, slots=True)
-class _Rules:
+class _RinkRules:
     """The measures of one rule book, metres."""
 
     corner_radius: float
@@ -58,7 +58,7 @@ class _Rules:
     """Half widths at the goal line and at the boards."""
 
 
-_NHL = _Rules(
+_NHL = _RinkRules(
     corner_radius=28 * FOOT,  # 1.2
     line=2 * INCH,  # 1.5
     zone_line=1 * FOOT,  # 1.5
@@ -77,7 +77,7 @@ _NHL = _Rules(
     crease_radius=6 * FOOT,  # 1.7
     trapezoid=(11 * FOOT, 14 * FOOT),  # 1.8
 )
-_IIHF = _Rules(
+_IIHF = _RinkRules(
     corner_radius=8.5,  # 1.2: 7.0 to 8.5 m
     line=0.05,
     zone_line=0.3,
@@ -108,7 +108,7 @@ def iihf(length_m: float = IIHF_LENGTH_M, width_m: float = IIHF_WIDTH_M) -> Fiel
     return _rink("iihf", length_m, width_m, _IIHF)
 
 
-def _rink(name: str, length: float, width: float, r: _Rules) -> Field:
+def _rink(name: str, length: float, width: float, r: _RinkRules) -> Field:
     goal_x = length / 2 - r.goal_line_to_boards
     spot_x = goal_x - r.end_spot_to_goal_line
     neutral_x = length / 2 - r.blue_line_to_boards - r.zone_line / 2 - r.neutral_spot_to_blue_line
@@ -148,7 +148,7 @@ def _half_width_at(x: float, length: float, width: float, radius: float) -> floa
     return width / 2 - radius + float(np.sqrt(radius**2 - into**2))
 
 
-def _zone_lines(length: float, width: float, r: _Rules) -> list[Marking]:
+def _zone_lines(length: float, width: float, r: _RinkRules) -> list[Marking]:
     """Centre line, blue lines and goal lines, from boards to boards."""
     blue_x = length / 2 - r.blue_line_to_boards
     goal_x = length / 2 - r.goal_line_to_boards
@@ -162,7 +162,7 @@ def _zone_lines(length: float, width: float, r: _Rules) -> list[Marking]:
     ]
 
 
-def _goal_end(length: float, goal_x: float, r: _Rules) -> list[Marking]:
+def _goal_end(length: float, goal_x: float, r: _RinkRules) -> list[Marking]:
     """Creases and trapezoids of both ends."""
     out = both_ends("crease", _crease(goal_x, r, r.line / 2), r.line, "red")
     inner, outer = r.trapezoid
@@ -172,7 +172,7 @@ def _goal_end(length: float, goal_x: float, r: _Rules) -> list[Marking]:
     return out
 
 
-def _crease(goal_x: float, r: _Rules, inset: float) -> Points:
+def _crease(goal_x: float, r: _RinkRules, inset: float) -> Points:
     """Trace the right crease, `inset` from its edge, from goal line to goal line."""
     half, radius = r.crease_half_width - inset, r.crease_radius - inset
     angle = float(np.degrees(np.arcsin(half / radius)))
@@ -180,7 +180,7 @@ def _crease(goal_x: float, r: _Rules, inset: float) -> Points:
     return np.concatenate([path((goal_x, -half)), front, path((goal_x, half))])
 
 
-def _end_circle(where: str, centre: tuple[float, float], r: _Rules) -> list[Marking]:
+def _end_circle(where: str, centre: tuple[float, float], r: _RinkRules) -> list[Marking]:
     """One end-zone circle with its spot, hash marks and the four face-off marks around the spot."""
     cx, cy = centre
     radius = r.circle_radius - r.line / 2
@@ -202,7 +202,7 @@ def _end_circle(where: str, centre: tuple[float, float], r: _Rules) -> list[Mark
     return out
 
 
-def _regions(goal_x: float, spot_x: float, r: _Rules) -> tuple[Region, ...]:
+def _regions(goal_x: float, spot_x: float, r: _RinkRules) -> tuple[Region, ...]:
     """Creases, end-zone circles and the centre circle, lines included."""
     crease = _crease(goal_x, r, 0.0)
     regions = [

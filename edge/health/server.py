@@ -32,7 +32,7 @@ _JOIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """One page."""
 
     status: int
@@ -40,12 +40,12 @@ class Answer:
     content_type: str = CONTENT_TYPE
 
 
-Pages = Mapping[str, Callable[[], Answer]]
+Pages = Mapping[str, Callable[[], HttpAnswer]]
 
 
-def json_answer(status: int, data: Any) -> Answer:
+def json_answer(status: int, data: Any) -> HttpAnswer:
     """Return a page for a program, without secrets."""
-    return Answer(status, json.dumps(redact.tree(data)) + "\n", "application/json")
+    return HttpAnswer(status, json.dumps(redact.tree(data)) + "\n", "application/json")
 
 
 class HealthServer:
@@ -128,7 +128,7 @@ class HealthServer:
         while await reader.read(_MOST_REQUEST_BYTES):
             pass
 
-    def _answer(self, method: str, target: str) -> tuple[Answer, bool]:
+    def _answer(self, method: str, target: str) -> tuple[HttpAnswer, bool]:
         if method not in {"GET", "HEAD"}:
             return json_answer(501, {"error": "known are GET HEAD"}), True
         page = self._pages.get(target.partition("?")[0])
@@ -147,7 +147,7 @@ async def _skip_headers(reader: asyncio.StreamReader) -> None:
             raise ValueError("too long a request")
 
 
-def _encoded(answer: Answer, *, with_body: bool) -> bytes:
+def _encoded(answer: HttpAnswer, *, with_body: bool) -> bytes:
     body = answer.body.encode()
     head = (
         f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n"

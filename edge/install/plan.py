@@ -16,7 +16,7 @@ import yaml
 from edge.config import parse_config
 from edge.errors import ConfigError, UsageError
 from edge.install import unit
-from edge.install.steps import Call, Link, MakeFolder, Remove, Step, WriteFile
+from edge.install.steps import Call, MakeFolder, Remove, Step, SymbolicLink, WriteFile
 
 _UNIT = Path("/etc/systemd/system/touchline.service")
 _WANTED = Path("/etc/systemd/system/multi-user.target.wants/touchline.service")
@@ -61,7 +61,7 @@ def install_steps(
         MakeFolder(at(unit.CONFIG_FOLDER), 0o770),
         WriteFile(at(unit.CONFIG_FILE), config_text(settings), 0o640, keep=True),
         WriteFile(at(_UNIT), unit.unit_text(command)),
-        Link(at(_WANTED), _UNIT),
+        SymbolicLink(at(_WANTED), _UNIT),
     ]
     if target.live:
         steps.append(Call(("systemd-sysusers", str(_SYSUSERS))))

@@ -78,7 +78,7 @@ class MakeFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class SymbolicLink:
     """A symbolic link, as `systemctl enable` makes it."""
 
     path: Path

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from edge.fields import Field, minimap, outline
 from edge.geometry import apply_homography, visible_polygon
 from edge.overlay.projection import marking_segments, oriented, project_segments
-from edge.types import Image, Registration, State
+from edge.types import ImageArray, Registration, RegistrationState
 
 Bgr = tuple[int, int, int]
 
-COLOURS: dict[State, Bgr] = {
-    State.VERIFIED: (80, 255, 80),
-    State.REFINED: (255, 220, 60),
-    State.TRACKED: (60, 235, 255),
-    State.HELD: (40, 150, 255),
-    State.LOST: (70, 70, 255),
+COLOURS: dict[RegistrationState, Bgr] = {
+    RegistrationState.VERIFIED: (80, 255, 80),
+    RegistrationState.REFINED: (255, 220, 60),
+    RegistrationState.TRACKED: (60, 235, 255),
+    RegistrationState.HELD: (40, 150, 255),
+    RegistrationState.LOST: (70, 70, 255),
 }
 """Colour of the lines and of the status for each state, BGR."""
 
@@ -41,14 +41,14 @@ class Overlay:
         self._field = field
         self._bar = bar
         self._inset = inset
-        self._maps: dict[int, tuple[Image, NDArray[np.float64]]] = {}
+        self._maps: dict[int, tuple[ImageArray, NDArray[np.float64]]] = {}
 
-    def draw(self, image: Image, registration: Registration, *, text: str = "") -> Image:
+    def draw(self, image: ImageArray, registration: Registration, *, text: str = "") -> ImageArray:
         """Return a copy of (height, width, 3) BGR `image` with everything drawn in.
 
         `text` stands at the right of the status bar, a frame number for instance.
         """
-        picture: Image = image.copy()
+        picture: ImageArray = image.copy()
         height, width = picture.shape[:2]
         homography = registration.field_from_image
         if homography is not None:
@@ -64,7 +64,7 @@ class Overlay:
         return picture
 
     def _draw_lines(
-        self, picture: Image, image_from_field: NDArray[np.float64], colour: Bgr
+        self, picture: ImageArray, image_from_field: NDArray[np.float64], colour: Bgr
     ) -> None:
         height, width = picture.shape[:2]
         pixels = project_segments(image_from_field, self._segments_m, width, height)
@@ -74,7 +74,7 @@ class Overlay:
         cv2.polylines(picture, lines, False, colour, thick, cv2.LINE_AA, _SHIFT)
 
     def _draw_inset(
-        self, picture: Image, image_from_field: NDArray[np.float64] | None, colour: Bgr
+        self, picture: ImageArray, image_from_field: NDArray[np.float64] | None, colour: Bgr
     ) -> None:
         height, width = picture.shape[:2]
         plan, pixel_from_field = self._map(round(0.24 * width))
@@ -92,7 +92,7 @@ class Overlay:
         cv2.addWeighted(plan, 0.85, part, 0.15, 0, dst=part)
         cv2.rectangle(picture, (left - 1, top - 1), (left + columns, top + rows), (20, 20, 20), 1)
 
-    def _map(self, width_px: int) -> tuple[Image, NDArray[np.float64]]:
+    def _map(self, width_px: int) -> tuple[ImageArray, NDArray[np.float64]]:
         """Draw the field from above, `width_px` wide -> picture and (3, 3) pixel_from_field."""
         if width_px not in self._maps:
             raster = minimap(self._field, max(16, width_px), min(self._field.runoff_m, 3.0))
@@ -100,12 +100,12 @@ class Overlay:
         return self._maps[width_px]
 
 
-def draw_overlay(image: Image, registration: Registration, field: Field) -> Image:
+def draw_overlay(image: ImageArray, registration: Registration, field: Field) -> ImageArray:
     """Return a copy of `image` with lines, status bar and mini-map; for many use `Overlay`."""
     return Overlay(field).draw(image, registration)
 
 
-def draw_status(picture: Image, registration: Registration, text: str = "") -> None:
+def draw_status(picture: ImageArray, registration: Registration, text: str = "") -> None:
     """Write state, score and reason along the top of (height, width, 3) `picture`, in place."""
     width = picture.shape[1]
     scale = width / 1600
@@ -125,7 +125,7 @@ def draw_status(picture: Image, registration: Registration, text: str = "") -> N
 def describe(registration: Registration) -> str:
     """Say in a few words how good a registration is, or why there is none."""
     quality = registration.quality
-    if registration.state is State.LOST:
+    if registration.state is RegistrationState.LOST:
         return registration.reason.value.replace("_", " ")
     words = [f"score {quality.score:.2f}", f"{quality.inliers} keypoints"]
     if quality.rms_px is not None:
@@ -136,8 +136,8 @@ def describe(registration: Registration) -> str:
 
 
 def contact_sheet(
-    images: Sequence[Image], *, columns: int = 4, tile_width: int = 480, gap: int = 4
-) -> Image:
+    images: Sequence[ImageArray], *, columns: int = 4, tile_width: int = 480, gap: int = 4
+) -> ImageArray:
     """Put pictures of any sizes side by side, in rows of `columns`, each scaled to fit its tile.
 
     The tiles have the shape of the first picture. Raises ValueError when there is no picture.
@@ -148,7 +148,7 @@ def contact_sheet(
     rows = -(-len(images) // columns)
     tile_height = max(1, round(tile_width * images[0].shape[0] / images[0].shape[1]))
     shape = (rows * (tile_height + gap) + gap, columns * (tile_width + gap) + gap, 3)
-    sheet: Image = np.full(shape, 32, np.uint8)
+    sheet: ImageArray = np.full(shape, 32, np.uint8)
     for number, image in enumerate(images):
         row, column = divmod(number, columns)
         small = _fitted(image, tile_width, tile_height)
@@ -158,21 +158,21 @@ def contact_sheet(
     return sheet
 
 
-def _fitted(image: Image, width: int, height: int) -> Image:
+def _fitted(image: ImageArray, width: int, height: int) -> ImageArray:
     scale = min(width / image.shape[1], height / image.shape[0])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
     kind = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=kind), np.uint8)
 
 
-def _put(picture: Image, text: str, at: tuple[int, int], scale: float, colour: Bgr) -> int:
+def _put(picture: ImageArray, text: str, at: tuple[int, int], scale: float, colour: Bgr) -> int:
     """Write a line of text; returns its width in pixels."""
     thick = max(1, round(1.2 * scale))
     cv2.putText(picture, text, at, _FONT, 0.8 * scale, colour, thick, cv2.LINE_AA)
     return int(cv2.getTextSize(text, _FONT, 0.8 * scale, thick)[0][0])
 
 
-def _shade_polygon(picture: Image, polygon: NDArray[np.float64], colour: Bgr) -> None:
+def _shade_polygon(picture: ImageArray, polygon: NDArray[np.float64], colour: Bgr) -> None:
     shaded = picture.copy()
     cv2.fillPoly(shaded, [_fixed(polygon)], colour, cv2.LINE_AA, _SHIFT)
     cv2.addWeighted(shaded, 0.3, picture, 0.7, 0, dst=picture)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edge.capture import VideoWriter
 from edge.fields import Field
 from edge.overlay.draw import Overlay
-from edge.types import Image, Registration
+from edge.types import ImageArray, Registration
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
@@ -37,12 +37,12 @@ class OverlayVideo:
 
     def write(
         self,
-        image: Image,
+        image: ImageArray,
         registration: Registration,
         *,
         pts_s: float | None = None,
         text: str = "",
-    ) -> Image:
+    ) -> ImageArray:
         """Draw the overlay on a copy of `image`, append it, and return it."""
         drawn = self._overlay.draw(image, registration, text=text)
         self._writer.write(drawn, pts_s=pts_s)

@@ -4,7 +4,7 @@
         with Publisher(endpoint, topics, info) as publisher:
             publisher.publish(frame, registration)
 
-What subscribers need is in `edge.publish.client`. Names are loaded when they are first used: the
+What subscribers need is in `edge.publish.client.subscriber`. Names are loaded when they are first used: the
 broker's process and a subscriber need a part of this package only.
 """
 
@@ -14,21 +14,27 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edge.publish.broker import EmbeddedBroker, open_broker
-    from edge.publish.endpoint import Endpoint, endpoint_of
-    from edge.publish.events import EventDetector, EventDraft
-    from edge.publish.health_message import Health
-    from edge.publish.info import BoxInfo
-    from edge.publish.messages import BundleInfo, Event, EventKind, Homography, Info, StateMessage
-    from edge.publish.paths import spool_path
-    from edge.publish.publisher import Counts, EventCounts, Publisher
-    from edge.publish.slots import FrameCounts
-    from edge.publish.topics import Topics
+    from edge.publish.messages.box_info import BoxInfo
+    from edge.publish.messages.health import Health
+    from edge.publish.messages.registration import (
+        BundleInfo,
+        Event,
+        EventKind,
+        Homography,
+        Info,
+        StateMessage,
+    )
+    from edge.publish.mqtt.broker import EmbeddedBroker, open_broker
+    from edge.publish.mqtt.endpoint import Endpoint, endpoint_of
+    from edge.publish.mqtt.topics import Topics
+    from edge.publish.queue.event_detector import EventDetector, EventDraft
+    from edge.publish.queue.paths import spool_path
+    from edge.publish.queue.publisher import EventCounts, PublicationCounts, Publisher
+    from edge.publish.queue.slots import FrameCounts
 
 __all__ = [
     "BoxInfo",
     "BundleInfo",
-    "Counts",
     "EmbeddedBroker",
     "Endpoint",
     "Event",
@@ -40,6 +46,7 @@ __all__ = [
     "Health",
     "Homography",
     "Info",
+    "PublicationCounts",
     "Publisher",
     "StateMessage",
     "Topics",
@@ -56,7 +63,7 @@ _MODULES = {
     "info": ("BoxInfo",),
     "messages": ("BundleInfo", "Event", "EventKind", "Homography", "Info", "StateMessage"),
     "paths": ("spool_path",),
-    "publisher": ("Counts", "EventCounts", "Publisher"),
+    "publisher": ("PublicationCounts", "EventCounts", "Publisher"),
     "slots": ("FrameCounts",),
     "topics": ("Topics",),
 }

@@ -5,6 +5,6 @@ Keypoints, homography, verification, refinement, refusal.
 
 from __future__ import annotations
 
-from edge.registration.registrar import Registrar, Thresholds
+from edge.registration.registrar import FieldRegistrar, Thresholds
 
-__all__ = ["Registrar", "Thresholds"]
+__all__ = ["FieldRegistrar", "Thresholds"]

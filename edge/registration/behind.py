@@ -19,7 +19,7 @@ from edge.registration.candidates import Observation
 from edge.registration.flight import Flight, Maps, Sight
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import Last
-from edge.types import CameraPrior, Reason
+from edge.types import CameraPrior, RejectionReason
 
 PATIENT = 2
 """Frames that are followed meanwhile, at most, before the network is waited for."""
@@ -43,7 +43,7 @@ class Look:
     """What the network saw; None while it was not asked."""
     watch: Stopwatch = field(default_factory=Stopwatch)
     """Of the work behind the answer."""
-    read: Observation | Reason | None = None
+    read: Observation | RejectionReason | None = None
     """What was read off the maps; None while it was not."""
 
 

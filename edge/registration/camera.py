@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Vantage
 from edge.registration.homography import Matrix
-from edge.types import Float
+from edge.types import FloatArray
 
 PARAMETERS = ("log_focal", "log_aspect", "pan", "tilt", "roll", "x_m", "y_m", "z_m")
 SOCCER = Vantage()
@@ -28,7 +28,7 @@ SOCCER = Vantage()
 class Prior:
     """Gaussian on the eight parameters; infinite deviations are left out."""
 
-    mean: Float
+    mean: FloatArray
     """(8,)."""
     information: Matrix
     """(8, 8) inverse covariance."""
@@ -52,7 +52,7 @@ def rotation(pan: float, tilt: float, roll: float) -> Matrix:
     )
 
 
-def compose(theta: Float, size: tuple[int, int]) -> Matrix:
+def compose(theta: FloatArray, size: tuple[int, int]) -> Matrix:
     """Parameters (8,) -> image_from_field (3, 3) of a picture of `size` (width, height)."""
     width, height = size
     r = rotation(*theta[2:5])
@@ -64,14 +64,16 @@ def compose(theta: Float, size: tuple[int, int]) -> Matrix:
     return h
 
 
-def _ground(r: Matrix, theta: Float) -> Matrix:
+def _ground(r: Matrix, theta: FloatArray) -> Matrix:
     """Camera coordinates from homogeneous field positions, (3, 3)."""
     ground: Matrix = r.copy()
     ground[:, 2] = -(r @ theta[5:8])
     return ground
 
 
-def decompose(image_from_field: Matrix, size: tuple[int, int], log_aspect: float) -> Float | None:
+def decompose(
+    image_from_field: Matrix, size: tuple[int, int], log_aspect: float
+) -> FloatArray | None:
     """(3, 3) homography -> (8,) parameters with the aspect given.
 
     Or None where no such camera fits.
@@ -112,7 +114,7 @@ def decompose(image_from_field: Matrix, size: tuple[int, int], log_aspect: float
     return None
 
 
-def _cross(a: Float, b: Float) -> Float:
+def _cross(a: FloatArray, b: FloatArray) -> FloatArray:
     """Vector product of two (3,)."""
     (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
@@ -122,21 +124,21 @@ def _cross(a: Float, b: Float) -> Float:
 class Pull:
     """Measurements that move the camera: m field points, seen along a direction each."""
 
-    field_m: Float
+    field_m: FloatArray
     """(m, 2)."""
-    image_px: Float
+    image_px: FloatArray
     """(m, 2) where each was seen."""
-    direction: Float
+    direction: FloatArray
     """(m, 2) unit vectors: only the error along it counts."""
-    deviation_px: Float
+    deviation_px: FloatArray
     """(m,)."""
-    weight: Float
+    weight: FloatArray
     """(m,) less than 1 where neighbours repeat each other."""
 
 
 def fit(
-    theta: Float, pull: Pull, prior: Prior, size: tuple[int, int], iterations: int = 5
-) -> tuple[Float, Matrix]:
+    theta: FloatArray, pull: Pull, prior: Prior, size: tuple[int, int], iterations: int = 5
+) -> tuple[FloatArray, Matrix]:
     """Maximum a posteriori camera by damped Gauss-Newton.
 
     Gives (8,) parameters and their (8, 8) information.
@@ -166,7 +168,7 @@ def fit(
     return best, system[0]
 
 
-def _prior_cost(theta: Float, prior: Prior) -> float:
+def _prior_cost(theta: FloatArray, prior: Prior) -> float:
     d = theta - prior.mean
     return float(d @ prior.information @ d)
 
@@ -184,7 +186,7 @@ class _Seen:
         self.target = u * self.along[0] + v * self.along[1]
         self.weight = pull.weight
 
-    def system(self, theta: Float) -> tuple[Matrix, Float, float]:
+    def system(self, theta: FloatArray) -> tuple[Matrix, FloatArray, float]:
         """Normal matrix, right-hand side and robust cost at a camera.
 
         With c the camera coordinates of a point, the picture moves by (f / c_z) (dc - c dc_z / c_z)
@@ -280,7 +282,7 @@ class CameraMemory:
         information[index] = both
         return Prior(target, information)
 
-    def add(self, theta: Float, information: Matrix) -> None:
+    def add(self, theta: FloatArray, information: Matrix) -> None:
         """Learn from a frame's trusted camera and the information of its measurements."""
         i = self.INDEX
         rest = self.REST

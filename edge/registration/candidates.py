@@ -21,7 +21,7 @@ from edge.registration.keypoints import CoordinateMap
 from edge.registration.numerals import Numerals, Reading
 from edge.registration.picture import Picture
 from edge.registration.verdict import Verdict, implausible, judge, measure, told_by
-from edge.types import Float, Keypoints
+from edge.types import FloatArray, Keypoints
 
 ANCHORS_PX = (3.0, 10.0)
 """Deviations of the keypoints' homography that refinement begins with, network pixels."""
@@ -85,7 +85,7 @@ class Observation:
 class CameraFit:
     """The camera that a candidate is, and what the picture's measurements alone say of it."""
 
-    theta: Float
+    theta: FloatArray
     """(8,), see `edge.registration.camera.PARAMETERS`."""
     information: Matrix
     """(8, 8)."""
@@ -236,7 +236,9 @@ class Workbench:
         periods = round(float(off) / self.field.period_m) if np.isfinite(off) else 0
         return seen.slid(periods * self.field.period_m) if periods else seen
 
-    def improved(self, seen: Observation, trial: Trial, theta: Float | None = None) -> Candidate:
+    def improved(
+        self, seen: Observation, trial: Trial, theta: FloatArray | None = None
+    ) -> Candidate:
         """The trial moved onto the lines of the picture, as a camera if it can be one.
 
         `theta` is the trial's camera where it is one already, else it is worked out.
@@ -278,7 +280,7 @@ class Workbench:
         return best
 
     def _settled_anew(
-        self, seen: Observation, trial: Trial, theta: Float, rounds: int = 2
+        self, seen: Observation, trial: Trial, theta: FloatArray, rounds: int = 2
     ) -> Trial | None:
         """The camera that a trial's lines make of `theta`, whatever the shot's camera was."""
         known = cam.usual(seen.check_size, self.field.vantage)
@@ -306,7 +308,7 @@ class Workbench:
         shown = ev.project(self.lines, projected, width, height)
         return Trial(image_from_field, ev.check(picture.grey, shown, paint=self.field.paint), None)
 
-    def _look_through(self, seen: Observation, theta: Float) -> Trial | None:
+    def _look_through(self, seen: Observation, theta: FloatArray) -> Trial | None:
         """What the picture says of a camera, given in the checked picture."""
         return self.look(
             seen.picture, seen.picture.net_from_check @ cam.compose(theta, seen.check_size)
@@ -353,7 +355,7 @@ class Workbench:
         return trial
 
     def _steadied(
-        self, seen: Observation, trial: Trial, theta: Float | None, rounds: int = 2
+        self, seen: Observation, trial: Trial, theta: FloatArray | None, rounds: int = 2
     ) -> Trial | None:
         """The trial as a camera could have it: what the lines leave open, the lens closes.
 
@@ -383,7 +385,7 @@ class Workbench:
                 return best
         return None
 
-    def _camera_of_keypoints(self, seen: Observation) -> Float | None:
+    def _camera_of_keypoints(self, seen: Observation) -> FloatArray | None:
         """The most probable camera given the keypoints alone, (8,), in the checked picture."""
         size = seen.check_size
         prior = self.memory.prior(cam.usual(size, self.field.vantage))
@@ -436,7 +438,7 @@ def moved_along(image_from_field: Matrix, by_m: float) -> Matrix:
     return moved
 
 
-def facing(image_from_field: Matrix, image_px: Float) -> Matrix:
+def facing(image_from_field: Matrix, image_px: FloatArray) -> Matrix:
     """Give a homography the sign that puts what the (n, 2) pixels show in front of the camera.
 
     Their mean lies on the same side of the horizon as they.

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.registration.homography import Matrix
-from edge.types import Float
+from edge.types import FloatArray
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
@@ -56,7 +56,7 @@ class Fit:
 def fits(
     image_from_net: Matrix,
     line_distance: NDArray[np.float32],
-    seen_m: Float,
+    seen_m: FloatArray,
     period_m: float,
     *,
     stride: int = 4,
@@ -85,12 +85,12 @@ def fits(
     return [flat.fit(laid) for laid in chosen]
 
 
-def _every(a: Float, b: Float, s: Float) -> Float:
+def _every(a: FloatArray, b: FloatArray, s: FloatArray) -> FloatArray:
     """(n, 3) all combinations of phases, stretches and slants."""
     return np.stack(np.meshgrid(a, b, s, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
-def _best(flat: _Flat, laid: Float, most: int) -> list[_Laid]:
+def _best(flat: _Flat, laid: FloatArray, most: int) -> list[_Laid]:
     """The best of (n, 3) combs, best first, each different from the others."""
     contrast = flat.contrast(laid)
     chosen: list[_Laid] = []
@@ -114,8 +114,8 @@ class _Flat:
     """(rows, n): where the picture shows it."""
     x0: float
     """Where x begins."""
-    low: Float
-    high: Float
+    low: FloatArray
+    high: FloatArray
     """(2,) corners of what is seen."""
     period_m: float
 
@@ -124,8 +124,8 @@ class _Flat:
         cls,
         image_from_net: Matrix,
         line_distance: NDArray[np.float32],
-        low: Float,
-        high: Float,
+        low: FloatArray,
+        high: FloatArray,
         period_m: float,
         stride: int,
     ) -> Self:
@@ -155,7 +155,7 @@ class _Flat:
             period_m,
         )
 
-    def contrast(self, laid: Float) -> Float:
+    def contrast(self, laid: FloatArray) -> FloatArray:
         """Response of (n, 3) combs on the lines less that half-way between them, (n,)."""
         middle = (self.low + self.high) / 2
         y = self.low[1] + ROWS * (self.high[1] - self.low[1]) - middle[1]
@@ -181,7 +181,7 @@ class _Flat:
         )
         enough = (rows[:, lines] >= len(ROWS) / 3).sum(1) >= FEWEST
         # three times as wide a comb fits as well: the narrower one explains more
-        contrast: Float = np.where(enough, on - off, -1.0) * laid[:, 1] ** -0.25
+        contrast: FloatArray = np.where(enough, on - off, -1.0) * laid[:, 1] ** -0.25
         return contrast
 
     def same(self, one: _Laid, other: _Laid) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Field, Paint, polylines
 from edge.registration.homography import Matrix
-from edge.types import Float
+from edge.types import FloatArray
 
 MOST_POINTS = 240
 STEP_PX = 1.0
@@ -34,17 +34,17 @@ SMOOTH = np.array([[0.25], [0.5], [0.25]], np.float32)
 class LinePoints:
     """Points along the markings of a field, n of them."""
 
-    position_m: Float
+    position_m: FloatArray
     """(n, 2)."""
-    tangent: Float
+    tangent: FloatArray
     """(n, 2) unit vectors along the line."""
-    width_m: Float
+    width_m: FloatArray
     """(n,) of the paint."""
     marking: NDArray[np.intp]
     """(n,) number of the marking."""
-    homogeneous: Float
+    homogeneous: FloatArray
     """(3, n) positions once more, homogeneous, each coordinate contiguous."""
-    directions: Float
+    directions: FloatArray
     """(2, n) tangents once more."""
 
     @classmethod
@@ -76,11 +76,11 @@ class LinePoints:
 class Projected:
     """Line points that a picture shows, m of them."""
 
-    image_px: Float
+    image_px: FloatArray
     """(m, 2)."""
-    normal: Float
+    normal: FloatArray
     """(m, 2) unit vectors across the line in the picture."""
-    width_px: Float
+    width_px: FloatArray
     """(m,) of the paint in the picture."""
     index: NDArray[np.intp]
     """(m,) number among the field's line points."""
@@ -105,7 +105,7 @@ class Evidence:
     projected: Projected
     found: NDArray[np.bool_]
     """(m,) points with a ridge."""
-    offset_px: Float
+    offset_px: FloatArray
     """(m,) where along the normal the ridge is; 0 where none is."""
 
 
@@ -140,10 +140,10 @@ def project(
     return Projected(uv.T, normal.T, width_px, index)
 
 
-def _push(h: Matrix, uv: Float, z: Float, direction: Float) -> Float:
+def _push(h: Matrix, uv: FloatArray, z: FloatArray, direction: FloatArray) -> FloatArray:
     """Image motion, (2, n), of projected points per metre along a field direction, (2, n)."""
     d = h[:, :2] @ direction
-    pushed: Float = (d[:2] - uv * d[2]) / z
+    pushed: FloatArray = (d[:2] - uv * d[2]) / z
     return pushed
 
 
@@ -213,7 +213,7 @@ def _profiles(grey: NDArray[np.uint8], projected: Projected, half: int) -> NDArr
     return smooth
 
 
-def _sides(width_px: Float) -> NDArray[np.intp]:
+def _sides(width_px: FloatArray) -> NDArray[np.intp]:
     """Samples to what lies beside lines of these widths, (m,): outside the paint."""
     steps = np.searchsorted(WIDTHS_PX, width_px)
     return np.asarray(SIDES)[steps]
@@ -246,7 +246,7 @@ def _ridges(p: NDArray[np.float32], sides: NDArray[np.intp]) -> NDArray[np.float
 def _summary(
     projected: Projected,
     found: NDArray[np.bool_],
-    offset: Float,
+    offset: FloatArray,
     chance: float,
     width: int,
     height: int,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edge.bundles import Bundle, GoldenFrame
 from edge.errors import BundleError
 from edge.fields import Field
-from edge.types import Float, Image, Registration
+from edge.types import FloatArray, ImageArray, Registration
 
 _JPEG_QUALITY = 92
 _GRID = (16, 9)
@@ -23,7 +23,7 @@ _GRID = (16, 9)
 class Answers(Protocol):
     """What is tested: a registrar."""
 
-    def register(self, image_bgr: Image, *, pts_s: float | None = None) -> Registration:
+    def register(self, image_bgr: ImageArray, *, pts_s: float | None = None) -> Registration:
         """Register one picture."""
 
     def reset(self) -> None:
@@ -39,7 +39,7 @@ class Golden:
     """The JPEG file."""
 
 
-def make_golden(number: int, image: Image, field_from_image: Float | None) -> Golden:
+def make_golden(number: int, image: ImageArray, field_from_image: FloatArray | None) -> Golden:
     """Encode a (h, w, 3) BGR picture with its true homography; None: there is no field in it."""
     _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     data = jpeg.tobytes()
@@ -71,7 +71,7 @@ def self_test(registrar: Answers, bundle: Bundle, field: Field) -> list[str]:
     return problems
 
 
-def judge(registrar: Answers, image: Image, frame: GoldenFrame, field: Field) -> str | None:
+def judge(registrar: Answers, image: ImageArray, frame: GoldenFrame, field: Field) -> str | None:
     """Say what is wrong with the answer to one golden frame; None when it is right."""
     registrar.reset()
     answer = registrar.register(image)
@@ -89,7 +89,7 @@ def judge(registrar: Answers, image: Image, frame: GoldenFrame, field: Field) ->
 
 
 def mean_error(
-    field_from_image: Float, truth: Float, shape: tuple[int, ...], field: Field
+    field_from_image: FloatArray, truth: FloatArray, shape: tuple[int, ...], field: Field
 ) -> float:
     """Mean reprojection error over the visible field, as a share of the picture's height."""
     height, width = shape[:2]
@@ -103,7 +103,7 @@ def mean_error(
     return float(np.linalg.norm(back - pixels[inside], axis=1).mean() / height)
 
 
-def _apply(h: Float, points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _apply(h: FloatArray, points: NDArray[np.float64]) -> NDArray[np.float64]:
     q = points @ np.asarray(h, float)[:, :2].T + np.asarray(h, float)[:, 2]
     p: NDArray[np.float64] = q[:, :2] / q[:, 2:]
     return p

@@ -34,7 +34,7 @@ from edge.registration import evidence as ev
 from edge.registration.candidates import CameraFit, Candidate, Observation, Workbench
 from edge.registration.homography import Matrix
 from edge.registration.picture import Picture
-from edge.types import CameraPrior, Float, Quality, Reason, State
+from edge.types import CameraPrior, FloatArray, Quality, RegistrationState, RejectionReason
 
 RIGHT = 0.02
 """Mean reprojection error over the picture's height up to which a homography is right."""
@@ -106,7 +106,7 @@ class PriorRecord:
 class StandIn:
     """An answer that a prior gave where the picture gave none."""
 
-    state: State
+    state: RegistrationState
     image_from_field: Matrix
     """(3, 3) in the pixels of the checked picture."""
     quality: Quality
@@ -155,29 +155,31 @@ class Guide:
             self.record.add(moved / focal, RIGHT * size[1] / focal, prior.time_s)
 
     def stand_in(
-        self, picture: Picture, prior: CameraPrior, reason: Reason, *, blank: bool
+        self, picture: Picture, prior: CameraPrior, reason: RejectionReason, *, blank: bool
     ) -> StandIn | None:
         """Answer for a picture that was refused for a reason; None where it stays lost."""
         height, width = picture.grey.shape
         size = (width, height)
-        if not self.trusts(prior) or (reason is Reason.NO_FIELD and not blank):
+        if not self.trusts(prior) or (reason is RejectionReason.NO_FIELD and not blank):
             return None
         if not blank:
             theta, _, found = self._settled(picture.grey, size, prior)
             if _borne_out(found) and _within(theta, prior):
                 h = cam.compose(theta, size)
-                return StandIn(State.TRACKED, h, self._quality(prior, h, size, picture, found))
+                return StandIn(
+                    RegistrationState.TRACKED, h, self._quality(prior, h, size, picture, found)
+                )
             if found.points >= _EXPECTED:
                 return None
         h = _homography(prior, size)
         allowed = prior.hold_s > 0 and self.record.age_s(prior.time_s) <= prior.hold_s
         if not (allowed and _shown(h, size, self._bench.field)):
             return None
-        return StandIn(State.HELD, h, self._quality(prior, h, size, picture, None))
+        return StandIn(RegistrationState.HELD, h, self._quality(prior, h, size, picture, None))
 
     def _settled(
         self, grey: NDArray[np.uint8], size: tuple[int, int], prior: CameraPrior
-    ) -> tuple[Float, Matrix, ev.Evidence]:
+    ) -> tuple[FloatArray, Matrix, ev.Evidence]:
         """The most probable camera given a prior and the lines near where it expects them.
 
         (8,) parameters, (8, 8) information of the lines alone, and the lines under it.
@@ -196,7 +198,11 @@ class Guide:
         return theta, information, self._look(grey, size, theta)
 
     def _look(
-        self, grey: NDArray[np.uint8], size: tuple[int, int], theta: Float, reach_px: float = 4.0
+        self,
+        grey: NDArray[np.uint8],
+        size: tuple[int, int],
+        theta: FloatArray,
+        reach_px: float = 4.0,
     ) -> ev.Evidence:
         shown = ev.project(self._bench.lines, cam.compose(theta, size), *size)
         return ev.check(grey, shown, reach_px=reach_px)
@@ -255,14 +261,14 @@ def _borne_out(found: ev.Evidence) -> bool:
     return bool(found.found.sum() >= _LINES and clear and found.residual_px <= 1.5)
 
 
-def _within(theta: Float, prior: CameraPrior) -> bool:
+def _within(theta: FloatArray, prior: CameraPrior) -> bool:
     """Whether a camera is one that the prior allows: within four standard errors in all."""
     known = gaussian(prior)
     d = theta - known.mean
     return float(d @ known.information @ d) <= 16.0
 
 
-def _on_field(h: Matrix, size: tuple[int, int], field: Field) -> tuple[Float, Float]:
+def _on_field(h: Matrix, size: tuple[int, int], field: Field) -> tuple[FloatArray, FloatArray]:
     """Grid points of a picture of `size` that show the field, (n, 2) pixels and metres."""
     width, height = size
     u, v = np.meshgrid(np.linspace(0.05, 0.95, 9) * width, np.linspace(0.05, 0.95, 7) * height)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import Float
+from edge.types import FloatArray
 
 Matrix = NDArray[np.float64]
 
@@ -29,7 +29,7 @@ def inverse(matrix: Matrix) -> Matrix:
     return np.asarray(inverted, np.float64)
 
 
-def normalizer(points: Float) -> Matrix:
+def normalizer(points: FloatArray) -> Matrix:
     """Similarity that centres points, (n, 2), and scales them to mean distance sqrt 2.
 
     After Hartley (1997).
@@ -49,7 +49,7 @@ class Linear:
     w(xx + yy) pp'.
     """
 
-    def __init__(self, source: Float, target: Float) -> None:
+    def __init__(self, source: FloatArray, target: FloatArray) -> None:
         self.source, self.target = normalizer(source), normalizer(target)
         p = np.empty((len(source), 3))
         p[:, :2] = source @ self.source[:2, :2] + self.source[:2, 2]
@@ -58,7 +58,7 @@ class Linear:
         self._outer = (p[:, :, None] * p[:, None, :]).reshape(-1, 9)
         self._factors = np.stack([np.ones(len(p)), q[0], q[1], (q * q).sum(0)])
 
-    def solve(self, weight: Float) -> list[Matrix | None]:
+    def solve(self, weight: FloatArray) -> list[Matrix | None]:
         """(k, n) weightings -> k homographies, (3, 3); None where points fix none.
 
         None for all of them where a weight or a point is not finite.
@@ -81,7 +81,9 @@ class Linear:
         ]
 
 
-def direct(source: Float, target: Float, weight: Float | None = None) -> Matrix | None:
+def direct(
+    source: FloatArray, target: FloatArray, weight: FloatArray | None = None
+) -> Matrix | None:
     """Weighted direct linear transform of (n, 2) points, n >= 4.
 
     None where the points fix no homography.
@@ -93,7 +95,7 @@ def direct(source: Float, target: Float, weight: Float | None = None) -> Matrix 
 
 
 def estimate(
-    field_m: Float, image_px: Float, score: Float, threshold_px: float
+    field_m: FloatArray, image_px: FloatArray, score: FloatArray, threshold_px: float
 ) -> tuple[Matrix | None, NDArray[np.bool_]]:
     """Weighted robust homography of keypoints -> homography and (n,) inliers within `threshold_px`.
 
@@ -122,7 +124,7 @@ def estimate(
 
 
 def robust(
-    field_m: Float, image_px: Float, score: Float, threshold_px: float
+    field_m: FloatArray, image_px: FloatArray, score: FloatArray, threshold_px: float
 ) -> tuple[Matrix | None, NDArray[np.bool_]]:
     """RANSAC over the keypoints, then a fit of its inliers weighted by score.
 
@@ -156,15 +158,15 @@ def robust(
     return np.asarray(h, float), inlier
 
 
-def distances(h: Matrix, source: Float, target: Float) -> Float:
+def distances(h: Matrix, source: FloatArray, target: FloatArray) -> FloatArray:
     """Distances, (n,), of (n, 2) points mapped by a homography to their targets, (n, 2)."""
     q = h[:, :2] @ source.T + h[:, 2:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        distance: Float = np.hypot(q[0] / q[2] - target[:, 0], q[1] / q[2] - target[:, 1])
+        distance: FloatArray = np.hypot(q[0] / q[2] - target[:, 0], q[1] / q[2] - target[:, 1])
     return distance
 
 
-def updated(image_from_field: Matrix, step: Float, scale: Matrix) -> Matrix:
+def updated(image_from_field: Matrix, step: FloatArray, scale: Matrix) -> Matrix:
     """Apply a solved step of eight elements.
 
     `scale` (3, 3) maps pixels to the step's normalized coordinates.
@@ -186,9 +188,9 @@ def unit_picture(width: float, height: float) -> Matrix:
 
 def polish(
     image_from_field: Matrix,
-    field_m: Float,
-    image_px: Float,
-    sigma_m: Float,
+    field_m: FloatArray,
+    image_px: FloatArray,
+    sigma_m: FloatArray,
     size: tuple[int, int],
     iterations: int = 4,
 ) -> Matrix:
@@ -231,7 +233,7 @@ def polish(
     return h
 
 
-def along(d: Float, x: Float, y: Float) -> Float:
+def along(d: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
     """Derivative of points under I + A to the eight free elements of A, at A = 0, along directions.
 
     A = [[a1, a2, a3], [a4, a5, a6], [a7, a8, 0]] (Baker & Matthews 2004, section 3.4). d: (2, n),

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.fields import Field
-from edge.types import Float, Keypoints
+from edge.types import FloatArray, Keypoints
 
 ENOUGH = 36
 """The grid is made twice as fine until so many of its points are seen (or `FINEST` is reached)."""
@@ -37,11 +37,11 @@ Three fix an affine map exactly and tell nothing of its error.
 class CoordinateMap:
     """The keypoint head's output, decoded. n cells of the lattice show the field."""
 
-    image_px: Float
+    image_px: FloatArray
     """(n, 2) centres of the cells, pixels of the network's picture."""
-    field_m: Float
+    field_m: FloatArray
     """(n, 2) field positions that the cells show, metres."""
-    sigma_m: Float
+    sigma_m: FloatArray
     """(n, 2) expected absolute error of each coordinate, metres."""
     mask: NDArray[np.bool_]
     """(rows, columns) of the lattice: which cells show the field itself, without the seam."""
@@ -119,8 +119,12 @@ def _read(cells: CoordinateMap, field: Field, columns: int, rows: int) -> Keypoi
 
 
 def fit_points(
-    index: NDArray[np.intp], total: int, delta: Float, variance: Float, image_px: Float
-) -> tuple[NDArray[np.intp], Float, Float]:
+    index: NDArray[np.intp],
+    total: int,
+    delta: FloatArray,
+    variance: FloatArray,
+    image_px: FloatArray,
+) -> tuple[NDArray[np.intp], FloatArray, FloatArray]:
     """Local affine fits of `total` points, each to its own cells.
 
     For each of m cells: `index`, (m,), the point it votes for; `delta`, (2, m), its field position
@@ -135,8 +139,8 @@ def fit_points(
     square = delta * delta
     weight = np.exp(-narrow * (square[0] + square[1])) / (0.02 + variance)
 
-    def moment(values: Float) -> Float:
-        summed: Float = np.bincount(index, values, total).astype(np.float64, copy=False)
+    def moment(values: FloatArray) -> FloatArray:
+        summed: FloatArray = np.bincount(index, values, total).astype(np.float64, copy=False)
         return summed
 
     normal = np.empty((total, 3, 3))
@@ -158,7 +162,7 @@ def fit_points(
     return good, at, 1 / (1 + spread / 0.25**2)
 
 
-def _leverage(normal: Float, mass: Float) -> Float:
+def _leverage(normal: FloatArray, mass: FloatArray) -> FloatArray:
     """How far each keypoint lies from its cells' centre, squared, in units of their spread, (k,).
 
     A point is read off between cells, never extrapolated beyond them: above 1 it is one or the
@@ -168,7 +172,7 @@ def _leverage(normal: Float, mass: Float) -> Float:
     xx = normal[:, 1, 1] / mass - x * x + 1e-4
     xy = normal[:, 1, 2] / mass - x * y
     yy = normal[:, 2, 2] / mass - y * y + 1e-4
-    reach: Float = (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy)
+    reach: FloatArray = (yy * x * x - 2 * xy * x * y + xx * y * y) / (xx * yy - xy * xy)
     return reach
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Field
 from edge.registration.homography import Matrix
-from edge.types import Float
+from edge.types import FloatArray
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
@@ -54,7 +54,7 @@ _T = TypeVar("_T", np.bool_, np.float32)
 class Reading:
     """What the numerals say of a homography."""
 
-    likelihood: Float
+    likelihood: FloatArray
     """(2 FARTHEST + 1,) logarithm, up to a constant, by the periods that it is off."""
     present: float
     """Logarithm of how much likelier the numerals are than none at all, if it is not off."""
@@ -77,7 +77,7 @@ class Patches:
 
     grey: NDArray[np.float32]
     """(2, 2 REACH + 1, TALL * (2 HALF + 1)), zero mean, unit deviation; near row, far row."""
-    legible: Float
+    legible: FloatArray
     """(2, 2 REACH + 1), 0..1: size and contrast; 0 where the picture does not show all of it."""
 
 
@@ -112,7 +112,7 @@ def classifier() -> Classifier:
 class Numerals:
     """The two rows of numerals of one field."""
 
-    lattice: Float
+    lattice: FloatArray
     """(3, 2 * TALL * n) homogeneous field positions, the far row's turned by 180 degrees."""
     along: int
     """Samples along a row, n."""
@@ -177,7 +177,7 @@ class Numerals:
         nothing = float(logs[..., NONE].sum())
         return Reading(likelihood, float(likelihood[FARTHEST]) - nothing)
 
-    def _size(self, u: Float, v: Float) -> Float:
+    def _size(self, u: FloatArray, v: FloatArray) -> FloatArray:
         """How well numerals could be read by their size in the picture, (2, lines), 0..1."""
         middle = np.arange(2 * REACH + 1) * PER_PERIOD + HALF
         high = _distance(u, v, (TALL - 1, middle), (0, middle)) * (self.tall / (TALL - 1))
@@ -185,11 +185,11 @@ class Numerals:
             self.tall / (2 * HALF)
         )
         least, full = LEGIBLE_PX
-        size: Float = np.clip((np.minimum(high, wide) - least) / (full - least), 0.0, 1.0)
+        size: FloatArray = np.clip((np.minimum(high, wide) - least) / (full - least), 0.0, 1.0)
         return size
 
 
-def _distance(u: Float, v: Float, a: _At, b: _At) -> Float:
+def _distance(u: FloatArray, v: FloatArray, a: _At, b: _At) -> FloatArray:
     du = u[:, a[0], a[1]] - u[:, b[0], b[1]]
     dv = v[:, a[0], a[1]] - v[:, b[0], b[1]]
     return np.asarray(np.hypot(du, dv))
@@ -201,7 +201,7 @@ def class_of(line: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.where((line % 2 == 0) & (at >= 0) & (at < NONE), at, NONE)
 
 
-def _by_shift(logs: NDArray[np.float32], lines: NDArray[np.intp]) -> Float:
+def _by_shift(logs: NDArray[np.float32], lines: NDArray[np.intp]) -> FloatArray:
     """Sum of (lines, classes) logarithms if the homography is off by -FARTHEST ... FARTHEST."""
     rows = np.arange(len(lines))
     return np.array(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Paint
 from edge.registration.homography import inverse
-from edge.types import Image
+from edge.types import ImageArray
 
 if TYPE_CHECKING:
     from edge.registration.motion import Motion
@@ -61,7 +61,7 @@ def scaling(sx: float, sy: float) -> NDArray[np.float64]:
     return np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
 
 
-def prepare(image: Image, target: NDArray[np.uint8], paint: Paint = "bright") -> Picture:
+def prepare(image: ImageArray, target: NDArray[np.uint8], paint: Paint = "bright") -> Picture:
     """Fill `target`, the network's (1, h, w, 3) uint8 input, from a (height, width, 3) BGR picture.
 
     The reduction is done in two steps, first by a whole number over areas (fast and free of
@@ -92,7 +92,7 @@ def prepare(image: Image, target: NDArray[np.uint8], paint: Paint = "bright") ->
     )
 
 
-def _grey(image: Image, paint: Paint) -> NDArray[np.uint8]:
+def _grey(image: ImageArray, paint: Paint) -> NDArray[np.uint8]:
     """The picture in which lines are looked for, (h, w).
 
     Dark paint is coloured paint on ice, red or blue, faint in grey: its weakest channel is taken.
@@ -103,7 +103,7 @@ def _grey(image: Image, paint: Paint) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
 
 
-def _resize(image: Image, target: Image) -> None:
+def _resize(image: ImageArray, target: ImageArray) -> None:
     """Resize (h, w, 3) into `target`, every pixel counted where it becomes smaller.
 
     Means over areas that are no whole number of pixels take three times as long as linear

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge.registration.evidence import Evidence, LinePoints, project
 from edge.registration.homography import Matrix, along, unit_picture, updated
-from edge.types import Float
+from edge.types import FloatArray
 
 LINE_REACH = 1 / 32
 """The distance maps are 1 at this share of the picture's width from a line; set by training."""
@@ -36,7 +36,7 @@ def on_distances(
     image_from_field: Matrix,
     distances: NDArray[np.float32],
     lines: LinePoints,
-    anchors_m: Float,
+    anchors_m: FloatArray,
     size: tuple[int, int],
     *,
     stride: int = 4,
@@ -78,7 +78,7 @@ class _Linearized:
     cost: float
     normal: Matrix
     """(8, 8)."""
-    slope: Float
+    slope: FloatArray
     """(8,), minus half the gradient."""
 
 
@@ -135,7 +135,7 @@ class _Anchor:
     """
 
     def __init__(
-        self, h: Matrix, points_m: Float, size: tuple[int, int], deviation_px: float
+        self, h: Matrix, points_m: FloatArray, size: tuple[int, int], deviation_px: float
     ) -> None:
         self.points = np.concatenate([points_m.T, np.ones((1, len(points_m)))])
         self.scale = unit_picture(*size)
@@ -144,12 +144,12 @@ class _Anchor:
         # what a point's two coordinates move by, one after the other
         self._axes = np.repeat(np.eye(2) / (self.scale[0, 0] * deviation_px), len(points_m), axis=1)
 
-    def _project(self, h: Matrix) -> Float:
+    def _project(self, h: Matrix) -> FloatArray:
         q = h @ self.points
-        xy: Float = q[:2] / q[2]
+        xy: FloatArray = q[:2] / q[2]
         return xy
 
-    def system(self, h: Matrix) -> tuple[float, Matrix, Float]:
+    def system(self, h: Matrix) -> tuple[float, Matrix, FloatArray]:
         """Cost, normal matrix (8, 8) and right-hand side (8,), averaged over the points."""
         n = self.points.shape[1]
         if n == 0:
@@ -162,17 +162,17 @@ class _Anchor:
         return cost, j @ j.T / n, -(j @ residual) / n
 
 
-def _sample(maps: NDArray[np.float32], at: NDArray[np.float32]) -> Float:
+def _sample(maps: NDArray[np.float32], at: NDArray[np.float32]) -> FloatArray:
     """Bilinear values of (h, w, 3) maps at (2, n) positions, borders repeated -> (3, n)."""
     read = cv2.remap(maps, at[0], at[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    values: Float = read.reshape(-1, 3).T.astype(float)
+    values: FloatArray = read.reshape(-1, 3).T.astype(float)
     return values
 
 
 def on_ridges(
     image_from_field: Matrix,
     evidence: Evidence,
-    anchors_m: Float,
+    anchors_m: FloatArray,
     size: tuple[int, int],
     *,
     anchor_px: float = 4.0,

@@ -32,7 +32,14 @@ from edge.registration.tracking import Last, Tracker
 from edge.registration.turns import Turns
 from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
 from edge.registration.worth import Worth
-from edge.types import CameraPrior, Image, Quality, Reason, Registration, State
+from edge.types import (
+    CameraPrior,
+    ImageArray,
+    Quality,
+    Registration,
+    RegistrationState,
+    RejectionReason,
+)
 
 RefineMode = Literal["auto", "never", "always"]
 LEARNT = 0.4
@@ -64,7 +71,7 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class _Decision:
-    state: State
+    state: RegistrationState
     answer: Candidate | None
     """The accepted candidate, or the best refused one when `state` is LOST."""
     dense_ran: bool
@@ -95,7 +102,7 @@ class _Wishes:
     """What all its stages may take together; None: as long as they need."""
 
 
-class Registrar:
+class FieldRegistrar:
     """Registers pictures of one field with one bundle.
 
     One thread registers, or one senses while another finishes.
@@ -202,7 +209,7 @@ class Registrar:
 
     def register(
         self,
-        image_bgr: Image,
+        image_bgr: ImageArray,
         *,
         pts_s: float | None = None,
         prior: CameraPrior | None = None,
@@ -221,7 +228,7 @@ class Registrar:
             flight = self._fly(image_bgr, pts_s, spare_ms)
             return self.finish(flight, prior=prior, spare_ms=spare_ms)
 
-    def sense(self, image_bgr: Image, *, pts_s: float | None = None) -> Flight:
+    def sense(self, image_bgr: ImageArray, *, pts_s: float | None = None) -> Flight:
         """Run the network over a picture; `finish` makes the answer that `register` would give.
 
         May be called in another thread while the frame before is finished: twice the frames a
@@ -234,7 +241,9 @@ class Registrar:
             # the next run overwrites the network's input and outputs
             return replace(flight, sight=flight.sight.kept())
 
-    def _fly(self, image_bgr: Image, pts_s: float | None, spare_ms: float | None = None) -> Flight:
+    def _fly(
+        self, image_bgr: ImageArray, pts_s: float | None, spare_ms: float | None = None
+    ) -> Flight:
         watch = Stopwatch()
         if not _usable(image_bgr):
             return Flight(watch, None)
@@ -267,7 +276,7 @@ class Registrar:
         if before is None or not self.follows or not self.verifies or self.refines == "always":
             return False
         if before.field_from_image is None:
-            return before.reason is Reason.NO_FIELD
+            return before.reason is RejectionReason.NO_FIELD
         return self._is_pressed(spare_ms) or before.quality.score >= self.thresholds.verified
 
     @property
@@ -287,7 +296,7 @@ class Registrar:
         watch.resume()
         self._unrefined = None
         if sight is None:
-            return _lost(Reason.BAD_FRAME, watch)
+            return _lost(RejectionReason.BAD_FRAME, watch)
         blank = prior is not None and is_blank(sight.glimpse)
         moved, cut = (0.0, False) if blank else self._change(sight.thumb)
         wishes = _Wishes(prior, spare_ms)
@@ -313,7 +322,7 @@ class Registrar:
                     answer = self._through_flash(kept, sight.picture, watch, answer, begins=flash)
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
             self.tracker.forget()
-            answer = _lost(Reason.IMPLAUSIBLE, watch, cut=cut)
+            answer = _lost(RejectionReason.IMPLAUSIBLE, watch, cut=cut)
         self._before = answer
         return answer
 
@@ -348,7 +357,7 @@ class Registrar:
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
             self._behind.take()
             self.tracker.forget()
-            self._before = _lost(Reason.IMPLAUSIBLE, watch)
+            self._before = _lost(RejectionReason.IMPLAUSIBLE, watch)
         if self.tracker.last is look.last:  # not decided for want of time: the next frame asks
             self.tracker.back_to(newest)
         self._took(look.flight.watch.ms["preprocess"] + watch.total_ms)
@@ -408,7 +417,7 @@ class Registrar:
         verdict = answer.verdict
         return replace(
             before,
-            state=State.TRACKED,
+            state=RegistrationState.TRACKED,
             field_from_image=_field_from_image(answer, picture),
             quality=replace(
                 before.quality,
@@ -442,8 +451,8 @@ class Registrar:
         self._unrefined = None  # it was the own answer's
         return replace(
             own,
-            state=State.TRACKED,
-            reason=Reason.NONE,
+            state=RegistrationState.TRACKED,
+            reason=RejectionReason.NONE,
             field_from_image=_field_from_image(answer, picture),
             quality=replace(
                 before.quality,
@@ -463,18 +472,18 @@ class Registrar:
         *,
         cut: bool = False,
         blank: bool = False,
-        read: Observation | Reason | None = None,
+        read: Observation | RejectionReason | None = None,
     ) -> Registration:
         """A picture's own answer; `read` is what was read off the network's maps already."""
         picture, prior = sight.picture, wishes.prior
         seen = self._seen(sight, watch) if read is None else read
-        if isinstance(seen, Reason):
+        if isinstance(seen, RejectionReason):
             self.tracker.forget()
             lost = _lost(seen, watch, cut=cut)
             return self._stood_in(lost, picture, prior, watch, blank=blank)
         decision = self._decide(seen, watch, wishes)
         answer = decision.answer
-        if decision.state is State.LOST or answer is None:
+        if decision.state is RegistrationState.LOST or answer is None:
             if not decision.withheld:
                 self.tracker.forget()
             refused = _refused(decision, watch, self.field.period_m, cut=cut)
@@ -529,13 +538,13 @@ class Registrar:
         return replace(
             lost,
             state=answer.state,
-            reason=Reason.NONE,
+            reason=RejectionReason.NONE,
             field_from_image=h / np.linalg.norm(h),
             quality=answer.quality,
             guided=True,
         )
 
-    def _seen(self, sight: Sight, watch: Stopwatch) -> Observation | Reason:
+    def _seen(self, sight: Sight, watch: Stopwatch) -> Observation | RejectionReason:
         """What the network sees in a picture."""
         maps = sight.maps
         if maps is None:
@@ -561,20 +570,22 @@ class Registrar:
         maps = self._graphs.encoder.run({"image": image})
         return {name: array.copy() for name, array in maps.items()}
 
-    def prepare(self, image_bgr: Image) -> Picture:
+    def prepare(self, image_bgr: ImageArray) -> Picture:
         """Fill the network's input from a picture; `observe` comes next."""
         return prepare(image_bgr, self._input, self.field.paint)
 
-    def observe(self, picture: Picture, watch: Stopwatch) -> Observation | Reason:
+    def observe(self, picture: Picture, watch: Stopwatch) -> Observation | RejectionReason:
         """Run the network on the prepared picture and estimate a first homography."""
         maps = self._seen_now(self._input)
         watch.lap("infer")
         return self._read_off(picture, maps, watch)
 
-    def _read_off(self, picture: Picture, maps: Maps, watch: Stopwatch) -> Observation | Reason:
+    def _read_off(
+        self, picture: Picture, maps: Maps, watch: Stopwatch
+    ) -> Observation | RejectionReason:
         cells = decode(maps["grid"][0], self.field)
         if cells.coverage < self.thresholds.coverage:
-            return Reason.NO_FIELD
+            return RejectionReason.NO_FIELD
         keypoints = read_keypoints(cells, self.field)
         threshold = INLIER * self.size[0]
         h, inlier = estimate(keypoints.field_m, keypoints.image_px, keypoints.score, threshold)
@@ -584,14 +595,14 @@ class Registrar:
             # too few grid points agree: the cells themselves
             h, inlier = estimate(m, px, 1 / (1 + sigma.mean(1)), threshold)
             if h is None or inlier.sum() < 0.25 * len(m):
-                return Reason.FEW_KEYPOINTS
+                return RejectionReason.FEW_KEYPOINTS
         h = facing(polish(facing(h, px), m, px, sigma, self.size), px)
         watch.lap("keypoints")
         back = inverse(h)
         q = back[:, :2] @ px.T + back[:, 2:]
         on = (((m.T - q[:2] / q[2]) / sigma.T) ** 2).sum(0) < 36
         if on.sum() < 16:
-            return Reason.FEW_KEYPOINTS
+            return RejectionReason.FEW_KEYPOINTS
         weight = 1 / (0.05 + sigma[on].mean(1)) ** 2
         agreement = agreement_px(m[on], px[on], weight, h)
         watch.lap("verify")
@@ -608,18 +619,23 @@ class Registrar:
         """Verify, refine where needed or told, and choose."""
         t, prior = self.thresholds, wishes.prior
         best = self.workbench.first(seen, hurried=self._is_pressed(wishes.spare_ms))
-        state, guided = State.VERIFIED, False
+        state, guided = RegistrationState.VERIFIED, False
         sure = best is not None and best.verdict.score >= t.verified
         if prior is not None and not sure and self.guide.trusts(prior):
             third = self.guide.candidate(seen, prior)
             if third is not None and (best is None or third.verdict.score > best.verdict.score):
-                best, state, guided = third, State.TRACKED, True
+                best, state, guided = third, RegistrationState.TRACKED, True
                 sure = third.verdict.score >= t.verified
         carried = False
         if not sure and self.verifies:
             fourth = self.tracker.carried(seen)
             if fourth is not None and (best is None or fourth.verdict.score > best.verdict.score):
-                best, state, guided, carried = fourth, State.TRACKED, self.tracker.guided, True
+                best, state, guided, carried = (
+                    fourth,
+                    RegistrationState.TRACKED,
+                    self.tracker.guided,
+                    True,
+                )
                 sure = fourth.verdict.score >= t.verified
         watch.lap("verify")
         asks = self.refines == "always" or (self.refines == "auto" and not sure)
@@ -637,10 +653,10 @@ class Registrar:
                 reached = 0.0 if second is None else second.verdict.score
                 self._worth.told(reached - good.verdict.score)
             if second is not None and (best is None or second.verdict.score > best.verdict.score):
-                best, state, carried = second, State.REFINED, False
+                best, state, carried = second, RegistrationState.REFINED, False
         if best is not None and self._accepted(best, seen, prior):
             return _Decision(state, best, asks or tries, guided, carried, withheld)
-        return _Decision(State.LOST, best, asks or tries, withheld=withheld)
+        return _Decision(RegistrationState.LOST, best, asks or tries, withheld=withheld)
 
     def _refined(
         self, seen: Observation, best: Candidate | None, watch: Stopwatch, *, known: bool
@@ -673,16 +689,16 @@ class Registrar:
             line_support=answer.verdict.evidence,
         )
 
-    def _glimpse(self) -> Image:
+    def _glimpse(self) -> ImageArray:
         """Every second pixel of the prepared picture, (h, w, 3)."""
         size = (self.size[0] // 2, self.size[1] // 2)
-        every: Image = cv2.resize(self._input[0], size, interpolation=cv2.INTER_NEAREST)
+        every: ImageArray = cv2.resize(self._input[0], size, interpolation=cv2.INTER_NEAREST)
         return every
 
     def _thumbnail(self) -> NDArray[np.float32]:
         """The prepared picture, (h, w, 3) at an eighth of its size."""
         size = (self.size[0] // 8, self.size[1] // 8)
-        thumb: Image = cv2.resize(self._input[0], size, interpolation=cv2.INTER_AREA)
+        thumb: ImageArray = cv2.resize(self._input[0], size, interpolation=cv2.INTER_AREA)
         return thumb.astype(np.float32)
 
     def _change(self, thumb: NDArray[np.float32]) -> tuple[float, bool]:
@@ -694,7 +710,7 @@ class Registrar:
         return by, by > self.thresholds.cut and alike(before, thumb) < ALIKE
 
 
-def _usable(image: Image) -> bool:
+def _usable(image: ImageArray) -> bool:
     return (
         image.ndim == 3
         and image.shape[2] == 3
@@ -719,14 +735,14 @@ def _rms_px(answer: Candidate, picture: Picture) -> float | None:
 def _refused(decision: _Decision, watch: Stopwatch, period_m: float, *, cut: bool) -> Registration:
     """A refusal with the reason of the best candidate."""
     if decision.answer is None:
-        return _lost(Reason.IMPLAUSIBLE, watch, cut=cut, dense_ran=decision.dense_ran)
+        return _lost(RejectionReason.IMPLAUSIBLE, watch, cut=cut, dense_ran=decision.dense_ran)
     verdict = decision.answer.verdict
     reason = refusal(verdict.features, period_m)
     return _lost(reason, watch, cut=cut, verdict=verdict, dense_ran=decision.dense_ran)
 
 
 def _lost(
-    reason: Reason,
+    reason: RejectionReason,
     watch: Stopwatch,
     *,
     cut: bool = False,
@@ -738,4 +754,4 @@ def _lost(
         if verdict is None
         else Quality(score=verdict.score, line_support=verdict.evidence)
     )
-    return Registration(State.LOST, reason, None, quality, dense_ran, cut, watch.ms)
+    return Registration(RegistrationState.LOST, reason, None, quality, dense_ran, cut, watch.ms)

@@ -22,7 +22,7 @@ from edge.registration.evidence import Evidence
 from edge.registration.homography import Linear, Matrix, distances, inverse
 from edge.registration.keypoints import CoordinateMap
 from edge.registration.numerals import Reading
-from edge.types import Float, Keypoints, Reason
+from edge.types import FloatArray, Keypoints, RejectionReason
 
 FEATURES = (
     "agreement",
@@ -84,7 +84,9 @@ class Verdict:
         return self.features["support"]
 
 
-def agreement_px(cells_m: Float, cells_px: Float, weight: Float, otherwise: Matrix) -> float:
+def agreement_px(
+    cells_m: FloatArray, cells_px: FloatArray, weight: FloatArray, otherwise: Matrix
+) -> float:
     """How far the answer moves when a quarter of the picture is left out, RMS pixels.
 
     Cells are split into four sectors around their centre; each three of them give a homography,
@@ -174,7 +176,7 @@ def overlap(
 
 
 @cache
-def _lattice(rows: int, columns: int, width: int) -> Float:
+def _lattice(rows: int, columns: int, width: int) -> FloatArray:
     """Every third cell of a map as homogeneous pixels, (3, n), of a picture of `width`."""
     stride = width / columns
     v, u = np.mgrid[0:rows:3, 0:columns:3]
@@ -228,18 +230,19 @@ def implausible(image_from_field: Matrix, size: tuple[int, int]) -> bool:
     return False
 
 
-def refusal(features: Mapping[str, float], period_m: float = 0.0) -> Reason:
+def refusal(features: Mapping[str, float], period_m: float = 0.0) -> RejectionReason:
     """Name the reason for refusing a homography: the measurement that is farthest from good.
 
     `period_m` is the field's, see `edge.fields.Field`.
     """
     doubts = {
-        Reason.DISAGREEMENT: features["agreement"] - np.log(0.05 + 1.5),
-        Reason.NO_LINES: 4 * (0.45 - features["support"] + max(0.0, features["chance"] - 0.2)),
-        Reason.NO_FIELD: 4 * (0.6 - features["overlap"]),
+        RejectionReason.DISAGREEMENT: features["agreement"] - np.log(0.05 + 1.5),
+        RejectionReason.NO_LINES: 4
+        * (0.45 - features["support"] + max(0.0, features["chance"] - 0.2)),
+        RejectionReason.NO_FIELD: 4 * (0.6 - features["overlap"]),
     }
     if period_m and features["margin"] < READ:
         # neither do the numerals tell one line from the next, nor coordinates less sure than a part
         # of their period
-        doubts[Reason.AMBIGUOUS] = 4 * (np.exp(features["sigma"]) / period_m - 0.25)
+        doubts[RejectionReason.AMBIGUOUS] = 4 * (np.exp(features["sigma"]) / period_m - 0.25)
     return max(doubts, key=lambda k: doubts[k])

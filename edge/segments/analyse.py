@@ -14,22 +14,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.errors import SourceError
-from edge.segments import look
-from edge.segments.ahead import ahead
+from edge.segments import second_pass
 from edge.segments.analysis import Analysis
+from edge.segments.boundary_refinement import around_s, cues_near, stretches
 from edge.segments.chapters import labelled
 from edge.segments.crf import marginals
 from edge.segments.cues import silences
 from edge.segments.decode import Cues, decode, movable, snapped
-from edge.segments.heap import give_back
+from edge.segments.demux import DecodedPicture, Packed, Reader, whole_seconds
+from edge.segments.inference import SegmentsNetwork
+from edge.segments.malloc_trim import give_back
 from edge.segments.manifest import SegmentsBundle
 from edge.segments.media import Media, open_media
-from edge.segments.near import around_s, cues_near, stretches
-from edge.segments.network import SegmentsNetwork
-from edge.segments.reading import Packed, Picture, Reader, whole_seconds
-from edge.segments.rows import Rows
-from edge.segments.types import Judged, Segment
-from edge.types import Float
+from edge.segments.prefetch import ahead
+from edge.segments.row_builder import Rows
+from edge.segments.types import Emissions, Segment
+from edge.types import FloatArray
 
 Progress = Callable[[str, float, float | None], None]
 """Called with the stage (`read`, `look`, `near`), the seconds done, and all there are if known."""
@@ -164,7 +164,7 @@ class _Work:
     def _read(self, reader: Reader, rows: Rows) -> None:
         """Decode sound and judge, while a thread reads on and decodes pictures."""
 
-        def read() -> Generator[Picture | Packed, None, None]:
+        def read() -> Generator[DecodedPicture | Packed, None, None]:
             parts = reader.parts()
             while True:
                 with self._stage("read"):
@@ -176,7 +176,7 @@ class _Work:
         told_s = 0.0
         with ahead(read) as parts:
             for piece in reader.opened(parts):
-                if isinstance(piece, Picture):
+                if isinstance(piece, DecodedPicture):
                     with self._stage("see"):
                         rows.see(piece)
                 else:
@@ -206,7 +206,7 @@ class _Work:
         is_right = told_s is not None and abs(told_s - reader.end_s) < 1.0
         return told_s if told_s is not None and is_right and window_s is None else reader.end_s
 
-    def _decode(self, judged: Judged, end_s: float) -> tuple[tuple[Segment, ...], Float]:
+    def _decode(self, judged: Emissions, end_s: float) -> tuple[tuple[Segment, ...], FloatArray]:
         manifest = self._network.bundle.manifest
         crf = manifest.crf.crf
         any_ = {k: replace(r, threshold=0.0) for k, r in manifest.decode_rules().items()}
@@ -215,25 +215,25 @@ class _Work:
         ended = [replace(s, end_s=end_s) if s.end_s >= len(judged) else s for s in found]
         return tuple(ended), marginals(judged.emissions, judged.chain(crf))
 
-    def _suspects(self, judged: Judged) -> tuple[Segment, ...]:
+    def _suspects(self, judged: Emissions) -> tuple[Segment, ...]:
         """All that may be a segment, however doubtful it is or its ends are."""
         manifest = self._network.bundle.manifest
         rules = manifest.decode_rules().items()
         doubtful = {k: replace(r, threshold=0.0, ends=0.0) for k, r in rules}
         return decode(judged, manifest.crf.crf, doubtful)
 
-    def _looked_again(self, judged: Judged, rows: Rows, end_s: float) -> Judged:
+    def _looked_again(self, judged: Emissions, rows: Rows, end_s: float) -> Emissions:
         """With a picture of each second of what is suspected."""
         with self._stage("decode"):
             suspects = self._suspects(judged)
-        wanted = look.spans([s for s in suspects if s.start_s >= rows.open_from_s], end_s)
+        wanted = second_pass.spans([s for s in suspects if s.start_s >= rows.open_from_s], end_s)
         if self._media.video is None or not wanted:
             return judged
         give_back()  # what the reading needed is not needed beside a second decoder
         whole_s = sum(b - a for a, b in wanted)
 
-        def seen() -> Iterator[Picture]:
-            for done_s, picture in enumerate(look.pictures(self._media, wanted)):
+        def seen() -> Iterator[DecodedPicture]:
+            for done_s, picture in enumerate(second_pass.pictures(self._media, wanted)):
                 self._progress("look", float(done_s), whole_s)
                 yield picture
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from edge.segments.chapters import Chapter
 from edge.segments.decode import Cues
 from edge.segments.types import Segment
-from edge.types import Float
+from edge.types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Analysis:
     """How much of the beginning was looked at; None: all of it."""
     bundle: str = ""
     """Name and version of the bundle."""
-    marginals: Float | None = None
+    marginals: FloatArray | None = None
     """(s, 3) probability of each label in each second; None where no model looked."""
     cues: Cues = field(default_factory=Cues)
     levels_db: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
@@ -48,7 +48,7 @@ class Analysis:
     """What was decoded, however improbable, with ends at whole seconds."""
     chapters: tuple[Chapter, ...] = ()
     """All that the file has."""
-    strip_s: Float = field(default_factory=lambda: np.empty(0))
+    strip_s: FloatArray = field(default_factory=lambda: np.empty(0))
     """(n,) times of the strip's pictures, seconds."""
     strip: NDArray[np.uint8] = field(default_factory=lambda: np.empty((0, 36, 64, 3), np.uint8))
     """(n, 36, 64, 3) RGB pictures along the programme, for a person to look at."""

@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edge.types import Float
+from edge.types import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
 class Crf:
     """The chain's parameters for k labels; raises ValueError for shapes that do not fit."""
 
-    transitions: Float
+    transitions: FloatArray
     """(k, k) score of going from the label of the row to that of the column; or (t - 1, k, k), one
     such table for each step of a chain of t."""
-    start: Float
+    start: FloatArray
     """(k,) score of the first label."""
-    end: Float
+    end: FloatArray
     """(k,) score of the last label."""
 
     def __post_init__(self) -> None:
@@ -42,12 +42,12 @@ class Crf:
         """From anything that arrays are made of."""
         return cls(*(np.asarray(a, np.float64) for a in (transitions, start, end)))
 
-    def moved(self, by: Float) -> Crf:
+    def moved(self, by: FloatArray) -> Crf:
         """The chain of t steps to whose transitions (t - 1, k, k) scores are added."""
         return replace(self, transitions=self.transitions + by)
 
 
-def forward(emissions: Float, crf: Crf) -> Float:
+def forward(emissions: FloatArray, crf: Crf) -> FloatArray:
     """(t, k) emissions -> (t, k) log sums of the scores of all beginnings that end in a label."""
     alpha = np.empty(_checked(emissions, crf))
     moves = _moves(emissions, crf)
@@ -57,7 +57,7 @@ def forward(emissions: Float, crf: Crf) -> Float:
     return alpha
 
 
-def backward(emissions: Float, crf: Crf) -> Float:
+def backward(emissions: FloatArray, crf: Crf) -> FloatArray:
     """(t, k) emissions -> (t, k) log sums of the scores of all that may follow a label."""
     beta = np.empty(_checked(emissions, crf))
     moves = _moves(emissions, crf)
@@ -67,12 +67,12 @@ def backward(emissions: Float, crf: Crf) -> Float:
     return beta
 
 
-def log_partition(emissions: Float, crf: Crf) -> float:
+def log_partition(emissions: FloatArray, crf: Crf) -> float:
     """Log sum of the scores of all paths through (t, k) emissions."""
     return float(_log_sum(forward(emissions, crf)[-1] + crf.end, 0))
 
 
-def path_score(emissions: Float, crf: Crf, path: ArrayLike) -> float:
+def path_score(emissions: FloatArray, crf: Crf, path: ArrayLike) -> float:
     """Score of one (t,) path of labels."""
     y = np.asarray(path, np.intp)
     steps = emissions[np.arange(len(y)), y].sum()
@@ -80,15 +80,15 @@ def path_score(emissions: Float, crf: Crf, path: ArrayLike) -> float:
     return float(crf.start[y[0]] + steps + crf.end[y[-1]])
 
 
-def marginals(emissions: Float, crf: Crf) -> Float:
+def marginals(emissions: FloatArray, crf: Crf) -> FloatArray:
     """(t, k) emissions -> (t, k) probabilities of each label at each step."""
     alpha, beta = forward(emissions, crf), backward(emissions, crf)
     both = alpha + beta
-    p: Float = np.exp(both - _log_sum(both, 1)[:, None])
+    p: FloatArray = np.exp(both - _log_sum(both, 1)[:, None])
     return p
 
 
-def viterbi(emissions: Float, crf: Crf) -> tuple[NDArray[np.intp], float]:
+def viterbi(emissions: FloatArray, crf: Crf) -> tuple[NDArray[np.intp], float]:
     """The (t,) path of the highest score through (t, k) emissions, and that score."""
     steps, k = _checked(emissions, crf)
     moves = _moves(emissions, crf)
@@ -107,7 +107,7 @@ def viterbi(emissions: Float, crf: Crf) -> tuple[NDArray[np.intp], float]:
 
 
 def segment_posterior(
-    emissions: Float, crf: Crf, label: int, start: int, end: int, margin: int = 0
+    emissions: FloatArray, crf: Crf, label: int, start: int, end: int, margin: int = 0
 ) -> float:
     """Probability that one whole segment of a label goes from `start` up to, not with, `end`.
 
@@ -143,7 +143,7 @@ def segment_posterior(
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DurationLimits:
     """What a label's segments must keep to, in steps."""
 
     most: int | None = None
@@ -163,7 +163,7 @@ class Limits:
 
 
 def constrained(
-    emissions: Float, crf: Crf, limits: tuple[Limits, ...]
+    emissions: FloatArray, crf: Crf, limits: tuple[DurationLimits, ...]
 ) -> tuple[NDArray[np.intp], float]:
     """The best (t,) path whose segments keep to the limits of their labels, and its score.
 
@@ -243,7 +243,7 @@ class _States:
     ages: int
 
     @classmethod
-    def of(cls, limits: tuple[Limits, ...]) -> _States:
+    def of(cls, limits: tuple[DurationLimits, ...]) -> _States:
         sizes = np.array([1 if one.most is None else one.most + 1 for one in limits])
         stride = np.concatenate([[1], np.cumprod(sizes)[:-1]])
         counts = np.arange(int(np.prod(sizes)))[:, None]
@@ -280,9 +280,11 @@ class FixedLag:
         if crf.transitions.ndim != 2:
             raise ValueError("a stream has no number of steps: give `push` what each adds")
         self._crf, self._lag = crf, lag
-        self._seen: deque[tuple[Float, Float, Float]] = deque(maxlen=lag + 1)
+        self._seen: deque[tuple[FloatArray, FloatArray, FloatArray]] = deque(maxlen=lag + 1)
 
-    def push(self, emission: Float, move: Float | None = None) -> tuple[int, float] | None:
+    def push(
+        self, emission: FloatArray, move: FloatArray | None = None
+    ) -> tuple[int, float] | None:
         """Take the (k,) emissions of the next step, and what the (k, k) transitions to it gain.
 
         Gives label and probability of the step `lag` steps ago; None while there is none.
@@ -304,7 +306,7 @@ class FixedLag:
         self._seen.clear()
         return rest
 
-    def _decided(self, i: int, end: Float) -> tuple[int, float]:
+    def _decided(self, i: int, end: FloatArray) -> tuple[int, float]:
         beta = end
         for j in range(len(self._seen) - 1, i, -1):
             beta = _log_sum(self._seen[j][2] + self._seen[j][1] + beta, 1)
@@ -313,13 +315,13 @@ class FixedLag:
         return label, float(np.exp(both[label] - _log_sum(both, 0)))
 
 
-def _checked(emissions: Float, crf: Crf) -> tuple[int, int]:
+def _checked(emissions: FloatArray, crf: Crf) -> tuple[int, int]:
     if emissions.ndim != 2 or not len(emissions) or emissions.shape[1] != len(crf.start):
         raise ValueError(f"emissions {emissions.shape} are not (steps, {len(crf.start)})")
     return emissions.shape[0], emissions.shape[1]
 
 
-def _moves(emissions: Float, crf: Crf) -> Float:
+def _moves(emissions: FloatArray, crf: Crf) -> FloatArray:
     """(t - 1, k, k) transitions of each step; ValueError where they are those of other steps."""
     steps, k = _checked(emissions, crf)
     if crf.transitions.ndim == 3 and len(crf.transitions) != steps - 1:
@@ -327,7 +329,7 @@ def _moves(emissions: Float, crf: Crf) -> Float:
     return np.broadcast_to(crf.transitions, (steps - 1, k, k))
 
 
-def _log_sum(a: Float, axis: int) -> Float:
+def _log_sum(a: FloatArray, axis: int) -> FloatArray:
     """Logarithm of the sum of exponentials along an axis; of nothing but -inf it is -inf."""
-    summed: Float = np.logaddexp.reduce(a, axis=axis)
+    summed: FloatArray = np.logaddexp.reduce(a, axis=axis)
     return summed

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.segments.sound import RATE_HZ
-from edge.types import Float
+from edge.types import FloatArray
 
 GREY = (64, 36)
 """(width, height) of the grey pictures that are compared."""
@@ -28,7 +28,7 @@ _SILENT_DB = -50
 _SHORTEST_SILENCE_S = 0.2
 
 
-def cuts(times_s: Float, greys: NDArray[np.uint8]) -> Float:
+def cuts(times_s: FloatArray, greys: NDArray[np.uint8]) -> FloatArray:
     """(n,) times and (n, 36, 64) grey pictures in a row -> (c,) first instants of new shots.
 
     A cut changes the picture much more than its neighbours change; a fade or a fast pan does not.
@@ -43,7 +43,7 @@ def cuts(times_s: Float, greys: NDArray[np.uint8]) -> Float:
     return np.asarray(times_s[1:][found], np.float64)
 
 
-def blacks(times_s: Float, greys: NDArray[np.uint8], frame_s: float) -> Float:
+def blacks(times_s: FloatArray, greys: NDArray[np.uint8], frame_s: float) -> FloatArray:
     """(n,) times and (n, 36, 64) grey pictures in a row -> (b, 2) begin and end of black."""
     black = (greys.mean(axis=(1, 2)) < _BLACK_MEAN) & (greys.max(axis=(1, 2)) < _BLACK_MOST)
     ends = np.append(times_s[1:], times_s[-1:] + frame_s)
@@ -60,14 +60,14 @@ def levels_db(samples: NDArray[np.float32], seconds: int) -> NDArray[np.int8]:
     return levels
 
 
-def silences(levels: NDArray[np.int8]) -> Float:
+def silences(levels: NDArray[np.int8]) -> FloatArray:
     """(100 * s,) loudness -> (q, 2) begin and end of silence, seconds."""
     at = np.arange(len(levels) + 1) / LEVELS_HZ
     found = _spans(levels < _SILENT_DB, at[:-1], at[1:])
     return found[found[:, 1] - found[:, 0] >= _SHORTEST_SILENCE_S]
 
 
-def _spans(flags: NDArray[np.bool_], begins_s: Float, ends_s: Float) -> Float:
+def _spans(flags: NDArray[np.bool_], begins_s: FloatArray, ends_s: FloatArray) -> FloatArray:
     """(n,) flags -> (m, 2) begin of the first and end of the last of each stretch."""
     edges = np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))
     first, last = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1

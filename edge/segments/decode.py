@@ -13,10 +13,10 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.segments.crf import Crf, Limits, constrained, marginals
-from edge.segments.types import Judged, Label, Segment
+from edge.segments.crf import Crf, DurationLimits, constrained, marginals
+from edge.segments.types import Emissions, Label, Segment
 from edge.segments.verify import Verifier
-from edge.types import Float
+from edge.types import FloatArray
 
 REACH_S = 2.0
 """How far a segment's end may move to a cue."""
@@ -24,7 +24,7 @@ _TOUCH_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SegmentRules:
     """What a segment of a label must be to be marked."""
 
     threshold: float = 0.5
@@ -37,14 +37,14 @@ class Rules:
     """Least probability of its first and of its last second, by the chain."""
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> DurationLimits:
         """The same for the decoder."""
-        return Limits(self.most, self.shortest_s, self.longest_s)
+        return DurationLimits(self.most, self.shortest_s, self.longest_s)
 
 
-USUAL: Mapping[Label, Rules] = {
-    Label.INTRO: Rules(shortest_s=4, longest_s=180),
-    Label.RECAP: Rules(shortest_s=8, longest_s=300),
+USUAL: Mapping[Label, SegmentRules] = {
+    Label.INTRO: SegmentRules(shortest_s=4, longest_s=180),
+    Label.RECAP: SegmentRules(shortest_s=8, longest_s=300),
 }
 
 
@@ -52,18 +52,18 @@ USUAL: Mapping[Label, Rules] = {
 class Cues:
     """Where a programme can be cut without anybody noticing, in seconds."""
 
-    cuts_s: Float = field(default_factory=lambda: np.empty(0))
+    cuts_s: FloatArray = field(default_factory=lambda: np.empty(0))
     """(n,) first instants of shots."""
-    black_s: Float = field(default_factory=lambda: np.empty((0, 2)))
+    black_s: FloatArray = field(default_factory=lambda: np.empty((0, 2)))
     """(n, 2) begin and end of black pictures."""
-    silence_s: Float = field(default_factory=lambda: np.empty((0, 2)))
+    silence_s: FloatArray = field(default_factory=lambda: np.empty((0, 2)))
     """(n, 2) begin and end of silence."""
 
 
 def decode(
-    judged: Judged,
+    judged: Emissions,
     crf: Crf,
-    rules: Mapping[Label, Rules] = USUAL,
+    rules: Mapping[Label, SegmentRules] = USUAL,
     verifiers: Mapping[Label, Verifier] = MappingProxyType({}),
     *,
     first_s: float = 0.0,
@@ -78,7 +78,11 @@ def decode(
     if not len(emissions):
         return ()
     limits = tuple(
-        Limits() if label is Label.CONTENT else rules[label].limits if label in rules else Limits(0)
+        DurationLimits()
+        if label is Label.CONTENT
+        else rules[label].limits
+        if label in rules
+        else DurationLimits(0)
         for label in Label
     )
     chain = judged.chain(crf)
@@ -100,7 +104,7 @@ def decode(
     return tuple(found)
 
 
-def _likely(seconds: Float, start: int, end: int, least: float) -> tuple[int, int]:
+def _likely(seconds: FloatArray, start: int, end: int, least: float) -> tuple[int, int]:
     """From the first to the last second that is as likely; nothing where none is."""
     there = np.flatnonzero(seconds[start:end] >= least)
     return (start + int(there[0]), start + int(there[-1]) + 1) if len(there) else (start, start)

@@ -14,13 +14,13 @@ from edge.segments.types import Label, Segment
 Seconds = Annotated[float, Field(ge=0, json_schema_extra={"x-unit": "s"})]
 
 
-class _Model(BaseModel):
+class _DocumentModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", allow_inf_nan=False, populate_by_name=True
     )
 
 
-class MarkedSegment(_Model):
+class MarkedSegment(_DocumentModel):
     """A stretch of the programme that is marked."""
 
     label: Literal["intro", "recap"]
@@ -37,7 +37,7 @@ class MarkedSegment(_Model):
         return self
 
 
-class Programme(_Model):
+class Programme(_DocumentModel):
     """A programme's labelled segments; what is not listed is content."""
 
     file: str = Field(description="The file, as it was named.")

@@ -17,18 +17,18 @@ from edge.bundles.manifest import MANIFEST, Digest, FileName, VersionText
 from edge.errors import BundleError
 from edge.paths import shipped_segments_bundle
 from edge.segments.crf import Crf
-from edge.segments.decode import Rules
+from edge.segments.decode import SegmentRules
 from edge.segments.types import Label
 from edge.segments.verify import Verifier
 
 LABELS = tuple(label.text for label in Label)
 
 
-class _Model(BaseModel):
+class _ManifestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SegmentsFile(_Model):
+class SegmentsFile(_ManifestModel):
     """One file of the bundle."""
 
     name: FileName
@@ -40,7 +40,7 @@ class SegmentsFile(_Model):
     size: int = Field(gt=0, description="Bytes.")
 
 
-class CrfParameters(_Model):
+class CrfParameters(_ManifestModel):
     """Scores, natural logarithms, in the order of the labels."""
 
     transitions: tuple[tuple[float, ...], ...] = Field(description="From the row to the column.")
@@ -64,8 +64,8 @@ class CrfParameters(_Model):
         )
 
 
-class RuleParameters(_Model):
-    """What a segment must be to be marked, see `edge.segments.decode.Rules`."""
+class RuleParameters(_ManifestModel):
+    """What a segment must be to be marked, see `edge.segments.decode.SegmentRules`."""
 
     threshold: float = Field(ge=0, le=1)
     most: int = Field(1, ge=1)
@@ -74,7 +74,7 @@ class RuleParameters(_Model):
     ends: float = Field(0.0, ge=0, lt=1)
 
 
-class VerifierParameters(_Model):
+class VerifierParameters(_ManifestModel):
     """See `edge.segments.verify.Verifier`: what is pooled of k columns of the head's evidence."""
 
     weights: tuple[float, ...] = Field(min_length=3)
@@ -97,7 +97,7 @@ class VerifierParameters(_Model):
         return Verifier(np.array(self.weights), self.bias)
 
 
-class SegmentsManifest(_Model):
+class SegmentsManifest(_ManifestModel):
     """A segments bundle's `manifest.json`."""
 
     format: Literal[1] = 1
@@ -134,10 +134,12 @@ class SegmentsManifest(_Model):
         """Return the text of `manifest.json`."""
         return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
-    def decode_rules(self) -> Mapping[Label, Rules]:
+    def decode_rules(self) -> Mapping[Label, SegmentRules]:
         """What segments must be, by label."""
         return {
-            Label[name.upper()]: Rules(r.threshold, r.most, r.shortest_s, r.longest_s, r.ends)
+            Label[name.upper()]: SegmentRules(
+                r.threshold, r.most, r.shortest_s, r.longest_s, r.ends
+            )
             for name, r in self.rules.items()
         }
 

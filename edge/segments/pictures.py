@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import Image
+from edge.types import ImageArray
 
 WIDTH, HEIGHT = 256, 144
 """Of the picture that the network sees: titles stay legible, and a frame costs 2-3 ms."""
@@ -15,7 +15,7 @@ THUMB = (32, 18)
 MEASURES = 3
 
 
-def reduced(image_rgb: Image) -> Image:
+def reduced(image_rgb: ImageArray) -> ImageArray:
     """Squash an (h, w, 3) uint8 RGB picture to (144, 256, 3)."""
     return shrunk(image_rgb, (WIDTH, HEIGHT))
 
@@ -45,6 +45,6 @@ def thumbs(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return made
 
 
-def shrunk(picture: Image, size: tuple[int, int]) -> Image:
+def shrunk(picture: ImageArray, size: tuple[int, int]) -> ImageArray:
     """Squash a picture to (width, height)."""
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -17,7 +17,7 @@ _REVISION = 1
 """Counts changes of the analysis that make earlier results out of date."""
 
 
-class _Kept(BaseModel):
+class _StoredFilm(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     path: str
@@ -31,7 +31,7 @@ class _Kept(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class FilmRecord:
     """A finished file."""
 
     programme: Programme
@@ -42,7 +42,7 @@ class Record:
     sums: dict[str, str] = field(default_factory=dict)
     """Digest of each of the files, as it was written."""
 
-    def with_output(self, path: Path, data: bytes) -> Record:
+    def with_output(self, path: Path, data: bytes) -> FilmRecord:
         """The same with one more file that was written."""
         name = readable(str(path))
         outputs = tuple(dict.fromkeys((*self.outputs, name)))
@@ -64,13 +64,13 @@ class Records:
         self._folder = folder
         self._key = key
 
-    def find(self, film: Path) -> Record | None:
+    def find(self, film: Path) -> FilmRecord | None:
         """What was found; None where nothing was, or file, bundle or mode are others by now."""
         kept = self._read(film)
         if kept is None or kept.key != self._key or not _is_of(kept, film):
             return None
         programme = kept.programme.model_copy(update={"file": readable(str(film))})
-        return Record(programme, kept.outputs, kept.written, kept.sums)
+        return FilmRecord(programme, kept.outputs, kept.written, kept.sums)
 
     def outputs(self, film: Path) -> tuple[tuple[str, ...], dict[str, str]]:
         """Files that were ever written for a film, whatever its record is worth; their digests."""
@@ -82,11 +82,11 @@ class Records:
         kept = self._read(film)
         return kept.written if kept is not None and _is_of(kept, film) else ()
 
-    def keep(self, film: Path, record: Record) -> None:
+    def keep(self, film: Path, record: FilmRecord) -> None:
         """Remember a result for the file as it is now; raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
         status = film.stat()
-        kept = _Kept(
+        kept = _StoredFilm(
             path=readable(str(real_path(film))),
             size=status.st_size,
             mtime_ns=status.st_mtime_ns,
@@ -98,9 +98,9 @@ class Records:
         )
         write_new(self._file(film), kept.model_dump_json().encode())
 
-    def _read(self, film: Path) -> _Kept | None:
+    def _read(self, film: Path) -> _StoredFilm | None:
         try:
-            return _Kept.model_validate_json(self._file(film).read_bytes())
+            return _StoredFilm.model_validate_json(self._file(film).read_bytes())
         except (OSError, ValidationError):
             return None
 
@@ -119,7 +119,7 @@ def sum_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:32]
 
 
-def _is_of(kept: _Kept, film: Path) -> bool:
+def _is_of(kept: _StoredFilm, film: Path) -> bool:
     """Whether a record is of the file as it is now."""
     try:
         status = film.stat()

@@ -7,7 +7,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from edge.pyav import ONE_THREAD
-from edge.types import Image
+from edge.types import ImageArray
 
 
 class Scaler:
@@ -16,7 +16,7 @@ class Scaler:
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
 
-    def __call__(self, frame: VideoFrame, size: tuple[int, int], form: str) -> Image:
+    def __call__(self, frame: VideoFrame, size: tuple[int, int], form: str) -> ImageArray:
         """Squash a frame to (width, height) in a pixel format of 8 bits: `rgb24`, `gray`."""
         width, height = size
         small = self._reformatter.reformat(

@@ -58,7 +58,7 @@ class LabelScore:
 
 
 @dataclass(slots=True)
-class Scores:
+class SegmentScores:
     """Sums over programmes."""
 
     intro: LabelScore = field(default_factory=LabelScore)

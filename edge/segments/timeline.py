@@ -8,7 +8,7 @@ _BACK_S = 1.0
 """Less than this is no leap but a stamp that is not quite in order."""
 
 
-class Timeline:
+class StreamTimeline:
     """Times of one stream in seconds from the file's beginning; they never go back.
 
     A stream that starts anew (files that were joined) goes on where it was; one without times goes

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 
 from edge.segments.crf import Crf
-from edge.types import Float
+from edge.types import FloatArray
 
 
 class Label(IntEnum):
@@ -45,14 +45,14 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class Emissions:
     """What the head makes of s seconds."""
 
-    emissions: Float
+    emissions: FloatArray
     """(s, 3), calibrated for the manifest's CRF."""
-    evidence: Float
+    evidence: FloatArray
     """(s, k): what a verifier pools over a segment; k = 0 for a bundle without verifiers."""
-    moves: Float | None = None
+    moves: FloatArray | None = None
     """(s, 3, 3): what the transitions from the second before to each one gain (the first row is
     not used); None for a head that tells nothing of them."""
 
@@ -60,22 +60,22 @@ class Judged:
         """Seconds."""
         return len(self.emissions)
 
-    def __getitem__(self, seconds: slice) -> Judged:
+    def __getitem__(self, seconds: slice) -> Emissions:
         """Some of them."""
         moves = None if self.moves is None else self.moves[seconds]
-        return Judged(self.emissions[seconds], self.evidence[seconds], moves)
+        return Emissions(self.emissions[seconds], self.evidence[seconds], moves)
 
-    def scaled(self, temperature: float) -> Judged:
+    def scaled(self, temperature: float) -> Emissions:
         """With scores over a temperature."""
         moves = None if self.moves is None else self.moves / temperature
-        return Judged(self.emissions / temperature, self.evidence, moves)
+        return Emissions(self.emissions / temperature, self.evidence, moves)
 
     def chain(self, crf: Crf) -> Crf:
         """The chain with the transitions of these seconds."""
         return crf if self.moves is None else crf.moved(self.moves[1:])
 
     @classmethod
-    def joined(cls, parts: Sequence[Judged]) -> Judged:
+    def joined(cls, parts: Sequence[Emissions]) -> Emissions:
         """One after the other, all of one head."""
         moves = [p.moves for p in parts if p.moves is not None]
         return cls(

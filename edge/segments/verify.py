@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.types import Float
+from edge.types import FloatArray
 
 LARGEST = 3
 """Seconds whose evidence is the most count on their own: words may stand for so long."""
@@ -21,17 +21,17 @@ LARGEST = 3
 class Verifier:
     """A logistic regression on pooled evidence of k columns."""
 
-    weights: Float
+    weights: FloatArray
     """(3k,)."""
     bias: float
 
-    def probability(self, evidence: Float, start: int, end: int) -> float:
+    def probability(self, evidence: FloatArray, start: int, end: int) -> float:
         """That seconds `start` to `end` (not included) of (s, k) evidence are such a segment."""
         logit = float(pooled(evidence, start, end) @ self.weights) + self.bias
         return float(0.5 * (1 + np.tanh(0.5 * logit)))
 
 
-def pooled(evidence: Float, start: int, end: int) -> Float:
+def pooled(evidence: FloatArray, start: int, end: int) -> FloatArray:
     """(s, k) -> (3k,): means, deviations and means of the three largest; ValueError for nothing."""
     inside = evidence[start:end]
     if not len(inside):

@@ -29,7 +29,7 @@ MAX_SAMPLE_BYTES = 65536
 _LAST = 0x8000
 
 
-class Encoding(IntEnum):
+class PayloadEncoding(IntEnum):
     """Byte 5 of the header; 0x80 and above belong to vendors."""
 
     JSON = 1
@@ -37,10 +37,10 @@ class Encoding(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class DatagramSegment:
     """One datagram, checked."""
 
-    encoding: Encoding
+    encoding: PayloadEncoding
     sequence: int
     offset: int
     last: bool
@@ -59,7 +59,7 @@ def fletcher16(data: bytes) -> int:
     return (sum(accumulate(data)) & 0xFF) << 8 | sum(data) & 0xFF
 
 
-def encode_segment(segment: Segment) -> bytes:
+def encode_segment(segment: DatagramSegment) -> bytes:
     """Put the header before a payload."""
     size = len(segment.payload)
     if not 0 < size < _LAST:
@@ -71,11 +71,11 @@ def encode_segment(segment: Segment) -> bytes:
     return head + fletcher16(head + segment.payload).to_bytes(2, "big") + segment.payload
 
 
-def decode_segment(data: bytes) -> Segment:
+def decode_segment(data: bytes) -> DatagramSegment:
     """Check one datagram and take its header off; raises ProtocolError."""
     if len(data) < HEADER_BYTES or data[:4] != MAGIC:
         raise ProtocolError("OpenTrackIO: datagram does not start with a whole OTrk header")
-    if data[5] not in set(Encoding):
+    if data[5] not in set(PayloadEncoding):
         raise ProtocolError(
             f"OpenTrackIO: encoding {data[5]:02X} is neither JSON (01) nor CBOR (02)"
         )
@@ -88,8 +88,8 @@ def decode_segment(data: bytes) -> Segment:
     given, real = int.from_bytes(data[14:16], "big"), fletcher16(data[:14] + payload)
     if given != real:
         raise ProtocolError(f"OpenTrackIO: checksum {given:04X}, expected {real:04X}")
-    return Segment(
-        encoding=Encoding(data[5]),
+    return DatagramSegment(
+        encoding=PayloadEncoding(data[5]),
         sequence=int.from_bytes(data[6:8], "big"),
         offset=int.from_bytes(data[8:12], "big"),
         last=bool(length & _LAST),
@@ -98,19 +98,21 @@ def decode_segment(data: bytes) -> Segment:
 
 
 def split(
-    payload: bytes, encoding: Encoding, sequence: int, *, mtu: int = MAX_PAYLOAD_BYTES
-) -> list[Segment]:
+    payload: bytes, encoding: PayloadEncoding, sequence: int, *, mtu: int = MAX_PAYLOAD_BYTES
+) -> list[DatagramSegment]:
     """Cut a sample into segments of one sequence number; a sample under the limit gives one."""
     starts = range(0, len(payload), mtu)
     last = starts[-1] if starts else 0
-    return [Segment(encoding, sequence, at, at == last, payload[at : at + mtu]) for at in starts]
+    return [
+        DatagramSegment(encoding, sequence, at, at == last, payload[at : at + mtu]) for at in starts
+    ]
 
 
 @dataclass(slots=True)
 class _Partial:
     """A sample whose segments have not all come."""
 
-    encoding: Encoding
+    encoding: PayloadEncoding
     sequences: tuple[int, ...]
     payload: bytearray = field(default_factory=bytearray)
 
@@ -128,7 +130,9 @@ class Reassembler:
         self.dropped = 0
         """Samples given up because a segment was missing, out of order or too much."""
 
-    def feed(self, segment: Segment, sender: Hashable) -> tuple[Encoding, bytes] | None:
+    def feed(
+        self, segment: DatagramSegment, sender: Hashable
+    ) -> tuple[PayloadEncoding, bytes] | None:
         """Take a segment; returns the sample's encoding and bytes once it is whole."""
         if segment.offset == 0:
             self._start(segment, sender)
@@ -139,7 +143,7 @@ class Reassembler:
         done = self._partial.pop(sender)
         return done.encoding, bytes(done.payload)
 
-    def _start(self, segment: Segment, sender: Hashable) -> None:
+    def _start(self, segment: DatagramSegment, sender: Hashable) -> None:
         if sender in self._partial:
             del self._partial[sender]
             self.dropped += 1
@@ -150,7 +154,7 @@ class Reassembler:
             segment.encoding, (segment.sequence,), bytearray(segment.payload)
         )
 
-    def _extend(self, segment: Segment, sender: Hashable) -> bool:
+    def _extend(self, segment: DatagramSegment, sender: Hashable) -> bool:
         partial = self._partial.get(sender)
         if partial is None:
             return False
@@ -168,20 +172,20 @@ class Reassembler:
         return True
 
 
-def parse_payload(encoding: Encoding, payload: bytes) -> dict[str, Any]:
+def parse_payload(encoding: PayloadEncoding, payload: bytes) -> dict[str, Any]:
     """Return a sample's JSON or CBOR as a dict.
 
     Raises ProtocolError, or UsageError without the `camera` extra.
     """
-    value = _parse_json(payload) if encoding is Encoding.JSON else _parse_cbor(payload)
+    value = _parse_json(payload) if encoding is PayloadEncoding.JSON else _parse_cbor(payload)
     if not isinstance(value, dict):
         raise ProtocolError("OpenTrackIO: the sample is not an object")
     return {str(key): item for key, item in value.items()}
 
 
-def build_payload(encoding: Encoding, sample: dict[str, Any]) -> bytes:
+def build_payload(encoding: PayloadEncoding, sample: dict[str, Any]) -> bytes:
     """Compact JSON or CBOR of a sample."""
-    if encoding is Encoding.CBOR:
+    if encoding is PayloadEncoding.CBOR:
         cbor: bytes = _cbor2().dumps(sample)
         return cbor
     return json.dumps(sample, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode()

@@ -60,7 +60,7 @@ class TrackSample:
     """Paths of fields whose values are not what the schema wants; they are read as absent."""
 
 
-class _Reader:
+class _SampleReader:
     """Reads typed fields out of nested dicts and notes what is not as it should be."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
@@ -142,7 +142,7 @@ _U32 = 0xFFFFFFFF
 
 def read_sample(sample: Mapping[str, Any]) -> TrackSample:
     """Read a sample; never raises: what cannot be read is absent and named in `violations`."""
-    r = _Reader(sample)
+    r = _SampleReader(sample)
     position, angles = _transforms(r)
     sensor = r.pair("static.camera.activeSensorPhysicalDimensions", "width", "height")
     pixels = r.pair("static.camera.activeSensorResolution", "width", "height")
@@ -183,7 +183,7 @@ def read_sample(sample: Mapping[str, Any]) -> TrackSample:
 _Angles: TypeAlias = "tuple[float | None, float | None, float | None]"
 
 
-def _transforms(r: _Reader) -> tuple[tuple[float, float, float] | None, _Angles]:
+def _transforms(r: _SampleReader) -> tuple[tuple[float, float, float] | None, _Angles]:
     """Position and angles of the composed transforms.
 
     A single one keeps its angles as they came.
@@ -211,7 +211,7 @@ def _transforms(r: _Reader) -> tuple[tuple[float, float, float] | None, _Angles]
 
 
 def _transform(
-    r: _Reader, item: Any, path: str
+    r: _SampleReader, item: Any, path: str
 ) -> tuple[NDArray[np.float64], _Angles, NDArray[np.float64]] | None:
     if not isinstance(item, Mapping):
         r.violations.append(path)
@@ -237,7 +237,7 @@ def _transform(
     return np.array([v or 0.0 for v in translation]), (pan, tilt, roll), ones
 
 
-def _distortion(r: _Reader) -> tuple[str, tuple[float, ...]]:
+def _distortion(r: _SampleReader) -> tuple[str, tuple[float, ...]]:
     items = r.items("lens.distortion")
     if not items or not isinstance(items[0], Mapping):
         return "", ()

@@ -134,7 +134,7 @@ def encode_reply(reply: Reply) -> bytes:
     return bytes([0x90, codes[reply.kind] | reply.socket]) + tail + bytes([TERMINATOR])
 
 
-class Splitter:
+class ViscaSplitter:
     """Cut a TCP byte stream into bodies.
 
     More than 16 bytes without a terminator are counted and dropped.

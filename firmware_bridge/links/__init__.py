@@ -6,10 +6,10 @@ Receives or polls, counts what is wrong, reconnects, never blocks the box.
 from __future__ import annotations
 
 from firmware_bridge.config import BridgeConfig
-from firmware_bridge.links.base import Link
+from firmware_bridge.links.base import CameraLink
 
 
-def open_link(config: BridgeConfig) -> Link | None:
+def open_link(config: BridgeConfig) -> CameraLink | None:
     """Return the link of a configuration, not yet started; None for `type: none`."""
     if config.type == "freed":
         from firmware_bridge.links.streams import FreeDLink  # noqa: PLC0415 - only what is used
@@ -34,4 +34,4 @@ def open_link(config: BridgeConfig) -> Link | None:
     return None
 
 
-__all__ = ["Link", "open_link"]
+__all__ = ["CameraLink", "open_link"]

@@ -11,7 +11,7 @@ from collections import Counter, deque
 
 from edge.errors import ProtocolError, TouchlineError
 from firmware_bridge.config import resolve
-from firmware_bridge.model import LinkState, Telemetry
+from firmware_bridge.model import CameraLinkState, Telemetry
 
 _LOG = logging.getLogger(__name__)
 _SPACING_WINDOW = 64
@@ -62,7 +62,7 @@ class Meter:
         return (1e3 / mean if mean > 0 else None), jitter, age
 
 
-class Link(ABC):
+class CameraLink(ABC):
     """A camera's telemetry.
 
     `start`, then read `state()` and `history()` from any thread, then `close`.
@@ -101,12 +101,12 @@ class Link(ABC):
     def _interrupt(self) -> None:  # noqa: B027 - most links have no long wait
         """End a wait for the camera; any thread. Links whose waits are short need not."""
 
-    def state(self) -> LinkState:
+    def state(self) -> CameraLinkState:
         """How the link does now."""
         now = time.monotonic_ns()
         with self._lock:
             rate, jitter, age = self._meter.spacing(now)
-            return LinkState(
+            return CameraLinkState(
                 kind=self.kind,
                 peer=self._peer,
                 connected=age is not None and age <= self._stale_s,

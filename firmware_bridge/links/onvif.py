@@ -7,15 +7,15 @@ import time
 from edge.errors import ProtocolError
 from firmware_bridge.codecs import onvif
 from firmware_bridge.config import BridgeConfig
-from firmware_bridge.links.base import Link
+from firmware_bridge.links.base import CameraLink
 from firmware_bridge.links.onvif_client import OnvifClient
 from firmware_bridge.model import Telemetry
-from firmware_bridge.profiles import Limits, profile
+from firmware_bridge.profiles import AxisLimits, profile
 
 _GIVE_UP = 5
 
 
-class OnvifLink(Link):
+class OnvifLink(CameraLink):
     """Polls GetStatus. Its clock is the box's: the camera's is often wrong and always coarse."""
 
     kind = "onvif"
@@ -81,7 +81,7 @@ class OnvifLink(Link):
 
 
 def to_degrees(
-    status: onvif.PtzStatus, client: OnvifClient, limits: Limits
+    status: onvif.PtzStatus, client: OnvifClient, limits: AxisLimits
 ) -> tuple[float | None, float | None]:
     """Pan and tilt in degrees: as given, or the generic range stretched over the limits."""
     if status.pan is None or status.tilt is None:

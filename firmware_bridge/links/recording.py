@@ -15,9 +15,9 @@ from typing import Any
 from edge.errors import ConfigError, ProtocolError
 from firmware_bridge.codecs import freed
 from firmware_bridge.config import BridgeConfig
-from firmware_bridge.links.base import Link
+from firmware_bridge.links.base import CameraLink
 from firmware_bridge.links.streams import freed_telemetry
-from firmware_bridge.model import LinkState, Telemetry
+from firmware_bridge.model import CameraLinkState, Telemetry
 from firmware_bridge.profiles import FreeDProfile, profile
 
 _MOST_BYTES = 256 << 20
@@ -25,7 +25,7 @@ _BAD = (ProtocolError, ValueError, KeyError, TypeError, OverflowError, Recursion
 """What any line may raise: it is counted and left out."""
 
 
-class RecordedLink(Link):
+class RecordedLink(CameraLink):
     """Reads the whole file at once; needs no thread. Times become absolute with `began`."""
 
     kind = "recording"
@@ -57,7 +57,7 @@ class RecordedLink(Link):
         later = self._absolute(self._reports[after]) if after < len(self._reports) else None
         return before, later
 
-    def state(self) -> LinkState:
+    def state(self) -> CameraLinkState:
         """Return what was read; a recording is always there."""
         return replace(super().state(), connected=bool(self._reports))
 

@@ -12,7 +12,7 @@ from firmware_bridge.codecs import freed
 from firmware_bridge.codecs import opentrackio as otio
 from firmware_bridge.codecs.opentrackio_sample import TrackSample, read_sample
 from firmware_bridge.config import BridgeConfig
-from firmware_bridge.links.base import Link, now_pair
+from firmware_bridge.links.base import CameraLink, now_pair
 from firmware_bridge.model import Telemetry
 from firmware_bridge.profiles import FreeDProfile, profile
 
@@ -20,7 +20,7 @@ _TICK_S = 0.2
 _MAX_DATAGRAM = 65536
 
 
-class DatagramLink(Link):
+class DatagramLink(CameraLink):
     """Receives UDP on one port.
 
     Packets from other addresses than the configured host are counted, not read.

@@ -7,7 +7,7 @@ import time
 from edge.errors import ProtocolError
 from firmware_bridge.codecs import visca
 from firmware_bridge.config import BridgeConfig
-from firmware_bridge.links.base import Link
+from firmware_bridge.links.base import CameraLink
 from firmware_bridge.links.visca_client import ViscaClient, ViscaError
 from firmware_bridge.model import Telemetry
 from firmware_bridge.profiles import ViscaProfile, profile
@@ -16,7 +16,7 @@ _GIVE_UP = 5
 """Polls without an answer after which the connection is made anew."""
 
 
-class ViscaLink(Link):
+class ViscaLink(CameraLink):
     """Polls pan, tilt and the lens block at the configured rate, one exchange at a time."""
 
     kind = "visca"

@@ -51,7 +51,7 @@ class ViscaClient:
         self._transport = transport
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
-        self._splitter = visca.Splitter()
+        self._splitter = visca.ViscaSplitter()
         self._pending: list[bytes] = []
         self._sequence = 0
         self._aborted = False

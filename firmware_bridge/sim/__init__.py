@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firmware_bridge.sim.camera import SimSettings, SimulatedCamera
+from firmware_bridge.sim.ptz_camera import SimSettings, SimulatedCamera
 from firmware_bridge.sim.simulator import Simulator
 
 __all__ = ["SimSettings", "SimulatedCamera", "Simulator"]

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 
 from edge.errors import ProtocolError
 from firmware_bridge.codecs import onvif
-from firmware_bridge.sim.camera import SimulatedCamera
+from firmware_bridge.sim.ptz_camera import SimulatedCamera
 
 _PROFILE, _CONFIGURATION = "main", "ptz"
 

@@ -42,7 +42,7 @@ def rtp_payloads(nal: bytes, limit: int = _MAX_RTP) -> list[bytes]:
 
 
 @dataclass(slots=True)
-class _Client:
+class _RtspClient:
     """One connection: `channel` set by SETUP, `playing` by PLAY, `flowing` by a key frame."""
 
     sock: socket.socket
@@ -68,7 +68,7 @@ class RtspServer:
         self._parameters: dict[int, bytes] = {}
         self._ready = threading.Event()
         self._stop = threading.Event()
-        self._clients: list[_Client] = []
+        self._clients: list[_RtspClient] = []
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._accept, name="sim-rtsp", daemon=True)
@@ -125,7 +125,7 @@ class RtspServer:
                 except OSError:
                     self._drop(client)
 
-    def _send(self, client: _Client, payloads: list[bytes], rtp_time: int, utc_ns: int) -> None:
+    def _send(self, client: _RtspClient, payloads: list[bytes], rtp_time: int, utc_ns: int) -> None:
         channel = client.channel or 0
         with client.lock:
             if time.monotonic() - client.reported_s > _REPORT_EVERY_S:
@@ -143,7 +143,7 @@ class RtspServer:
                 client.octets += len(payload)
                 client.sock.sendall(_interleaved(channel, head + payload))
 
-    def _report(self, client: _Client, rtp_time: int, utc_ns: int) -> bytes:
+    def _report(self, client: _RtspClient, rtp_time: int, utc_ns: int) -> bytes:
         """Return a sender report: which UTC time belongs to this RTP time (RFC 3550, 6.4.1)."""
         seconds, nanoseconds = divmod(utc_ns, 10**9)
         fraction = (nanoseconds << 32) // 10**9
@@ -158,7 +158,7 @@ class RtspServer:
             except TimeoutError:
                 continue
             sock.settimeout(1.0)
-            client = _Client(sock)
+            client = _RtspClient(sock)
             with self._lock:
                 if len(self._clients) >= _MAX_CLIENTS:
                     sock.close()
@@ -170,7 +170,7 @@ class RtspServer:
             self._threads = [t for t in self._threads if t.is_alive()] + [thread]
             thread.start()
 
-    def _serve(self, client: _Client) -> None:
+    def _serve(self, client: _RtspClient) -> None:
         buffer = b""
         while not self._stop.is_set():
             try:
@@ -194,7 +194,7 @@ class RtspServer:
                     return
         self._drop(client)
 
-    def _request(self, client: _Client, request: str) -> bool:
+    def _request(self, client: _RtspClient, request: str) -> bool:
         """Answer one request; False when the connection should end."""
         lines = request.split("\r\n")
         method, _, rest = lines[0].partition(" ")
@@ -226,7 +226,7 @@ class RtspServer:
         client.playing = client.playing or (method == "PLAY" and client.channel is not None)
         return method != "TEARDOWN"
 
-    def _setup(self, client: _Client, transport: str) -> tuple[str, str]:
+    def _setup(self, client: _RtspClient, transport: str) -> tuple[str, str]:
         match = re.search(r"RTP/AVP/TCP.*interleaved=(\d{1,3})", transport)
         if match is None:
             return "461 Unsupported Transport", ""
@@ -254,7 +254,7 @@ class RtspServer:
         ]
         return "\r\n".join(lines) + "\r\n"
 
-    def _drop(self, client: _Client) -> None:
+    def _drop(self, client: _RtspClient) -> None:
         with self._lock:
             if client in self._clients:
                 self._clients.remove(client)

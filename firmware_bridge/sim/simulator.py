@@ -7,8 +7,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from firmware_bridge.profiles import profile
-from firmware_bridge.sim.camera import SimSettings, SimulatedCamera
 from firmware_bridge.sim.onvif_server import OnvifDevice, OnvifServer
+from firmware_bridge.sim.ptz_camera import SimSettings, SimulatedCamera
 from firmware_bridge.sim.streams import TelemetryStream
 from firmware_bridge.sim.visca_server import ViscaServer
 

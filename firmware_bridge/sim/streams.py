@@ -13,7 +13,7 @@ from collections import Counter
 from firmware_bridge.codecs import freed
 from firmware_bridge.codecs import opentrackio as otio
 from firmware_bridge.codecs.opentrackio_sample import TrackSample, build_sample
-from firmware_bridge.sim.camera import SimulatedCamera
+from firmware_bridge.sim.ptz_camera import SimulatedCamera
 
 _LOG = logging.getLogger(__name__)
 _TAI_MINUS_UTC_NS = 37_000_000_000
@@ -82,9 +82,9 @@ class TelemetryStream:
             self._out(freed.encode_position(position), self._freed_to)
         if self._otio_to is not None:
             payload = otio.build_payload(
-                otio.Encoding.JSON, build_sample(self._sample(pan, tilt, head.zoom, number))
+                otio.PayloadEncoding.JSON, build_sample(self._sample(pan, tilt, head.zoom, number))
             )
-            for segment in otio.split(payload, otio.Encoding.JSON, number & 0xFFFF):
+            for segment in otio.split(payload, otio.PayloadEncoding.JSON, number & 0xFFFF):
                 self._out(otio.encode_segment(segment), self._otio_to)
 
     def _sample(self, pan: float, tilt: float, zoom: float, number: int) -> TrackSample:

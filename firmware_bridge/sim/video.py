@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, TypeAlias
 
 from firmware_bridge.model import CameraPose
-from firmware_bridge.sim.camera import SimulatedCamera
+from firmware_bridge.sim.ptz_camera import SimulatedCamera
 from firmware_bridge.sim.rtsp import RtspServer
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from edge.errors import ProtocolError
 from firmware_bridge.codecs import visca
 from firmware_bridge.codecs.visca import ReplyKind
 from firmware_bridge.profiles import ViscaProfile
-from firmware_bridge.sim.camera import SimulatedCamera
+from firmware_bridge.sim.ptz_camera import SimulatedCamera
 
 _SOCKETS = 2
 _MAX_CLIENTS = 5
@@ -121,7 +121,7 @@ class ViscaServer:
         self._stop = threading.Event()
         self._selector = selectors.DefaultSelector()
         self._peers: dict[tuple[str, int], _Peer] = {}
-        self._clients: dict[socket.socket, tuple[visca.Splitter, _Peer]] = {}
+        self._clients: dict[socket.socket, tuple[visca.ViscaSplitter, _Peer]] = {}
         self._pending: list[tuple[_Peer, int, int]] = []
         self.counts: Counter[str] = Counter()
         kinds = (socket.SOCK_DGRAM, socket.SOCK_DGRAM, socket.SOCK_STREAM)
@@ -285,7 +285,7 @@ class ViscaServer:
         def write(body: bytes, sequence: int) -> None:  # noqa: ARG001 - raw VISCA has no sequence
             client.sendall(body)
 
-        self._clients[client] = (visca.Splitter(), _Peer(write, framed=False))
+        self._clients[client] = (visca.ViscaSplitter(), _Peer(write, framed=False))
         self._selector.register(client, selectors.EVENT_READ)
 
     def _read_client(self, client: socket.socket) -> None:

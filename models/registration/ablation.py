@@ -19,7 +19,7 @@ from edge.bundles import Bundle, open_graphs
 from edge.engines import EngineOptions
 from edge.fields import Field
 from edge.fields.model import Marking, Points
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 from edge.registration.candidates import facing
 from edge.registration.evidence import LinePoints
 from edge.registration.homography import estimate, inverse
@@ -27,7 +27,14 @@ from edge.registration.keypoints import CoordinateMap, decode, fit_points, read_
 from edge.registration.picture import SMALLEST, prepare
 from edge.registration.refine import on_distances
 from edge.registration.registrar import INLIER, RefineMode
-from edge.types import Image, Keypoints, Quality, Reason, Registration, State
+from edge.types import (
+    ImageArray,
+    Keypoints,
+    Quality,
+    Registration,
+    RegistrationState,
+    RejectionReason,
+)
 from models.registration import metrics
 from models.registration.report import aligned
 from models.registration.scoring import Registers, Scored, score_view, summary
@@ -180,7 +187,7 @@ class KeypointsAlone:
     def reset(self) -> None:
         """Nothing is remembered."""
 
-    def register(self, image_bgr: Image) -> Registration:
+    def register(self, image_bgr: ImageArray) -> Registration:
         """Register a (height, width, 3) uint8 BGR picture of at least 48 pixels each way."""
         assert min(image_bgr.shape[:2]) >= SMALLEST
         picture = prepare(image_bgr, self._input, self._field.paint)
@@ -192,7 +199,7 @@ class KeypointsAlone:
             found = read_at(cells, self._points, self._spacing)
         h, inlier = estimate(found.field_m, found.image_px, found.score, self._threshold)
         if h is None:
-            return Registration(State.LOST, Reason.FEW_KEYPOINTS)
+            return Registration(RegistrationState.LOST, RejectionReason.FEW_KEYPOINTS)
         if self._lines is not None:
             distances = self._graphs.dense.run({"features": maps["features"]})["distances"][0]
             start = facing(h, cells.image_px)
@@ -201,7 +208,10 @@ class KeypointsAlone:
         field_from_image = inverse(h) @ picture.net_from_source
         ran = self._lines is not None
         return Registration(
-            State.VERIFIED, field_from_image=field_from_image, quality=quality, dense_ran=ran
+            RegistrationState.VERIFIED,
+            field_from_image=field_from_image,
+            quality=quality,
+            dense_ran=ran,
         )
 
     def close(self) -> None:
@@ -256,7 +266,7 @@ class Variants:
     def __init__(self, bundle: Bundle, field: Field, *, engine: str, precision: str) -> None:
         self._stack = ExitStack()
         self._made: dict[str, Registers] = {}
-        made: list[tuple[str, Registrar | KeypointsAlone]] = []
+        made: list[tuple[str, FieldRegistrar | KeypointsAlone]] = []
         with ExitStack() as stack:
             for name, points, dense in _ALONE:
                 alone = KeypointsAlone(
@@ -271,7 +281,7 @@ class Variants:
                 made.append((name, alone))
                 stack.enter_context(closing(alone))
             for name, refine in _REFINES.items():
-                registrar = Registrar(
+                registrar = FieldRegistrar(
                     bundle,
                     field,
                     engine=engine,

@@ -20,12 +20,12 @@ import numpy as np
 from edge.bundles import load_bundle
 from edge.errors import UsageError
 from edge.fields import load_field
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 from edge.registration.candidates import Candidate, Observation, moved_along
 from edge.registration.homography import unit_picture, updated
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.verdict import FEATURES
-from edge.types import Reason
+from edge.types import RejectionReason
 from models.registration.cameras import Array
 from models.registration.commands import one_line_errors
 from models.registration.held_out import View, views
@@ -46,7 +46,7 @@ LOG_ERROR = (0.02, 50.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedView:
     """m homographies, measured and compared with the truth."""
 
     features: Array
@@ -56,18 +56,18 @@ class Judged:
     projection_m: Array
     """(m,); infinite in a view without a field."""
 
-    def part(self, which: slice) -> Judged:
+    def part(self, which: slice) -> JudgedView:
         """Some of them."""
-        return Judged(self.features[which], self.reprojection[which], self.projection_m[which])
+        return JudgedView(self.features[which], self.reprojection[which], self.projection_m[which])
 
 
 def candidates(
-    registrar: Registrar, view: View, rng: np.random.Generator
+    registrar: FieldRegistrar, view: View, rng: np.random.Generator
 ) -> list[tuple[Candidate, Observation]]:
     """Homographies of a view with their verdicts: raw, improved, refined, disturbed."""
     registrar.reset()
     seen = registrar.observe(registrar.prepare(view.image), Stopwatch())
-    if isinstance(seen, Reason):
+    if isinstance(seen, RejectionReason):
         return []
     bench = registrar.workbench
     first = bench.first(seen)
@@ -89,7 +89,7 @@ def candidates(
     return [(candidate, seen) for candidate in found]
 
 
-def collect(registrar: Registrar, n: int, seed: int) -> Judged:
+def collect(registrar: FieldRegistrar, n: int, seed: int) -> JudgedView:
     """Judge the homographies of n rendered views."""
     rng = np.random.default_rng(seed)
     rows: list[list[float]] = []
@@ -103,14 +103,14 @@ def collect(registrar: Registrar, n: int, seed: int) -> Judged:
             found.append(
                 Errors() if truth is None else errors(truth, answer, *view.field_m, width, height)
             )
-    return Judged(
+    return JudgedView(
         np.array(rows).reshape(-1, len(FEATURES)),
         np.array([e.reprojection for e in found]),
         np.array([e.projection_m for e in found]),
     )
 
 
-def fit(judged: Judged) -> dict[str, float]:
+def fit(judged: JudgedView) -> dict[str, float]:
     """The `decode` section of a manifest (see `edge.registration.verdict.judge`)."""
     s = logistic(judged.features, judged.reprojection < NEAR)
     known = np.isfinite(judged.projection_m)
@@ -133,7 +133,7 @@ def predict(model: Mapping[str, float], features: Array) -> tuple[Array, Array]:
     return 1 / (1 + np.exp(-score)), np.exp(error)
 
 
-def report(judged: Judged, model: Mapping[str, float]) -> list[str]:
+def report(judged: JudgedView, model: Mapping[str, float]) -> list[str]:
     """One line for each interval of the score: how many were judged, how many are right."""
     score, expected = predict(model, judged.features)
     found = bins(score, judged.reprojection, judged.projection_m, expected, np.ones(len(score)))
@@ -161,7 +161,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def calibrate(folder: Path, out: Path, n: int, engine: str) -> None:
     """Fit on n views of a bundle, print how the fit does on views it has not seen, write it."""
     bundle = load_bundle(folder)
-    registrar = Registrar(bundle, load_field(bundle.manifest.field), engine=engine)
+    registrar = FieldRegistrar(bundle, load_field(bundle.manifest.field), engine=engine)
     with closing(registrar):
         judged = collect(registrar, n, SEED)
     total = len(judged.reprojection)

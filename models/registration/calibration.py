@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.views import ViewRenderer
 
 SEED = 50_001
@@ -18,7 +18,7 @@ _BATCH = 8
 
 def frames(
     sport: str, n: int, seed: int = 0, *, size: tuple[int, int] = SIZE, sizes: int = 10
-) -> Iterator[Image]:
+) -> Iterator[ImageArray]:
     """Yield `n` seeded pictures, (h, w, 3) uint8 BGR at `size` (width, height), of `sizes` fields.
 
     They are drawn from the training's prior of cameras, fields and negatives, with all the faults

@@ -20,7 +20,7 @@ import torch
 
 from edge.bundles import Bundle, load_bundle
 from edge.fields import load_field
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 from edge.registration.registrar import RefineMode
 from models.registration import report
 from models.registration.commands import one_line_errors
@@ -28,7 +28,7 @@ from models.registration.held_out import SEED, PriorName, View, views
 from models.registration.maps import map_errors
 from models.registration.network import RegistrationNet, mixed_precision
 from models.registration.scoring import Scored, score_view, summary
-from models.registration.views import Batch, ViewRenderer
+from models.registration.views import ViewBatch, ViewRenderer
 
 PRIORS: tuple[PriorName, ...] = ("broadcast", "wide")
 MODES: dict[str, tuple[RefineMode, Literal["auto", "never"]]] = {
@@ -59,7 +59,7 @@ def evaluate_bundle(
     bundle does not run.
     """
     field = load_field(bundle.manifest.field)
-    registrar = Registrar(bundle, field, engine=engine, precision=precision, refine=refine)
+    registrar = FieldRegistrar(bundle, field, engine=engine, precision=precision, refine=refine)
     with closing(registrar):
         pictures = views(n, seed, sport=bundle.manifest.sport, prior=mix)
         return summary([score_view(registrar, v) for v in pictures])
@@ -83,7 +83,7 @@ def evaluate_forms(
     rows: list[list[Scored]] = [[] for _ in forms]
     with ExitStack() as stack:
         registrars = [
-            stack.enter_context(closing(Registrar(bundle, field, engine=e, precision=p)))
+            stack.enter_context(closing(FieldRegistrar(bundle, field, engine=e, precision=p)))
             for e, p in forms
         ]
         for view in views(n, seed, sport=bundle.manifest.sport, prior=mix):
@@ -110,7 +110,7 @@ def score_modes(
     cases: list[report.Case] = []
     with ExitStack() as stack:
         registrars = {
-            name: Registrar(bundle, field, engine=engine, refine=refine, verify=verify)
+            name: FieldRegistrar(bundle, field, engine=engine, refine=refine, verify=verify)
             for name, (refine, verify) in MODES.items()
         }
         for registrar in registrars.values():
@@ -124,7 +124,7 @@ def score_modes(
 
 
 @cache
-def _check_views(sport: str, width: int, height: int, n: int) -> list[Batch]:
+def _check_views(sport: str, width: int, height: int, n: int) -> list[ViewBatch]:
     """Views for `quick_check`, rendered once a process."""
     renderer = ViewRenderer(SEED, width, height, sport=sport, negatives=0.0, sizes=1)
     return [renderer.batch(8) for _ in range(n // 8)]
@@ -166,7 +166,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for prior in PRIORS:
             pictures = views(args.views, args.seed, sport=bundle.manifest.sport, prior=prior)
             rows, cases = score_modes(bundle, pictures, engine=args.engine)
-            parts.append(report.Part(prior, rows, PRODUCT, cases))
+            parts.append(report.ReportPart(prior, rows, PRODUCT, cases))
             print(report.text(parts[-1]), flush=True)
         if args.out is not None:
             for path in report.write(args.out, parts, bundle=bundle.label, seed=args.seed):

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from edge.bundles import write_bundle
-from edge.bundles.manifest import Grid, ImageInput, Manifest, Output
+from edge.bundles.manifest import ImageInput, Manifest, ManifestGrid, Output
 from edge.bundles.write import NewFile
 from edge.errors import UsageError
 from edge.fields import default_field, load_field
@@ -116,7 +116,7 @@ def manifest(
             "features": Output(graph="encoder", channels=FEATURES, stride=STRIDE),
             "distances": Output(graph="dense", channels=len(DENSE_CHANNELS), stride=STRIDE),
         },
-        grid=Grid(columns=field.grid.columns, rows=field.grid.rows),
+        grid=ManifestGrid(columns=field.grid.columns, rows=field.grid.rows),
         decode=decode,
         training=training,
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edge.fields import Field
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.ground import Rays
 
 SAMPLES = ((-0.125, -0.375), (0.375, -0.125), (-0.375, 0.125), (0.125, 0.375))
@@ -66,7 +66,7 @@ class Canvas:
         self.scale_m = scale_m
         columns = int((field.length_m + 2 * margin_m) / scale_m)
         rows = int((field.width_m + 2 * margin_m) / scale_m)
-        self.image: Image = np.empty((rows, columns, 3), np.uint8)
+        self.image: ImageArray = np.empty((rows, columns, 3), np.uint8)
         self.image[:] = np.clip(base, 0, 255).astype(np.uint8)
 
     def pixels(self, points_m: Points) -> Points:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.registration.homography import direct
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.cameras import Array
 from models.registration.ground import Rays, cast
 from models.registration.looks import look_class
-from models.registration.views import Batch, ViewRenderer
+from models.registration.views import ViewBatch, ViewRenderer
 
 SEED = 90_001
 """No run of the training has it (see `train.view_seed`): textures and views are new to it."""
@@ -28,7 +28,7 @@ _STEP = 8
 class View:
     """One picture and its truth."""
 
-    image: Image
+    image: ImageArray
     """(h, w, 3) uint8 BGR."""
     field_from_image: NDArray[np.float64] | None
     """(3, 3); None in a negative."""
@@ -93,7 +93,7 @@ def shots(
         yield shot
 
 
-def best_pinhole(batch: Batch, rays: Rays, i: int) -> Array:
+def best_pinhole(batch: ViewBatch, rays: Rays, i: int) -> Array:
     """Least-squares `field_from_image` (3, 3) of what the slightly bent picture i shows.
 
     `rays` are those of the batch, cast every `_STEP` pixels.

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from models.registration.cameras import Array
 from models.registration.network import STRIDE
-from models.registration.views import Batch
+from models.registration.views import ViewBatch
 
 
-def map_errors(batches: Sequence[tuple[Batch, Tensor, Tensor]]) -> dict[str, float]:
+def map_errors(batches: Sequence[tuple[ViewBatch, Tensor, Tensor]]) -> dict[str, float]:
     """Compare batches of views with their grid (b, 5, h, w) and distance maps (b, 2, h, w).
 
     `metres`: median over views of the median distance on the field over all cells; `reproj`: median
@@ -43,7 +43,7 @@ def map_errors(batches: Sequence[tuple[Batch, Tensor, Tensor]]) -> dict[str, flo
     }
 
 
-def _reprojection(batch: Batch, i: int, grid: Tensor, scale: Tensor) -> float:
+def _reprojection(batch: ViewBatch, i: int, grid: Tensor, scale: Tensor) -> float:
     """Error of the homography that RANSAC finds in the surer half of the field's cells."""
     height = batch.image.shape[1]
     on = batch.field[i].numpy()

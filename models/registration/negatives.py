@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from edge.fields import Field, load_field
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration import textures
 from models.registration.cameras import Array, Cameras, draw
 from models.registration.ground import FieldMaps, cast, line_coverage, tile
 from models.registration.people import close_up, players
-from models.registration.scenery import GRASS_BGR, Venue, surroundings
+from models.registration.scenery import GRASS_BGR, SceneryVenue, surroundings
 from models.registration.strokes import line, random_colour
 
 USUAL_FIELDS = ("nfl", "nba", "nhl", "itf", "soccer")
@@ -43,13 +43,13 @@ def other_fields(sport: str) -> list[OtherField]:
 
 
 def negative(
-    image: Image,
+    image: ImageArray,
     cams: Cameras,
     i: int,
     rng: np.random.Generator,
-    venue: Venue,
+    venue: SceneryVenue,
     others: list[OtherField],
-) -> Image:
+) -> ImageArray:
     """A picture of `image`'s size without an answer.
 
     Some are made from `image`, taken by camera i, which may be drawn over.
@@ -69,7 +69,7 @@ def negative(
     return _bare_turf(w, h, rng, venue)
 
 
-def _close_up(image: Image, rng: np.random.Generator) -> Image:
+def _close_up(image: ImageArray, rng: np.random.Generator) -> ImageArray:
     """People before a blurred part of the picture."""
     h, w = image.shape[:2]
     scale = rng.uniform(0.08, 0.3)
@@ -83,7 +83,7 @@ def _close_up(image: Image, rng: np.random.Generator) -> Image:
     return blurred
 
 
-def _crowd(w: int, h: int, rng: np.random.Generator, venue: Venue) -> Image:
+def _crowd(w: int, h: int, rng: np.random.Generator, venue: SceneryVenue) -> ImageArray:
     """Spectators or a building, with or without people before them."""
     stand = venue.stands[int(rng.integers(len(venue.stands)))].numpy()
     k = int(rng.integers(24, 160))
@@ -93,7 +93,7 @@ def _crowd(w: int, h: int, rng: np.random.Generator, venue: Venue) -> Image:
     return _maybe_people(image, rng)
 
 
-def _studio(image: Image, rng: np.random.Generator) -> Image:
+def _studio(image: ImageArray, rng: np.random.Generator) -> ImageArray:
     """Flat colours, noise and shapes: a studio, a caption, a test picture."""
     h, w = image.shape[:2]
     image[:] = rng.integers(0, 256, 3)
@@ -108,7 +108,7 @@ def _studio(image: Image, rng: np.random.Generator) -> Image:
     return _maybe_people(image, rng)
 
 
-def _bare_turf(w: int, h: int, rng: np.random.Generator, venue: Venue) -> Image:
+def _bare_turf(w: int, h: int, rng: np.random.Generator, venue: SceneryVenue) -> ImageArray:
     """Turf alone, as a camera sees it that looks down: no line, no answer."""
     tone = GRASS_BGR[rng.integers(len(GRASS_BGR))] * rng.uniform(0.7, 1.2)
     noise = venue.noise[int(rng.integers(4))].numpy()
@@ -117,15 +117,15 @@ def _bare_turf(w: int, h: int, rng: np.random.Generator, venue: Venue) -> Image:
     return _maybe_people(image, rng)
 
 
-def _maybe_people(image: Image, rng: np.random.Generator) -> Image:
+def _maybe_people(image: ImageArray, rng: np.random.Generator) -> ImageArray:
     if rng.random() < 0.6:
         close_up(image, rng)
     return image
 
 
 def _other_sport(
-    w: int, h: int, rng: np.random.Generator, venue: Venue, others: list[OtherField]
-) -> Image:
+    w: int, h: int, rng: np.random.Generator, venue: SceneryVenue, others: list[OtherField]
+) -> ImageArray:
     """Another sport's field, on any surface."""
     other = others[int(rng.integers(len(others)))]
     cams = _camera_beside(other, rng, w / h)

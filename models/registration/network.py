@@ -132,7 +132,7 @@ def with_position(x: Tensor) -> Tensor:
     return torch.cat([x, u, v], 1)
 
 
-class Decoder(nn.Module):
+class MapDecoder(nn.Module):
     """Top-down pyramid to stride 4."""
 
     def __init__(self, wide: int = 96, narrow: int = 64) -> None:
@@ -201,7 +201,7 @@ class RegistrationNet(nn.Module):
     def __init__(self, *, pretrained: bool = True) -> None:
         super().__init__()
         self.encoder = Encoder(pretrained=pretrained)
-        self.decoder = Decoder()
+        self.decoder = MapDecoder()
         self.keypoints = KeypointHead()
         self.dense = DenseHead()
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.cameras import Array, Cameras
 from models.registration.strokes import (
     SHIFT,
@@ -37,7 +37,9 @@ def kits(rng: np.random.Generator) -> list[Kit]:
     return out
 
 
-def person(image: Image, foot: Array, height: float, rng: np.random.Generator, kit: Kit) -> None:
+def person(
+    image: ImageArray, foot: Array, height: float, rng: np.random.Generator, kit: Kit
+) -> None:
     """Draw one person, `height` pixels tall, standing at `foot` (2,)."""
     if height < STROKES_BELOW:
         _tiny(image, foot, height, kit)
@@ -69,7 +71,7 @@ def person(image: Image, foot: Array, height: float, rng: np.random.Generator, k
     disc(image, neck - [0, 0.085 * h], max(8, int(0.068 * h * (1 << SHIFT))), skin)
 
 
-def _tiny(image: Image, foot: Array, h: float, kit: Kit) -> None:
+def _tiny(image: ImageArray, foot: Array, h: float, kit: Kit) -> None:
     """A person of a few pixels: legs, trunk and head are strokes."""
     shirt, shorts, skin, socks = kit
     x, y = foot
@@ -83,7 +85,7 @@ def _tiny(image: Image, foot: Array, h: float, kit: Kit) -> None:
 
 
 def _limbs(
-    image: Image,
+    image: ImageArray,
     hip: Array,
     neck: Array,
     step: tuple[float, float],
@@ -105,7 +107,7 @@ def _limbs(
 
 
 def players(
-    image: Image,
+    image: ImageArray,
     cams: Cameras,
     i: int,
     field_m: tuple[float, float],
@@ -139,7 +141,7 @@ def players(
 
 
 def crew(
-    image: Image,
+    image: ImageArray,
     cams: Cameras,
     i: int,
     places_m: Array,
@@ -192,7 +194,7 @@ def _places(rng: np.random.Generator, lx: float, ly: float) -> Array:
     return xy[np.argsort(-xy[:, 1])]
 
 
-def _shadows(image: Image, foot: Array, tip: Array, size: Array, depth: float) -> None:
+def _shadows(image: ImageArray, foot: Array, tip: Array, size: Array, depth: float) -> None:
     """Darken `image` from `foot` to `tip`, (n, 2) each, of people `size` (n,) pixels tall."""
     dark = np.zeros(image.shape[:2], np.uint8)
     for start, end, height in zip(fixed(foot), fixed(tip), size, strict=True):
@@ -203,7 +205,7 @@ def _shadows(image: Image, foot: Array, tip: Array, size: Array, depth: float) -
     image[:] = (np.asarray(change, np.int16) + image).clip(0, 255).astype(np.uint8)
 
 
-def _ball(image: Image, cams: Cameras, i: int, xy: Array, rng: np.random.Generator) -> None:
+def _ball(image: ImageArray, cams: Cameras, i: int, xy: Array, rng: np.random.Generator) -> None:
     """The ball, near somebody's feet."""
     h, w = image.shape[:2]
     place = np.array([[*xy[rng.integers(len(xy))], 0.11]]) + rng.normal(0, 1, (1, 3)) * [2, 2, 0]
@@ -213,7 +215,7 @@ def _ball(image: Image, cams: Cameras, i: int, xy: Array, rng: np.random.Generat
         disc(image, ball[0], max(6, int(radius * (1 << SHIFT))), (240, 240, 240))
 
 
-def close_up(image: Image, rng: np.random.Generator) -> None:
+def close_up(image: ImageArray, rng: np.random.Generator) -> None:
     """Draw one to four people who fill the picture."""
     h, w = image.shape[:2]
     for _ in range(int(rng.integers(1, 5))):
@@ -223,7 +225,7 @@ def close_up(image: Image, rng: np.random.Generator) -> None:
         person(image, foot, size, rng, kits(rng)[0])
 
 
-def heads(image: Image, rng: np.random.Generator) -> None:
+def heads(image: ImageArray, rng: np.random.Generator) -> None:
     """Draw spectators who stand between a low camera and the field."""
     h, w = image.shape[:2]
     base = rng.uniform(0.86, 1.0) * h

@@ -14,16 +14,16 @@ import numpy as np
 from edge.errors import UsageError
 from edge.fields import Field, load_field, polylines
 from edge.geometry import apply_homography, depth
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.commands import one_line_errors, picture_size
 from models.registration.looks import SPORTS
-from models.registration.views import Batch, ViewRenderer
+from models.registration.views import ViewBatch, ViewRenderer
 
 LINE_BGR = (0, 0, 255)
 KEYPOINT_BGR = (255, 80, 0)
 
 
-def draw_truth(batch: Batch, i: int, *, maps: bool = False) -> Image:
+def draw_truth(batch: ViewBatch, i: int, *, maps: bool = False) -> ImageArray:
     """Picture i beside itself with lines and keypoints drawn in, and its distance maps if asked.
 
     Returns (h, 2 w, 3), or (h, 4 w, 3) with the maps.
@@ -37,8 +37,8 @@ def draw_truth(batch: Batch, i: int, *, maps: bool = False) -> Image:
     return np.hstack(tiles)
 
 
-def _drawn(batch: Batch, i: int) -> Image:
-    drawn: Image = batch.image[i].copy()
+def _drawn(batch: ViewBatch, i: int) -> ImageArray:
+    drawn: ImageArray = batch.image[i].copy()
     if not batch.negative[i]:
         length, width = batch.field_m
         field = load_field(batch.field_name, length_m=length, width_m=width)
@@ -47,7 +47,7 @@ def _drawn(batch: Batch, i: int) -> Image:
     return drawn
 
 
-def _draw_lines(drawn: Image, batch: Batch, i: int, field: Field) -> None:
+def _draw_lines(drawn: ImageArray, batch: ViewBatch, i: int, field: Field) -> None:
     """The markings with the lens's distortion."""
     h, w = drawn.shape[:2]
     for marking in polylines(field, 1.0):
@@ -59,7 +59,7 @@ def _draw_lines(drawn: Image, batch: Batch, i: int, field: Field) -> None:
             cv2.line(drawn, (x0, y0), (x1, y1), LINE_BGR, 1, cv2.LINE_AA)
 
 
-def _draw_keypoints(drawn: Image, batch: Batch, i: int, field: Field) -> None:
+def _draw_keypoints(drawn: ImageArray, batch: ViewBatch, i: int, field: Field) -> None:
     """The uniform grid by the pinhole homography."""
     h, w = drawn.shape[:2]
     keypoints = field.keypoints_m()
@@ -69,9 +69,9 @@ def _draw_keypoints(drawn: Image, batch: Batch, i: int, field: Field) -> None:
             cv2.circle(drawn, (round(x), round(y)), 2, KEYPOINT_BGR, -1, cv2.LINE_AA)
 
 
-def sheet(renderer: ViewRenderer, count: int, across: int, *, maps: bool = False) -> Image:
+def sheet(renderer: ViewRenderer, count: int, across: int, *, maps: bool = False) -> ImageArray:
     """`count` views, `across` of them side by side; an unfinished last row is filled with black."""
-    tiles: list[Image] = []
+    tiles: list[ImageArray] = []
     while len(tiles) < count:
         batch = renderer.batch(min(4, count - len(tiles)))
         tiles += [draw_truth(batch, i, maps=maps) for i in range(len(batch.image))]
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _write(args.out, sheet(renderer, args.count, args.across, maps=args.maps))
 
 
-def _write(path: str, image: Image) -> None:
+def _write(path: str, image: ImageArray) -> None:
     try:
         written = cv2.imwrite(path, image)
     except cv2.error:

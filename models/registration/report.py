@@ -15,7 +15,7 @@ import numpy as np
 from edge.errors import UsageError
 from edge.fields import Field, load_field
 from edge.overlay import contact_sheet, marking_segments, project_segments
-from edge.types import Float, Image
+from edge.types import FloatArray, ImageArray
 from models.registration.held_out import View
 from models.registration.metrics import NEAR
 from models.registration.scoring import Bin, Scored, by_score, summary
@@ -61,7 +61,7 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReportPart:
     """Everything about the views of one prior."""
 
     prior: str
@@ -79,7 +79,7 @@ def badness(case: Case) -> float:
     return case.scored.errors.reprojection if case.scored.answered else REFUSAL
 
 
-def text(part: Part) -> str:
+def text(part: ReportPart) -> str:
     """The tables of one prior."""
     n = len(part.rows[part.product])
     heads = ["", *(head for head, _, _ in COLUMNS)]
@@ -126,7 +126,7 @@ def aligned(table: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def record(part: Part) -> dict[str, Any]:
+def record(part: ReportPart) -> dict[str, Any]:
     """One prior's figures as JSON, infinities as null."""
     modes = {
         name: {
@@ -156,7 +156,7 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def write(folder: Path, parts: Sequence[Part], *, bundle: str, seed: int) -> list[Path]:
+def write(folder: Path, parts: Sequence[ReportPart], *, bundle: str, seed: int) -> list[Path]:
     """Write evaluation.json, evaluation.png and worst-PRIOR.jpg; the paths written.
 
     Raises UsageError when the folder cannot be written to.
@@ -176,13 +176,13 @@ def write(folder: Path, parts: Sequence[Part], *, bundle: str, seed: int) -> lis
     return paths
 
 
-def gallery(cases: Sequence[Case], columns: int = 3) -> Image:
+def gallery(cases: Sequence[Case], columns: int = 3) -> ImageArray:
     """Views with the truth in green and the answer in red."""
     return contact_sheet([_drawn(c) for c in cases], columns=columns, tile_width=640)
 
 
-def _drawn(case: Case) -> Image:
-    picture: Image = case.view.image.copy()
+def _drawn(case: Case) -> ImageArray:
+    picture: ImageArray = case.view.image.copy()
     length_m, width_m = case.view.field_m
     field = load_field(case.view.field_name, length_m=length_m, width_m=width_m)
     answer = case.scored.registration
@@ -208,7 +208,7 @@ def _drawn(case: Case) -> Image:
 
 
 def _draw_lines(
-    picture: Image, field_from_image: Float, field: Field, colour: tuple[int, int, int]
+    picture: ImageArray, field_from_image: FloatArray, field: Field, colour: tuple[int, int, int]
 ) -> None:
     height, width = picture.shape[:2]
     forward = np.linalg.inv(field_from_image)
@@ -228,7 +228,7 @@ class Panel:
     """Groups whose score and expected error are shown."""
 
 
-def plot(parts: Sequence[Part], path: Path) -> None:
+def plot(parts: Sequence[ReportPart], path: Path) -> None:
     """Write a picture: errors of all modes, and how honest score and expected error are."""
     judged = [
         {name: p.rows[name] for name in dict.fromkeys((p.product, "raw")) if name in p.rows}

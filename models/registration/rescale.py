@@ -27,7 +27,7 @@ from edge.bundles import Bundle, load_bundle
 from edge.bundles.manifest import MANIFEST
 from edge.errors import UsageError
 from edge.fields import Field
-from edge.registration import Registrar, Thresholds
+from edge.registration import FieldRegistrar, Thresholds
 from models.registration import sets
 from models.registration.cameras import Array
 from models.registration.commands import one_line_errors
@@ -99,8 +99,8 @@ def left_out(outcomes: Sequence[Outcome]) -> Array:
 def gather(bundle: Bundle, files: Sequence[Path], venue: re.Pattern[str]) -> list[Outcome]:
     """Register each picture of the bundle's sport; pictures without any candidate are left out."""
 
-    def make(field: Field) -> Registrar:
-        return Registrar(bundle, field, engine="onnxruntime", verify="never")
+    def make(field: Field) -> FieldRegistrar:
+        return FieldRegistrar(bundle, field, engine="onnxruntime", verify="never")
 
     with closing(sets.Pool(make)) as pool:
         return list(_outcomes(bundle, files, venue, pool))

@@ -47,7 +47,7 @@ INKS_BGR = np.array([[40, 210, 235], [200, 120, 40], [60, 60, 200], [230, 230, 2
 SKIES_BGR = ((230.0, 200, 170), (200, 200, 200), (35, 25, 20), (235, 235, 235))
 
 
-class Venue:
+class SceneryVenue:
     """Textures that many pictures share; made once per renderer."""
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -73,7 +73,7 @@ def colours(values: NDArray[Any]) -> Tensor:
     return torch.from_numpy(values).float().view(-1, 1, 1, 3)
 
 
-def grass(rng: np.random.Generator, venue: Venue, rays: Rays, field: Field) -> Tensor:
+def grass(rng: np.random.Generator, venue: SceneryVenue, rays: Rays, field: Field) -> Tensor:
     """Turf with its mowing pattern and wear, and what lies beyond it; (n, h, w, 3), 0..255."""
     n = len(rays.x)
     base = (
@@ -139,7 +139,7 @@ def _with_surround(
 
 
 def painted(
-    rng: np.random.Generator, venue: Venue, picture: Tensor, maps: FieldMaps, rays: Rays
+    rng: np.random.Generator, venue: SceneryVenue, picture: Tensor, maps: FieldMaps, rays: Rays
 ) -> Tensor:
     """The field's own lines, whole or worn, on (n, h, w, 3)."""
     n = len(picture)
@@ -194,7 +194,7 @@ class _Wall:
 
 def surroundings(
     rng: np.random.Generator,
-    venue: Venue,
+    venue: SceneryVenue,
     picture: Tensor,
     cams: Cameras,
     rays: Rays,
@@ -211,7 +211,7 @@ def surroundings(
 
 def enclosed(
     rng: np.random.Generator,
-    venue: Venue,
+    venue: SceneryVenue,
     picture: Tensor,
     cams: Cameras,
     rays: Rays,
@@ -224,7 +224,7 @@ def enclosed(
 
 def _enclose(
     rng: np.random.Generator,
-    venue: Venue,
+    venue: SceneryVenue,
     picture: Tensor,
     cams: Cameras,
     rays: Rays,
@@ -259,7 +259,7 @@ def _walls(cams: Cameras, rays: Rays, hx: Tensor, hy: Tensor) -> tuple[Tensor, T
 
 
 def _wall_colours(
-    rng: np.random.Generator, venue: Venue, wall: _Wall, board_m: float, pixel: float
+    rng: np.random.Generator, venue: SceneryVenue, wall: _Wall, board_m: float, pixel: float
 ) -> Tensor:
     """Colours, (m, 3): a board `board_m` high, people or buildings above it, then the sky.
 

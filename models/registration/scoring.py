@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from edge.types import Image, Registration
+from edge.types import ImageArray, Registration
 from models.registration.cameras import Array
 from models.registration.held_out import View
 from models.registration.metrics import NEAR, Errors, errors, table
@@ -46,7 +46,7 @@ class Registers(Protocol):
     def reset(self) -> None:
         """Forget the frames before."""
 
-    def register(self, image_bgr: Image, /) -> Registration:
+    def register(self, image_bgr: ImageArray, /) -> Registration:
         """Answer one picture."""
 
 

@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SetResult:
     """Answers to one set of pictures of a sport."""
 
     name: str
@@ -81,7 +81,7 @@ class Pool:
         self._made.clear()
 
 
-def run(name: str, shown: Iterable[Shown], pool: Pool, worst: int = WORST) -> Result:
+def run(name: str, shown: Iterable[Shown], pool: Pool, worst: int = WORST) -> SetResult:
     """Register the pictures of a set in their order and keep the worst."""
     rows: list[Scored] = []
     cases: list[Case] = []
@@ -92,15 +92,15 @@ def run(name: str, shown: Iterable[Shown], pool: Pool, worst: int = WORST) -> Re
         case = Case(number, view, rows[-1], picture.name)
         if rows[-1].answered or not rows[-1].negative:
             cases = sorted([*cases, case], key=report.badness, reverse=True)[:worst]
-    return Result(name, tuple(rows), tuple(cases))
+    return SetResult(name, tuple(rows), tuple(cases))
 
 
-def pooled(name: str, results: Sequence[Result]) -> Result:
+def pooled(name: str, results: Sequence[SetResult]) -> SetResult:
     """Several sets as one, without a gallery."""
-    return Result(name, tuple(row for r in results for row in r.rows))
+    return SetResult(name, tuple(row for r in results for row in r.rows))
 
 
-def text(sport: str, results: Sequence[Result]) -> str:
+def text(sport: str, results: Sequence[SetResult]) -> str:
     """A sport's tables."""
     said = [f"{sport} (below each figure its 95 % interval)", *aligned(_table(results))]
     refused = [
@@ -116,7 +116,7 @@ def text(sport: str, results: Sequence[Result]) -> str:
     return "\n".join([*said, ""])
 
 
-def _table(results: Sequence[Result]) -> list[list[str]]:
+def _table(results: Sequence[SetResult]) -> list[list[str]]:
     heads = ["", "frames", *(head for head, _, _ in _COLUMNS), "dense", "ms", "false"]
     table = [heads]
     for r in results:
@@ -134,7 +134,7 @@ def _table(results: Sequence[Result]) -> list[list[str]]:
     return table
 
 
-def record(result: Result) -> dict[str, Any]:
+def record(result: SetResult) -> dict[str, Any]:
     """One set's figures as JSON, infinities as null."""
     on = result.positives
     between = intervals([s.errors for s in on])
@@ -150,14 +150,14 @@ def record(result: Result) -> dict[str, Any]:
     }
 
 
-def plot(sport: str, results: Sequence[Result], path: Path) -> None:
+def plot(sport: str, results: Sequence[SetResult], path: Path) -> None:
     """Write a sport's plot: errors, score and expected error of each set."""
     groups = {r.name: r.positives for r in results if r.positives}
     if groups:
         report.draw([report.Panel(sport.replace("_", " "), groups, groups)], path)
 
 
-def write(folder: Path, sport: str, results: Sequence[Result]) -> list[Path]:
+def write(folder: Path, sport: str, results: Sequence[SetResult]) -> list[Path]:
     """Write SPORT.txt, SPORT.png and SPORT-SET-worst.jpg; the paths written.
 
     Raises UsageError when the folder cannot be written to.

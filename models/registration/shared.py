@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 
 from models.registration.network import (
-    Decoder,
     DenseHead,
     Encoder,
     KeypointHead,
+    MapDecoder,
     Outputs,
     RegistrationNet,
     normalize,
@@ -27,7 +27,7 @@ class Branch(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.decoder = Decoder()
+        self.decoder = MapDecoder()
         self.keypoints = KeypointHead()
         self.dense = DenseHead()
 

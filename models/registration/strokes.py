@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.cameras import Array
 
 Colour = tuple[int, int, int]
@@ -28,7 +28,7 @@ def offset(point: Array, dx: float, dy: float) -> Array:
     return np.array([point[0] + dx, point[1] + dy])
 
 
-def line(image: Image, a: Array, b: Array, colour: Colour, thickness: float) -> None:
+def line(image: ImageArray, a: Array, b: Array, colour: Colour, thickness: float) -> None:
     """Draw a segment between (2,) points; thinner than a pixel, it is blended by its coverage."""
     x0, y0, x1, y1 = (float(a[0]), float(a[1]), float(b[0]), float(b[1]))
     if thickness >= THINNEST:
@@ -54,13 +54,13 @@ def _end(x: float, y: float) -> tuple[int, int]:
     )
 
 
-def disc(image: Image, centre: Array, radius: int, colour: Colour) -> None:
+def disc(image: ImageArray, centre: Array, radius: int, colour: Colour) -> None:
     """Fill a disc at a (2,) point; `radius` in fixed-point units."""
     x, y = (int(v) for v in fixed(centre))
     cv2.circle(image, (x, y), radius, colour, -1, cv2.LINE_AA, SHIFT)
 
 
-def polygon(image: Image, corners: Array, colour: Colour) -> None:
+def polygon(image: ImageArray, corners: Array, colour: Colour) -> None:
     """Fill a convex (n, 2) polygon."""
     cv2.fillConvexPoly(image, fixed(corners), colour, cv2.LINE_AA, SHIFT)
 

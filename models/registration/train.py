@@ -32,7 +32,7 @@ from models.registration.looks import SPORTS
 from models.registration.losses import total_loss
 from models.registration.network import RegistrationNet, mixed_precision
 from models.registration.shared import SportsNet, copied
-from models.registration.views import Batch, ViewRenderer
+from models.registration.views import ViewBatch, ViewRenderer
 from models.registration.warm_start import network_of, sport_of
 
 LOG_EVERY = 50
@@ -57,7 +57,7 @@ class Stage:
 
 
 @dataclass
-class Settings:
+class TrainingSettings:
     """Everything a run depends on; kept in its folder."""
 
     run: str
@@ -88,14 +88,14 @@ ON = (Stage(0.55, 256, 160, 16, 5), Stage(1.00, 320, 192, 12, 6))
 """The schedule that trains bundles on: nothing to warm up, half of it at the larger size."""
 
 
-def stage_at(settings: Settings, progress: float) -> int:
+def stage_at(settings: TrainingSettings, progress: float) -> int:
     """Index of the stage in force at a share of the time."""
     return next(
         (i for i, s in enumerate(settings.stages) if progress < s.until), len(settings.stages) - 1
     )
 
 
-def counts(settings: Settings, batch: int) -> dict[str, int]:
+def counts(settings: TrainingSettings, batch: int) -> dict[str, int]:
     """How many of about `batch` pictures show each sport, at least one."""
     shares = settings.shares or (1.0,) * len(settings.sports)
     whole = sum(shares)
@@ -120,7 +120,7 @@ def view_seed(seed: int, rank: int, step: int) -> int:
     return seed * 1000 + rank + 7919 * (step + 1)
 
 
-def flip(b: Batch, image: torch.Tensor, coordinate: int = 0) -> tuple[torch.Tensor, ...]:
+def flip(b: ViewBatch, image: torch.Tensor, coordinate: int = 0) -> tuple[torch.Tensor, ...]:
     """Mirror a batch left to right: the view from the other half of the field.
 
     `coordinate` is the one that changes its sign, 0 for x, 1 for y.
@@ -173,7 +173,7 @@ def update_ema(ema: nn.Module, net: nn.Module, decay: float) -> None:
 class Trainer:
     """One process of a run."""
 
-    def __init__(self, rank: int, settings: Settings, *, pretrained: bool = True) -> None:
+    def __init__(self, rank: int, settings: TrainingSettings, *, pretrained: bool = True) -> None:
         """`pretrained`: begin with ImageNet weights in the encoder."""
         self.rank, self.s = rank, settings
         self.folder = Path(settings.run)
@@ -386,7 +386,7 @@ class Trainer:
             self.log({f"heldout_{sport}_{k}": v for k, v in found.items()})
 
 
-def worker(rank: int, settings: Settings, port: int) -> None:
+def worker(rank: int, settings: TrainingSettings, port: int) -> None:
     """Entry of one process."""
     torch.set_num_threads(1 if settings.processes > 1 else os.cpu_count() or 1)
     cv2.setNumThreads(1)
@@ -421,7 +421,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--on", action="store_true", help="train bundles on: no warm-up, larger pictures sooner"
     )
-    parser.add_argument("--rate", type=float, default=Settings.rate, help="largest learning rate")
+    parser.add_argument(
+        "--rate", type=float, default=TrainingSettings.rate, help="largest learning rate"
+    )
     parser.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else 2)
     args = parser.parse_args(arguments)
     if args.shares and len(args.shares) != len(args.sports):
@@ -430,7 +432,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given |= {"start": tuple(args.start)}
     if vars(args).pop("on"):
         given |= {"stages": list(ON)}
-    settings = Settings(**vars(args) | given)
+    settings = TrainingSettings(**vars(args) | given)
     folder = Path(args.run)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))

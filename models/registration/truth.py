@@ -19,7 +19,7 @@ from edge.capture.pictures import read_picture
 from edge.capture.video import VideoFile
 from edge.errors import SourceError, UsageError
 from edge.fields import default_field, load_field
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.held_out import View
 
 _LAST_NUMBER = re.compile(r"^(.*?)(\d+)(\D*)$")
@@ -175,7 +175,7 @@ class _Loader:
         self._video: VideoFile | None = None
         self._next = 0
 
-    def load(self, row: TruthRow) -> Image:
+    def load(self, row: TruthRow) -> ImageArray:
         if row.frame is None or row.video is None:
             return read_picture(self._folder / row.image)
         beside = self._folder / PurePosixPath(row.image).parent

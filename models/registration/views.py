@@ -16,20 +16,20 @@ from torch import Tensor
 
 from edge.errors import UsageError
 from edge.fields import Field
-from edge.types import Image
-from models.registration import clutter
+from edge.types import ImageArray
+from models.registration import foreground
 from models.registration.cameras import Cameras, Mix, sample, turned
-from models.registration.faults import NOISE_SIZE, codec, optics
+from models.registration.degradations import NOISE_SIZE, codec, optics
 from models.registration.ground import FieldMaps, labels
 from models.registration.looks import look_of
 from models.registration.network import STRIDE
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ViewBatch:
     """n pictures and their truth; maps are at the network's stride."""
 
-    image: Image
+    image: ImageArray
     """(n, h, w, 3) uint8 BGR."""
     xy: Tensor
     """(n, 2, h/4, w/4) field coordinates in half lengths and widths."""
@@ -90,7 +90,7 @@ class ViewRenderer:
         self.mix = mix or self.look.mix
 
     @torch.no_grad()
-    def batch(self, n: int) -> Batch:
+    def batch(self, n: int) -> ViewBatch:
         """Render n views of one field."""
         rng = self.rng
         field, maps = self.look.choose()
@@ -100,7 +100,7 @@ class ViewRenderer:
         return self._rendered(cams, (field, maps), dead)
 
     @torch.no_grad()
-    def shot(self, frames: int, *, fps: float = 25.0) -> list[Batch]:
+    def shot(self, frames: int, *, fps: float = 25.0) -> list[ViewBatch]:
         """Render one camera that pans, tilts and zooms over one scene: a batch of one per frame.
 
         The scene, its people, graphics and lens stand still; the codec is new in each frame.
@@ -125,7 +125,7 @@ class ViewRenderer:
         chosen: tuple[Field, FieldMaps],
         dead: NDArray[np.bool_],
         faults: Faults | None = None,
-    ) -> Batch:
+    ) -> ViewBatch:
         n, (field, maps), size = len(cams), chosen, (self.width, self.height)
         shown = self.look.scene(cams, chosen, size).clamp(0, 255).to(torch.uint8).numpy()
         images = np.empty((n, self.height, self.width, 3), np.uint8)
@@ -137,7 +137,7 @@ class ViewRenderer:
         truth["field"][refused] = False
         truth["near"][refused] = False
         truth["distances"][refused] = 1.0
-        return Batch(
+        return ViewBatch(
             image=images,
             xy=truth["xy"],
             field=truth["field"],
@@ -152,21 +152,21 @@ class ViewRenderer:
 
     def _finish(
         self,
-        image: Image,
+        image: ImageArray,
         cams: Cameras,
         i: int,
         field: Field,
         faults: Faults,
         *,
         dead: bool,
-    ) -> Image:
+    ) -> ImageArray:
         """What stands in front of camera i, and what it and television do to picture `image`."""
         if dead:
             image = self.look.refuse(image, cams, i)
         else:
             self.look.stand(image, cams, i, field)
         image = optics(image, faults.optics)
-        clutter.graphics(image, self.rng)
+        foreground.graphics(image, self.rng)
         return codec(image, faults.codec)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.segments.library import Library
-from models.segments.timeline import TEXTS, Text, Timeline
+from models.segments.timeline import TEXTS, ProgrammeTimeline, Text
 
 SOUNDS = ("speech", "voice", "music", "loud music", "noise")
 """Dialogue; an announcer's or narrator's voice; music; music at the level of a theme; a room."""
@@ -19,7 +19,9 @@ _SEEN = 0.35
 _KINDS = {"speech": 0, "voice": 1, "narration": 1, "music": 2, "ambience": 4}
 
 
-def shown(timeline: Timeline, times_s: Sequence[float] | NDArray[np.float64]) -> NDArray[np.bool_]:
+def shown(
+    timeline: ProgrammeTimeline, times_s: Sequence[float] | NDArray[np.float64]
+) -> NDArray[np.bool_]:
     """(n, 8): which of `TEXTS` stand on the screen at these times of the file."""
     out = np.zeros((len(times_s), len(TEXTS)), np.bool_)
     for row, at_s in zip(out, times_s, strict=True):
@@ -32,7 +34,7 @@ def shown(timeline: Timeline, times_s: Sequence[float] | NDArray[np.float64]) ->
     return out
 
 
-def heard(library: Library, timeline: Timeline, seconds: int) -> NDArray[np.float32]:
+def heard(library: Library, timeline: ProgrammeTimeline, seconds: int) -> NDArray[np.float32]:
     """(s, 5): the share of each second of the file in which each of `SOUNDS` is heard."""
     out = np.zeros((seconds, len(SOUNDS)), np.float32)
     edges = np.arange(seconds, dtype=np.float64)

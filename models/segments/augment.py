@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.segments import look
+from edge.segments import second_pass
 from edge.segments.features import LOW_PICTURE
 from edge.segments.types import Label, Segment
 
@@ -83,7 +83,7 @@ def looked_at(
     """Key frames' times, and the middle of each second that the box would look at again."""
     middles = [
         np.arange(int(first), int(last)) + 0.5
-        for first, last in look.spans(candidates, float(seconds))
+        for first, last in second_pass.spans(candidates, float(seconds))
     ]
     return np.unique(np.concatenate([times_s, *middles]))
 

@@ -25,7 +25,7 @@ from edge.errors import UsageError
 from edge.segments.pictures import as_input
 from edge.segments.sound import as_picture
 from models.registration.commands import one_line_errors
-from models.segments.drawn import read, write
+from models.segments.rendered_cache import read, write
 from models.segments.series import EPISODES
 from models.segments.trunk import Trunk, export
 from models.segments.tune import TRUNK, restore
@@ -39,7 +39,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class BackboneMaterial:
     """What the CNN sees: pictures and sound patches, both as it takes them."""
 
     pictures: Floats
@@ -48,14 +48,14 @@ class Material:
     """(k, 3, 64, 100) in about [-1, 1]."""
 
 
-def feeds(material: Material, batch: int = BATCH) -> Iterator[Feed]:
+def feeds(material: BackboneMaterial, batch: int = BATCH) -> Iterator[Feed]:
     """Batches of pictures, then of patches: one set of ranges has to hold for both."""
     for part in (material.pictures, material.patches):
         for at in range(0, len(part), batch):
             yield {"image": part[at : at + batch]}
 
 
-def write_int8(fp32: Path, target: Path, material: Material) -> None:
+def write_int8(fp32: Path, target: Path, material: BackboneMaterial) -> None:
     """Write the INT8 form of the trunk; the average over its last map stays in float."""
     options = Int8Options()
     prepared = prepare(fp32, lambda: feeds(material), options, fold=False)
@@ -86,7 +86,7 @@ def milliseconds(engine: Engine, part: Floats, batch: int, seconds: float = 1.0)
 
 
 def measure(
-    folder: Path, material: Material, *, batches: Sequence[int] = (8, 16)
+    folder: Path, material: BackboneMaterial, *, batches: Sequence[int] = (8, 16)
 ) -> dict[str, Any]:
     """Cosines FP32/INT8 and milliseconds on one thread, of both graphs and both engines."""
     parts = {"picture": material.pictures, "patch": material.patches}
@@ -113,8 +113,8 @@ def measure(
 
 def build(
     folder: Path,
-    calibration: Material,
-    held_out: Material,
+    calibration: BackboneMaterial,
+    held_out: BackboneMaterial,
     *,
     trunk: Callable[[], Trunk] = Trunk,
     batches: Sequence[int] = (8, 16),
@@ -134,7 +134,7 @@ def build(
     return record
 
 
-def material(files: Sequence[Path], each: int, *, seed: int = 0) -> Material:
+def material(files: Sequence[Path], each: int, *, seed: int = 0) -> BackboneMaterial:
     """Take `each` pictures and as many patches from each of these drawn programmes."""
     pictures, patches = [], []
     rng = np.random.default_rng(seed)
@@ -143,7 +143,7 @@ def material(files: Sequence[Path], each: int, *, seed: int = 0) -> Material:
         rows = np.sort(rng.permutation(len(made.mel))[:each])
         pictures.append(as_input(made.frames(rows)))
         patches.append(as_picture(made.mel[rows]))
-    return Material(np.concatenate(pictures), np.concatenate(patches))
+    return BackboneMaterial(np.concatenate(pictures), np.concatenate(patches))
 
 
 def some(drawn: Path, split: str, most: int) -> list[Path]:

@@ -26,7 +26,7 @@ from edge.segments.pictures import as_input, measures, thumbs
 from edge.segments.sound import as_picture
 from models.registration.commands import one_line_errors
 from models.segments.backbone import BATCH, FP32, INT8, KNOWN
-from models.segments.drawn import Drawn, part, read, rows_of, write
+from models.segments.rendered_cache import Drawn, part, read, rows_of, write
 
 MEL_FLOOR, MEL_STEP = -14.0, 0.1
 """Log-mel patches are kept in bytes: floor + step * byte."""

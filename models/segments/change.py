@@ -13,12 +13,12 @@ import numpy as np
 from edge.segments.types import Label
 from models.segments.library import Library
 from models.segments.series import Series
-from models.segments.timeline import Piece, Timeline
+from models.segments.timeline import Piece, ProgrammeTimeline
 
 CHANGES = ("erased", "garbled", "swapped")
 
 
-def change(how: str, timeline: Timeline, of: Series, library: Library) -> None:
+def change(how: str, timeline: ProgrammeTimeline, of: Series, library: Library) -> None:
     """Take a cue out of a timeline, in place; ValueError for an unknown one."""
     if how == "erased":
         timeline.texts = []
@@ -42,7 +42,7 @@ def _garbled(rng: np.random.Generator, words: str) -> str:
     )
 
 
-def _swapped(piece: Piece, timeline: Timeline, of: Series, library: Library) -> Piece:
+def _swapped(piece: Piece, timeline: ProgrammeTimeline, of: Series, library: Library) -> Piece:
     if piece.source < 0 or library.sources[piece.source].kind != "music":
         return piece
     middle = piece.start_s + piece.length_s / 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.segments import wording
 from models.segments.parts import Desk, Setup, credit
-from models.segments.timeline import Piece, Shot
+from models.segments.timeline import Piece, TimelineShot
 
 KINDS = {
     "talk": 0.72,
@@ -255,7 +255,7 @@ def _caption(desk: Desk, start: float, length: float) -> None:
         return
     words = desk.series.cased(str(desk.rng.choice(wording.CAPTIONS[desk.words])))
     if desk.chance(0.35):  # alone on black, before the scene is seen
-        desk.timeline.shots.append(Shot(start, start + show, colour=(0, 0, 0)))
+        desk.timeline.shots.append(TimelineShot(start, start + show, colour=(0, 0, 0)))
         desk.text(start, show, (words,), desk.between(0.12, 0.2), kind="caption")
         return
     left = desk.chance(0.6)

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 
 from models.registration.commands import one_line_errors
-from models.segments import gather, scenes, synth
-from models.segments.library import Library, Writer
+from models.segments import import_media, scenes, synth
+from models.segments.library import Library, LibraryWriter
 
 SCENES = 20
 """3-D shots of each family."""
@@ -26,23 +26,23 @@ TRACKS = 16
 """Synthetic pieces of each timbre."""
 
 
-def build(library: Path, media: Path | None, packages: Path | None, say: gather.Say) -> None:
+def build(library: Path, media: Path | None, packages: Path | None, say: import_media.Say) -> None:
     """Write the library from a media folder, unpacked packages, 3-D scenes and the synthesizer."""
-    with Writer(library) as writer:
+    with LibraryWriter(library) as writer:
         if media is not None:
-            gather.media(writer, media, say)
+            import_media.media(writer, media, say)
         if packages is not None:
-            gather.wheels(writer, packages, say)
-            gather.packages(writer, packages, say)
-            gather.fonts(writer, packages, say)
-            gather.voices(writer, packages, say)
+            import_media.wheels(writer, packages, say)
+            import_media.packages(writer, packages, say)
+            import_media.fonts(writer, packages, say)
+            import_media.voices(writer, packages, say)
         _tracks(writer)
         say("synthetic music is in")
         _scenes(writer, say)
     (library / "sources.tsv").write_text(table(Library(library)), encoding="utf-8")
 
 
-def _tracks(writer: Writer) -> None:
+def _tracks(writer: LibraryWriter) -> None:
     for split, timbres in synth.BANDS.items():
         for timbre in timbres:
             rng = np.random.default_rng((7, *timbre.encode()))
@@ -51,7 +51,7 @@ def _tracks(writer: Writer) -> None:
                              synth.track(rng, timbre))  # fmt: skip
 
 
-def _scenes(writer: Writer, say: gather.Say) -> None:
+def _scenes(writer: LibraryWriter, say: import_media.Say) -> None:
     for split, families in scenes.FAMILIES.items():
         for family in families:
             filmed = (list(scenes.shot(seed, family)) for seed in range(3 * SCENES))
@@ -88,7 +88,7 @@ def main(argv: list[str] | None = None) -> None:
     started = time.monotonic()
     with one_line_errors(out):
         if arguments.packages:
-            gather.fetch(arguments.packages, print)
+            import_media.fetch(arguments.packages, print)
         build(arguments.library, arguments.media, arguments.packages, print)
     print(f"{arguments.library}: written in {time.monotonic() - started:.0f} s")
 

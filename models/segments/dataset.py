@@ -33,8 +33,8 @@ from models.segments.augment import (
 from models.segments.backbone import KNOWN
 from models.segments.cache import from_bytes
 from models.segments.crf_loss import permitted_sets
-from models.segments.drawn import spans_of
 from models.segments.network import LABELS, Reduction
+from models.segments.rendered_cache import spans_of
 from models.segments.scoring import seconds_of
 
 Floats = NDArray[np.float32]
@@ -210,7 +210,7 @@ def load(path: Path, by: Reductions, *, mel: bool = False, in_float: bool = Fals
 
 
 @dataclass(slots=True)
-class Batch:
+class ProgrammeBatch:
     """Programmes of different lengths side by side."""
 
     visual: Tensor
@@ -224,10 +224,10 @@ class Batch:
     """(b, t) bool, true where a programme has a second."""
 
 
-def collate(samples: Sequence[Sample], margin: int) -> Batch:
+def collate(samples: Sequence[Sample], margin: int) -> ProgrammeBatch:
     """Pad samples to the longest; `margin`: seconds around a boundary where both labels pass."""
     longest = max(len(s.labels) for s in samples)
-    return Batch(
+    return ProgrammeBatch(
         visual=_padded([s.visual for s in samples], longest),
         sound=_padded([s.sound for s in samples], longest),
         low=_padded([s.low for s in samples], longest),
@@ -283,7 +283,7 @@ class Augmenter:
             return out
         return without(rng, out, self._nothing, self._silence)
 
-    def epoch(self, rng: np.random.Generator, size: int, margin: int) -> Iterator[Batch]:
+    def epoch(self, rng: np.random.Generator, size: int, margin: int) -> Iterator[ProgrammeBatch]:
         """Each programme once, in batches of `size`."""
         order = rng.permutation(len(self._items))
         for at in range(0, len(order), size):

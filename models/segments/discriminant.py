@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 from edge.segments.features import FEATURES
 from models.registration.commands import one_line_errors
 from models.segments.dataset import APART, paths
-from models.segments.drawn import write
 from models.segments.episodes import FIRST_S, plan
 from models.segments.library import Library
-from models.segments.timeline import Timeline
+from models.segments.rendered_cache import write
+from models.segments.timeline import ProgrammeTimeline
 
 KEPT = {"visual": 80, "sound": 24}
 """Directions of picture and sound features."""
@@ -90,7 +90,7 @@ class Scatter:
         return np.asarray((made * np.sqrt(variance / told)).T)
 
 
-def setups(timeline: Timeline, times_s: Sequence[float] | Floats) -> NDArray[np.intp]:
+def setups(timeline: ProgrammeTimeline, times_s: Sequence[float] | Floats) -> NDArray[np.intp]:
     """(n,): which of a programme's set-ups is seen at these times of the file; -1: none alone."""
     shots = [s for s in timeline.shots if s.whole]
     starts = [s.start_s for s in shots]
@@ -108,7 +108,7 @@ def setups(timeline: Timeline, times_s: Sequence[float] | Floats) -> NDArray[np.
     return out
 
 
-def music(library: Library, timeline: Timeline, seconds: int) -> NDArray[np.intp]:
+def music(library: Library, timeline: ProgrammeTimeline, seconds: int) -> NDArray[np.intp]:
     """(s,): the loudest music that is there throughout each second of the file; 0 for no music."""
     out, loudest = np.zeros(seconds, np.intp), np.full(seconds, FAINT_DB)
     for piece in timeline.sounds:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
-from edge.types import Image
+from edge.types import ImageArray
 from models.segments.library import Library
-from models.segments.timeline import Shot, Text, Timeline
+from models.segments.timeline import ProgrammeTimeline, Text, TimelineShot
 
 _OVERLAP_S = 40.0
 """Longest shot that may lie below another one."""
@@ -29,7 +29,12 @@ class Painter:
     """Draws one timeline; `smooth` mixes pictures in time, for files of many frames a second."""
 
     def __init__(
-        self, library: Library, timeline: Timeline, size: tuple[int, int], *, smooth: bool = False
+        self,
+        library: Library,
+        timeline: ProgrammeTimeline,
+        size: tuple[int, int],
+        *,
+        smooth: bool = False,
     ) -> None:
         self._library, self._timeline = library, timeline
         self._width, self._height = size
@@ -41,7 +46,7 @@ class Painter:
         self._vignette = np.clip(1.25 - 0.6 * (x**2 + y**2), 0, 1).astype(np.float32)[:, :, None]
         self._logo = self._sign()
 
-    def picture(self, at_s: float) -> Image:
+    def picture(self, at_s: float) -> ImageArray:
         """(h, w, 3) RGB at a time of the file."""
         now = at_s + self._timeline.begin_s
         canvas = self._shots(now)
@@ -56,7 +61,7 @@ class Painter:
             canvas = np.asarray(canvas * np.float32(level), np.uint8)
         return self._copied(canvas)
 
-    def _shots(self, now: float) -> Image:
+    def _shots(self, now: float) -> ImageArray:
         last = bisect_right(self._starts, now)
         active = [
             i for i in range(max(0, last - 40), last)
@@ -76,14 +81,14 @@ class Painter:
                 canvas = np.asarray(cv2.addWeighted(canvas, part, before, 1 - part, 0), np.uint8)
         return canvas
 
-    def _inset(self, canvas: Image, shot: Shot, now: float) -> None:
+    def _inset(self, canvas: ImageArray, shot: TimelineShot, now: float) -> None:
         x, y, w, h = shot.place
         left, top = round(x * self._width), round(y * self._height)
         wide, high = max(2, round(w * self._width)), max(2, round(h * self._height))
         part = canvas[top : top + high, left : left + wide]
         part[:] = self._shot(shot, now, wide, high)[: part.shape[0], : part.shape[1]]
 
-    def _shot(self, shot: Shot, now: float, width: int, height: int) -> Image:
+    def _shot(self, shot: TimelineShot, now: float, width: int, height: int) -> ImageArray:
         if shot.source < 0:
             made = np.full((height, width, 3), shot.colour, np.uint8)
         else:
@@ -102,13 +107,13 @@ class Painter:
             made = cv2.addWeighted(made, 1 - part, np.full_like(made, 255), part, 0)
         return np.asarray(made, np.uint8)
 
-    def _looked(self, canvas: Image) -> Image:
+    def _looked(self, canvas: ImageArray) -> ImageArray:
         look = self._timeline.look
         if look.saturation != 1:
             canvas = _saturated(canvas, look.saturation)
         return np.asarray(cv2.LUT(canvas, self._graded), np.uint8)
 
-    def _framed(self, canvas: Image) -> Image:
+    def _framed(self, canvas: ImageArray) -> ImageArray:
         look = self._timeline.look
         if look.pillarbox:
             side = round(look.pillarbox * self._width)
@@ -122,7 +127,7 @@ class Painter:
             canvas[self._height - bar :] = 0
         return canvas
 
-    def _copied(self, canvas: Image) -> Image:
+    def _copied(self, canvas: ImageArray) -> ImageArray:
         encoding = self._timeline.encoding
         if encoding.detail < 1:
             size = (round(self._width * encoding.detail), round(self._height * encoding.detail))
@@ -139,7 +144,7 @@ class Painter:
             return None
         return Text(-1e9, 1e9, (look.logo,), look.logo_font, 0.07, (0.93, 0.09), fade_s=0)
 
-    def _write(self, canvas: Image, text: Text, now: float) -> None:
+    def _write(self, canvas: ImageArray, text: Text, now: float) -> None:
         if text not in self._masks:
             self._masks[text] = self._mask(text)
         left, top, ink, shade = self._masks[text]
@@ -192,7 +197,9 @@ class Painter:
         return round(left), round(text.at[1] * self._height - height / 2), ink, shade
 
 
-def _viewed(image: Image, shot: Shot, part: float, width: int, height: int) -> Image:
+def _viewed(
+    image: ImageArray, shot: TimelineShot, part: float, width: int, height: int
+) -> ImageArray:
     """What of a source is seen, at the size of the screen."""
     a, b = np.array(shot.first), np.array(shot.last)
     cx, cy, zoom = a + (b - a) * part
@@ -212,13 +219,13 @@ def _viewed(image: Image, shot: Shot, part: float, width: int, height: int) -> I
     return np.asarray(made[:, ::-1].copy() if shot.mirror else made, np.uint8)
 
 
-def _saturated(image: Image, amount: float) -> Image:
+def _saturated(image: ImageArray, amount: float) -> ImageArray:
     grey = np.array([0.299, 0.587, 0.114], np.float32)
     matrix = np.eye(3, dtype=np.float32) * amount + grey * np.float32(1 - amount)
     return np.asarray(cv2.transform(image, matrix), np.uint8)
 
 
-def _grade(timeline: Timeline) -> NDArray[np.uint8]:
+def _grade(timeline: ProgrammeTimeline) -> NDArray[np.uint8]:
     """(1, 256, 3) table of the series' gamma, gains and lift."""
     look = timeline.look
     x = np.linspace(0, 1, 256)[None, :, None]

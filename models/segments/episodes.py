@@ -30,7 +30,7 @@ from models.segments.parts import Desk, head
 from models.segments.recap import recap
 from models.segments.series import EPISODES, Series, choice, series
 from models.segments.sources import SPLITS
-from models.segments.timeline import Encoding, Timeline
+from models.segments.timeline import ProgrammeTimeline, VideoEncoding
 
 LAYOUTS = {"RIC": 0.20, "CIC": 0.25, "RCIC": 0.10, "IC": 0.10, "RC": 0.09, "CRIC": 0.05, "C": 0.21}
 """R: recap, I: intro, C: content, in order; and how often."""
@@ -106,13 +106,13 @@ def labels(spans: Sequence[Segment], seconds: int) -> NDArray[np.int8]:
     return made
 
 
-def plan(seed: int, split: str, library: Library) -> tuple[Timeline, dict[str, Any]]:
+def plan(seed: int, split: str, library: Library) -> tuple[ProgrammeTimeline, dict[str, Any]]:
     """The programme's timeline and its recipe, with nothing drawn or mixed."""
     if split not in SPLITS:
         raise ValueError(f"{split!r} is no split: {', '.join(SPLITS)}")
     rng = np.random.default_rng((13, SPLITS.index(split), seed))
     of = _series(seed // EPISODES, split, library)
-    timeline = Timeline(look=of.look, seed=seed, encoding=_encoding(rng))
+    timeline = ProgrammeTimeline(look=of.look, seed=seed, encoding=_encoding(rng))
     desk = Desk(rng, of, library, timeline)
     layout = choice(rng, FAR_LAYOUTS if split == "far" else LAYOUTS)
     target = desk.between(SHORTEST_S, LONGEST_S)
@@ -167,9 +167,9 @@ def _cold_open(desk: Desk, target: float) -> float:
     return float(min(20 * np.exp(desk.rng.exponential(0.9)), 0.65 * target))
 
 
-def _encoding(rng: np.random.Generator) -> Encoding:
+def _encoding(rng: np.random.Generator) -> VideoEncoding:
     bands = (3400.0, 4000.0, 5500.0, 8000.0)
-    return Encoding(
+    return VideoEncoding(
         jpeg=int(rng.integers(35, 92)) if rng.random() < 0.5 else 95,
         detail=float(rng.uniform(0.5, 0.9)) if rng.random() < 0.25 else 1.0,
         gain_db=float(rng.uniform(-8, 6)),

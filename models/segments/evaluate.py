@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from edge.errors import UsageError
 from edge.segments.crf import viterbi
 from edge.segments.features import LOW_PICTURE
-from edge.segments.types import Judged, Segment
-from edge.types import Float
+from edge.segments.types import Emissions, Segment
+from edge.types import FloatArray
 from models.registration.commands import one_line_errors
 from models.segments.change import CHANGES
 from models.segments.dataset import Item, Reductions, load, paths
-from models.segments.drawn import spans_of
 from models.segments.judge import Judge, abstain_curve, calibrate, reliability
 from models.segments.network import LABELS, Head, HeadMean
+from models.segments.rendered_cache import spans_of
 from models.segments.scoring import Tally, figures, intervals, runs, seconds_of, tally
 from models.segments.train import (
     ROWS,
@@ -101,13 +101,13 @@ class Held:
         pairs = zip(self.items, found, strict=True)
         return [tally(i.spans, f, len(i.labels)) for i, f in pairs]
 
-    def judged(self, head: Head | HeadMean, *, again: bool = False) -> list[Judged]:
+    def judged(self, head: Head | HeadMean, *, again: bool = False) -> list[Emissions]:
         """Each programme, judged; `again`: after the second look that the box takes."""
         return judged(head, self.items, self.keys, again=again)
 
 
 def found_by(
-    name: str, head: Head, scores: Sequence[Judged], train: Sequence[Item]
+    name: str, head: Head, scores: Sequence[Emissions], train: Sequence[Item]
 ) -> list[list[Segment]]:
     """Segments of a row of the ladder: the best path or label, and nothing held back."""
     if name == "bilstm+viterbi":
@@ -347,7 +347,7 @@ def markdown(found: dict[str, Any]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _log_softmax(scores: Float) -> NDArray[np.float64]:
+def _log_softmax(scores: FloatArray) -> NDArray[np.float64]:
     logs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
     return np.asarray(logs, np.float64)
 

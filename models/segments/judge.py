@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.segments.crf import Crf, marginals
-from edge.segments.decode import USUAL, Rules
+from edge.segments.decode import USUAL, SegmentRules
 from edge.segments.decode import decode as product_decode
-from edge.segments.types import Judged, Label, Segment
+from edge.segments.types import Emissions, Label, Segment
 from edge.segments.verify import Verifier
 from models.segments.dataset import Item
 from models.segments.scoring import MARKED, calibration_error, figures, tally
@@ -33,7 +33,7 @@ class Judge:
 
     crf: Crf
     temperature: float = 1.0
-    rules: Mapping[Label, Rules] = field(default_factory=lambda: USUAL)
+    rules: Mapping[Label, SegmentRules] = field(default_factory=lambda: USUAL)
     verifiers: Mapping[Label, Verifier] = field(default_factory=dict)
 
     @property
@@ -42,12 +42,12 @@ class Judge:
         t = self.temperature
         return Crf(self.crf.transitions / t, self.crf.start / t, self.crf.end / t)
 
-    def segments(self, judged: Judged) -> tuple[Segment, ...]:
+    def segments(self, judged: Emissions) -> tuple[Segment, ...]:
         """What the box would mark of seconds whose scores are the head's own."""
         scaled = judged.scaled(self.temperature)
         return product_decode(scaled, self.calibrated, self.rules, self.verifiers)
 
-    def marginals(self, judged: Judged) -> NDArray[np.float64]:
+    def marginals(self, judged: Emissions) -> NDArray[np.float64]:
         """(s, 3) probabilities."""
         scaled = judged.scaled(self.temperature)
         chain = scaled.chain(self.calibrated)
@@ -60,7 +60,10 @@ def without_threshold(judge: Judge) -> Judge:
 
 
 def calibrate(
-    crf: Crf, verifiers: Mapping[Label, Verifier], items: Sequence[Item], judged: Sequence[Judged]
+    crf: Crf,
+    verifiers: Mapping[Label, Verifier],
+    items: Sequence[Item],
+    judged: Sequence[Emissions],
 ) -> Judge:
     """Temperature of least log loss a second, a threshold for each label, and how sure ends are.
 
@@ -98,7 +101,7 @@ def calibrate(
 
 
 def abstain_curve(
-    judge: Judge, items: Sequence[Item], judged: Sequence[Judged]
+    judge: Judge, items: Sequence[Item], judged: Sequence[Emissions]
 ) -> list[dict[str, float]]:
     """Figures of one threshold for both labels, from marking all to marking nearly nothing."""
     found = [without_threshold(judge).segments(j) for j in judged]
@@ -111,7 +114,7 @@ def abstain_curve(
 
 
 def reliability(
-    judge: Judge, items: Sequence[Item], judged: Sequence[Judged]
+    judge: Judge, items: Sequence[Item], judged: Sequence[Emissions]
 ) -> dict[str, tuple[float, list[tuple[float, float, int]]]]:
     """Calibration error and its table for each label's probability of a second."""
     p = np.concatenate([judge.marginals(j) for j in judged])
@@ -119,7 +122,7 @@ def reliability(
     return {label.text: calibration_error(p[:, label], truth == label) for label in MARKED}
 
 
-def _log_loss(judge: Judge, items: Sequence[Item], judged: Sequence[Judged]) -> float:
+def _log_loss(judge: Judge, items: Sequence[Item], judged: Sequence[Emissions]) -> float:
     logs = [
         np.log(judge.marginals(j)[np.arange(len(j)), i.labels] + 1e-9).sum()
         for i, j in zip(items, judged, strict=True)
@@ -127,7 +130,7 @@ def _log_loss(judge: Judge, items: Sequence[Item], judged: Sequence[Judged]) -> 
     return -float(sum(logs))
 
 
-def _rules(thresholds: Sequence[float], ends: Sequence[float]) -> dict[Label, Rules]:
+def _rules(thresholds: Sequence[float], ends: Sequence[float]) -> dict[Label, SegmentRules]:
     return {
         label: replace(USUAL[label], threshold=t, ends=e)
         for label, t, e in zip(MARKED, thresholds, ends, strict=True)

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from edge.errors import UsageError
 from edge.segments.sound import RATE_HZ
-from edge.types import Image
-from models.segments.sources import Source, material_split
+from edge.types import ImageArray
+from models.segments.sources import MediaSource, material_split
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -41,7 +41,7 @@ class Library:
             raise UsageError(
                 f"{folder}: no library here; `python -m models.segments.data` builds one"
             ) from None
-        self.sources = tuple(Source(**row) for row in rows)
+        self.sources = tuple(MediaSource(**row) for row in rows)
         self._pictures = _mapped(folder / PICTURES, MOVING)
         self._stills = _mapped(folder / STILLS, STILL)
         sounds = folder / SOUNDS
@@ -58,14 +58,14 @@ class Library:
                 found.setdefault(source.group, []).append(number)
         return dict(sorted(found.items()))
 
-    def picture(self, number: int, at_s: float) -> Image:
+    def picture(self, number: int, at_s: float) -> ImageArray:
         """(h, w, 3) of a source at a time; played to and fro where it is too short."""
         source = self.sources[number]
         if source.kind == "still":
             return np.asarray(self._stills[source.start])
         return np.asarray(self._pictures[source.start + self._index(source, at_s)])
 
-    def between(self, number: int, at_s: float) -> Image:
+    def between(self, number: int, at_s: float) -> ImageArray:
         """Like `picture`, mixed from the two pictures around the time."""
         source = self.sources[number]
         if source.kind == "still" or source.count < 2:
@@ -85,20 +85,20 @@ class Library:
         return self.folder / "fonts" / self.sources[number].text
 
     @staticmethod
-    def _index(source: Source, at_s: float) -> int:
+    def _index(source: MediaSource, at_s: float) -> int:
         if source.count < 2:
             return 0
         place = int(round(at_s * source.rate_hz, 3)) % (2 * source.count - 2)
         return place if place < source.count else 2 * source.count - 2 - place
 
 
-class Writer:
+class LibraryWriter:
     """Writes a library; sources go in one by one, `close` writes the index."""
 
     def __init__(self, folder: Path) -> None:
         (folder / "fonts").mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.sources: list[Source] = []
+        self.sources: list[MediaSource] = []
         self._files = {n: (folder / n).open("wb") for n in (PICTURES, STILLS, SOUNDS)}
         self._ends = dict.fromkeys(self._files, 0)
 
@@ -119,7 +119,7 @@ class Writer:
 
     def pictures(
         self, kind: str, group: str, split: str, origin: str, licence: str,
-        frames: Iterable[Image], rate_hz: float,
+        frames: Iterable[ImageArray], rate_hz: float,
     ) -> None:  # fmt: skip
         """Add a shot: RGB pictures of any size at a rate; a still is one picture."""
         name, size = (STILLS, STILL) if kind == "still" else (PICTURES, MOVING)
@@ -129,7 +129,9 @@ class Writer:
             count += 1
         self._ends[name] += count
         if count:
-            self.sources.append(Source(kind, group, split, origin, licence, start, count, rate_hz))
+            self.sources.append(
+                MediaSource(kind, group, split, origin, licence, start, count, rate_hz)
+            )
 
     def sound(
         self, kind: str, group: str, split: str, origin: str, licence: str,
@@ -146,16 +148,16 @@ class Writer:
         self._files[SOUNDS].write((made * 32767).astype(np.int16).tobytes())
         self._ends[SOUNDS] += len(made)
         self.sources.append(
-            Source(kind, group, split, origin, licence, start, len(made), RATE_HZ, text)
+            MediaSource(kind, group, split, origin, licence, start, len(made), RATE_HZ, text)
         )
 
     def font(self, group: str, split: str, origin: str, licence: str, path: Path) -> None:
         """Add a font's file."""
         (self.folder / "fonts" / path.name).write_bytes(path.read_bytes())
-        self.sources.append(Source("font", group, split, origin, licence, text=path.name))
+        self.sources.append(MediaSource("font", group, split, origin, licence, text=path.name))
 
 
-def filled(frame: Image, size: tuple[int, int]) -> Image:
+def filled(frame: ImageArray, size: tuple[int, int]) -> ImageArray:
     """Scale a picture so that it fills (width, height), and cut what is over."""
     h, w = frame.shape[:2]
     scale = max(size[0] / w, size[1] / h)

@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from edge.segments.sound import RATE_HZ
 from models.segments.library import Library
-from models.segments.timeline import Piece, Timeline
+from models.segments.timeline import Piece, ProgrammeTimeline
 
 Sound = NDArray[np.float32]
 
 
-def mixed(library: Library, timeline: Timeline) -> Sound:
+def mixed(library: Library, timeline: ProgrammeTimeline) -> Sound:
     """(n,) float32 at 16 kHz in -1..1 of the whole file."""
     rng = np.random.default_rng((timeline.seed, 5))
     offset = timeline.begin_s

@@ -206,7 +206,7 @@ def evidence(visual: Tensor, sound: Tensor, low: Tensor) -> Tensor:
     return torch.cat([*named, moved, returns, low[..., :LOW_PICTURE]], -1)
 
 
-class Scores(NamedTuple):
+class HeadScores(NamedTuple):
     """What a head makes of b programmes of t seconds."""
 
     emissions: Tensor
@@ -248,7 +248,7 @@ class Head(nn.Module):
         self.register_buffer("low_seen", _low_seen(s.views))
         self.low_seen: Tensor
 
-    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Scores:
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> HeadScores:
         """(b, t, narrow) twice and (b, t, 43) -> scores.
 
         With a CNN of its own, `sound` is (b, t, 64, 100) log-mel.
@@ -270,16 +270,16 @@ class Head(nn.Module):
         x = _dropped(functional.relu(self.fuse(_dropped(torch.cat(parts, -1), p))), p)
         if self.memory is not None:
             x = _dropped(self.memory(x)[0], p)
-        return Scores(self.out(x), self._moves(x))
+        return HeadScores(self.out(x), self._moves(x))
 
     def _moves(self, x: Tensor) -> Tensor | None:
-        """Scores of each step, by what is known of the seconds before and after it."""
+        """HeadScores of each step, by what is known of the seconds before and after it."""
         if self.step is None:
             return None
         told = self.step(torch.cat([x[:, :-1], x[:, 1:]], -1))
         return functional.pad(told, (0, 0, 1, 0)).unflatten(-1, (LABELS, LABELS))
 
-    def loss(self, scores: Scores, labels: Tensor, permitted: Tensor, mask: Tensor) -> Tensor:
+    def loss(self, scores: HeadScores, labels: Tensor, permitted: Tensor, mask: Tensor) -> Tensor:
         """Mean over all seconds of -log likelihood, by the CRF or second by second.
 
         Second by second both labels pass near a boundary; the chain is held to where it is: with
@@ -314,11 +314,11 @@ class HeadMean(nn.Module):
             for name, own in self.crf.named_parameters():
                 own.copy_(torch.stack([h.crf.get_parameter(name) for h in heads if h.crf]).mean(0))
 
-    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> Scores:
+    def forward(self, visual: Tensor, sound: Tensor, low: Tensor) -> HeadScores:
         """As a head."""
-        made: list[Scores] = [h(visual, sound, low) for h in self.heads]
+        made: list[HeadScores] = [h(visual, sound, low) for h in self.heads]
         moves = [one.moves for one in made if one.moves is not None]
-        return Scores(
+        return HeadScores(
             torch.stack([one.emissions for one in made]).mean(0),
             torch.stack(moves).mean(0) if moves else None,
         )

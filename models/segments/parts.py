@@ -11,7 +11,7 @@ from models.segments import wording
 from models.segments.library import Library
 from models.segments.series import Series
 from models.segments.sources import material_split
-from models.segments.timeline import Fade, Piece, Shot, Text, Timeline, View
+from models.segments.timeline import Fade, Piece, ProgrammeTimeline, Text, TimelineShot, View
 
 Rng = np.random.Generator
 Setup = tuple[int, float, View, View, bool]
@@ -21,7 +21,9 @@ Setup = tuple[int, float, View, View, bool]
 class Desk:
     """Where a programme is put together: a timeline and the place that has been reached."""
 
-    def __init__(self, rng: Rng, series: Series, library: Library, timeline: Timeline) -> None:
+    def __init__(
+        self, rng: Rng, series: Series, library: Library, timeline: ProgrammeTimeline
+    ) -> None:
         self.rng, self.series, self.library, self.timeline = rng, series, library, timeline
         self.words = material_split(series.split)
         self.now = 0.0
@@ -58,16 +60,18 @@ class Desk:
         last = (last[0], last[1], max(1.0, last[2]))
         return source, self.between(0, max(0.0, length - 1)), first, last, self.chance(0.3)
 
-    def shot(self, length_s: float, setup: Setup | None = None, **how: object) -> Shot:
+    def shot(self, length_s: float, setup: Setup | None = None, **how: object) -> TimelineShot:
         """Put a shot at the place reached; the place stays."""
         source, in_s, first, last, mirror = setup or self.setup()
-        made = Shot(self.now, self.now + length_s, source, in_s, 1.0, first, last, mirror, **how)  # type: ignore[arg-type]
+        made = TimelineShot(
+            self.now, self.now + length_s, source, in_s, 1.0, first, last, mirror, **how
+        )  # type: ignore[arg-type]
         self.timeline.shots.append(made)
         return made
 
     def plain(self, length_s: float, colour: tuple[int, int, int] = (0, 0, 0)) -> None:
         """Put a plain ground at the place reached, which stays."""
-        self.timeline.shots.append(Shot(self.now, self.now + length_s, colour=colour))
+        self.timeline.shots.append(TimelineShot(self.now, self.now + length_s, colour=colour))
 
     def text(self, start_s: float, length_s: float, lines: tuple[str, ...], height: float,
              font: int | None = None, **how: object) -> None:  # fmt: skip

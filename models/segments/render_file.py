@@ -23,14 +23,14 @@ import numpy as np
 
 from edge.errors import UsageError
 from edge.segments.sound import RATE_HZ
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.commands import one_line_errors
 from models.segments.draw import Painter
 from models.segments.episodes import plan
 from models.segments.library import Library
 from models.segments.mix import Sound, mixed
 from models.segments.sources import SPLITS
-from models.segments.timeline import Timeline
+from models.segments.timeline import ProgrammeTimeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _encode(
     container: av.container.OutputContainer,
     painter: Painter,
     sound: Sound,
-    timeline: Timeline,
+    timeline: ProgrammeTimeline,
     kind: Kind,
 ) -> None:
     fps = Fraction(kind.fps)
@@ -135,7 +135,7 @@ def _encode(
     container.mux(audio.encode())
 
 
-def _frame(picture: Image, number: int, fps: Fraction) -> av.VideoFrame:
+def _frame(picture: ImageArray, number: int, fps: Fraction) -> av.VideoFrame:
     frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
     frame.pts, frame.time_base = number, 1 / fps
     return frame

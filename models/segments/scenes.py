@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from edge.errors import UsageError
-from edge.types import Image
+from edge.types import ImageArray
 
 FAMILIES = {
     "train": ("street", "toys", "yard", "lab", "gallery", "animals"),
@@ -36,7 +36,7 @@ _OBJECTS: dict[str, tuple[tuple[str, float], ...]] = {
 RATE_HZ, LENGTH_S = 2.5, 8.0
 
 
-def shot(seed: int, family: str, size: tuple[int, int] = (320, 180)) -> Iterator[Image]:
+def shot(seed: int, family: str, size: tuple[int, int] = (320, 180)) -> Iterator[ImageArray]:
     """(h, w, 3) RGB pictures at `RATE_HZ` of one scene of a family; UsageError without pybullet."""
     try:
         import pybullet  # noqa: PLC0415
@@ -53,7 +53,7 @@ def shot(seed: int, family: str, size: tuple[int, int] = (320, 180)) -> Iterator
         pybullet.disconnect(world)
 
 
-def dull(shot: Sequence[Image]) -> bool:
+def dull(shot: Sequence[ImageArray]) -> bool:
     """That a shot shows next to nothing, as of a bare floor."""
     return float(np.mean([image.mean(2).std() for image in shot[::5]])) < 19
 
@@ -103,7 +103,7 @@ def _paint(rng: np.random.Generator) -> list[float]:
 
 def _film(
     bullet: Any, world: int, rng: np.random.Generator, size: tuple[int, int]
-) -> Iterator[Image]:
+) -> Iterator[ImageArray]:
     count = int(RATE_HZ * LENGTH_S)
     turn, lift = rng.uniform(-50, 50), rng.uniform(-15, 15)
     far, near = rng.uniform(2.0, 6.0), rng.uniform(0.7, 1.3)

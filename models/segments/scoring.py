@@ -33,7 +33,7 @@ def seconds_of(spans: Sequence[Segment], seconds: int) -> NDArray[np.int8]:
 
 def tally(truth: Sequence[Segment], found: Sequence[Segment], seconds: int) -> Tally:
     """Count what one programme of `seconds` seconds adds to each figure."""
-    one = scores.Scores()
+    one = scores.SegmentScores()
     one.add(truth, found, seconds)
     out: Tally = {
         "programmes": float(one.programmes),

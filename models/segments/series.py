@@ -9,7 +9,7 @@ import numpy as np
 from edge.errors import UsageError
 from models.segments.library import Library
 from models.segments.sources import SPLITS, material_split
-from models.segments.timeline import Colour, Look
+from models.segments.timeline import Colour, ShotLook
 from models.segments.wording import titles
 
 EPISODES = 4
@@ -29,7 +29,7 @@ class Series:
     name: str
     split: str
     title: str
-    look: Look
+    look: ShotLook
     worlds: tuple[tuple[int, ...], ...]
     """Moving sources, by group."""
     stills: tuple[int, ...]
@@ -172,9 +172,9 @@ def _speakers(rng: Rng, split: str, library: Library) -> tuple[tuple[int, ...], 
     return tuple(some(rng, groups[int(i)], 60) for i in order)
 
 
-def _look(rng: Rng, title: str, font: int) -> Look:
+def _look(rng: Rng, title: str, font: int) -> ShotLook:
     boxed = rng.random()
-    return Look(
+    return ShotLook(
         gamma=float(rng.uniform(0.75, 1.4)),
         gains=tuple(float(g) for g in rng.uniform(0.82, 1.12, 3)),  # type: ignore[arg-type]
         lift=float(rng.uniform(0, 0.06)),

@@ -16,7 +16,7 @@ _SHARES = ((0.6, "train"), (0.75, "validation"), (1.0, "test"))
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class MediaSource:
     """One shot, sound or font of the library."""
 
     kind: str

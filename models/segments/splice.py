@@ -24,7 +24,7 @@ _HEAD_S = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SplicePart:
     """Seconds `first` to `last` (not included) of a programme, all of one label."""
 
     item: Item
@@ -38,14 +38,14 @@ class Part:
         return self.last - self.first
 
 
-def parts_of(item: Item) -> list[Part]:
+def parts_of(item: Item) -> list[SplicePart]:
     """The runs of one label, in order."""
     edges = np.flatnonzero(np.diff(item.labels)) + 1
     bounds = [0, *edges.tolist(), len(item.labels)]
-    return [Part(item, Label(int(item.labels[a])), a, b) for a, b in pairwise(bounds)]
+    return [SplicePart(item, Label(int(item.labels[a])), a, b) for a, b in pairwise(bounds)]
 
 
-def joined(parts: Sequence[Part]) -> Item:
+def joined(parts: Sequence[SplicePart]) -> Item:
     """One programme of these parts, one after the other; ValueError for none."""
     if not parts:
         raise ValueError("nothing to join")
@@ -82,7 +82,7 @@ class Splicer:
 
     def __init__(self, items: Sequence[Item]) -> None:
         """Of these programmes."""
-        self._parts: dict[str, dict[Label, list[Part]]] = {}
+        self._parts: dict[str, dict[Label, list[SplicePart]]] = {}
         for item in items:
             kept = self._parts.setdefault(item.series, {label: [] for label in Label})
             for part in parts_of(item):
@@ -96,7 +96,7 @@ class Splicer:
         body = self._content(rng, kept[Label.CONTENT], BODY_S)
         if body is None:
             return item
-        before: list[Part] = []
+        before: list[SplicePart] = []
         if recaps and rng.random() < 0.5:
             before += _with_head(rng, recaps[int(rng.integers(len(recaps)))])
         cold = self._content(rng, kept[Label.CONTENT], COLD_S) if rng.random() < 0.5 else None
@@ -110,8 +110,8 @@ class Splicer:
         return joined([*laid, body])
 
     def _content(
-        self, rng: np.random.Generator, content: Sequence[Part], length_s: tuple[float, float]
-    ) -> Part | None:
+        self, rng: np.random.Generator, content: Sequence[SplicePart], length_s: tuple[float, float]
+    ) -> SplicePart | None:
         """Content from one cut to another, of about a length between these; None without any."""
         fit = [p for p in content if p.seconds >= length_s[0]]
         if not fit:
@@ -126,8 +126,8 @@ class Splicer:
         return replace(part, first=ends[0], last=ends[1]) if ends[1] - ends[0] >= 4 else None
 
 
-def _with_head(rng: np.random.Generator, recap: Part) -> list[Part]:
+def _with_head(rng: np.random.Generator, recap: SplicePart) -> list[SplicePart]:
     """A recap, and most often what its programme began with."""
     if 0 < recap.first <= _HEAD_S and rng.random() < 0.7:
-        return [Part(recap.item, Label.CONTENT, 0, recap.first), recap]
+        return [SplicePart(recap.item, Label.CONTENT, 0, recap.first), recap]
     return [recap]

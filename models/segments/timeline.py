@@ -16,7 +16,7 @@ something to read in the scene, a producer's sign, "Next time"."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class TimelineShot:
     """One shot, times in seconds of the programme."""
 
     start_s: float
@@ -95,7 +95,7 @@ class Fade:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ShotLook:
     """A series' picture."""
 
     gamma: float = 1.0
@@ -111,7 +111,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class VideoEncoding:
     """What copying did to picture and sound."""
 
     jpeg: int = 95
@@ -125,18 +125,18 @@ class Encoding:
 
 
 @dataclass(slots=True)
-class Timeline:
+class ProgrammeTimeline:
     """A whole programme."""
 
     length_s: float = 0.0
-    shots: list[Shot] = field(default_factory=list)
+    shots: list[TimelineShot] = field(default_factory=list)
     """In order of their starts."""
     texts: list[Text] = field(default_factory=list)
     sounds: list[Piece] = field(default_factory=list)
     fades: list[Fade] = field(default_factory=list)
     spans: list[Segment] = field(default_factory=list)
-    look: Look = field(default_factory=Look)
-    encoding: Encoding = field(default_factory=Encoding)
+    look: ShotLook = field(default_factory=ShotLook)
+    encoding: VideoEncoding = field(default_factory=VideoEncoding)
     begin_s: float = 0.0
     """So much of the head was cut off: where the file begins; the other times stay."""
     seed: int = 0

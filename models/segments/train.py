@@ -25,7 +25,7 @@ from edge.errors import UsageError
 from edge.segments.crf import Crf, viterbi
 from edge.segments.decode import USUAL
 from edge.segments.decode import decode as product_decode
-from edge.segments.types import Judged, Label, Segment
+from edge.segments.types import Emissions, Label, Segment
 from models.registration.commands import one_line_errors
 from models.segments.augment import key_frames, looked_at
 from models.segments.dataset import (
@@ -60,7 +60,7 @@ ROWS: dict[str, Shape] = {
 
 
 @dataclass(frozen=True)
-class Settings:
+class SegmentsTrainingSettings:
     """Everything a training depends on but the data."""
 
     shape: Shape
@@ -130,7 +130,9 @@ def fixed_keys(item: Item) -> NDArray[np.float64]:
     return key_frames(np.random.default_rng(seed), item.cuts_s, len(item.labels))
 
 
-def train(data: Data, settings: Settings, say: Callable[[str], None] = print) -> dict[str, Any]:
+def train(
+    data: Data, settings: SegmentsTrainingSettings, say: Callable[[str], None] = print
+) -> dict[str, Any]:
     """Train one head; returns its state, settings and history."""
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed)
@@ -189,10 +191,10 @@ def scores_of(
     items: Sequence[Item],
     keys: Sequence[NDArray[np.float64] | None],
     size: int = 16,
-) -> list[Judged]:
+) -> list[Emissions]:
     """Each programme's scores, with a picture a second or with its key frames; no evidence."""
     head.eval()
-    out: list[Judged] = []
+    out: list[Emissions] = []
     with torch.no_grad():
         for at in range(0, len(items), size):
             pairs = zip(items[at : at + size], keys[at : at + size], strict=True)
@@ -202,14 +204,14 @@ def scores_of(
             for i, sample in enumerate(samples):
                 s = len(sample.labels)
                 told = None if moves is None else moves[i, :s].double().numpy()
-                out.append(Judged(emissions[i, :s].double().numpy(), np.empty((s, 0)), told))
+                out.append(Emissions(emissions[i, :s].double().numpy(), np.empty((s, 0)), told))
     return out
 
 
 def looked_keys(
     head: Head | HeadMean,
     keys: Sequence[NDArray[np.float64] | None],
-    scores: Sequence[Judged],
+    scores: Sequence[Emissions],
 ) -> list[NDArray[np.float64] | None]:
     """The pictures that the box has after its second look, which these scores ask for."""
     crf = crf_of(head)
@@ -228,7 +230,7 @@ def judged(
     keys: Sequence[NDArray[np.float64] | None],
     *,
     again: bool = False,
-) -> list[Judged]:
+) -> list[Emissions]:
     """What the box makes of programmes; `again`: after its second look at key frames' suspects."""
     scores = scores_of(head, items, keys)
     if again:
@@ -263,7 +265,7 @@ def counted(items: Sequence[Item]) -> Crf:
     )
 
 
-def decode(head: Head | HeadMean, scores: Judged) -> NDArray[np.integer]:
+def decode(head: Head | HeadMean, scores: Emissions) -> NDArray[np.integer]:
     """(s,) labels: the CRF's best path, or each second's best label."""
     crf = crf_of(head)
     if crf is None:
@@ -324,7 +326,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("run", type=Path, help="folder of heads")
     parser.add_argument("--rows", nargs="+", choices=list(ROWS), default=list(ROWS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=Settings.epochs)
+    parser.add_argument("--epochs", type=int, default=SegmentsTrainingSettings.epochs)
     parser.add_argument("--limit", type=int, help="use only so many training programmes")
     args = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -340,7 +342,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             data = read(args.cache, mel=mel, limit=args.limit) if todo else None
             for row, seed in todo:
                 assert data is not None
-                settings = Settings(ROWS[row], seed=seed, epochs=args.epochs, limit=args.limit)
+                settings = SegmentsTrainingSettings(
+                    ROWS[row], seed=seed, epochs=args.epochs, limit=args.limit
+                )
                 print(f"{row}-{seed}, {data.record}", flush=True)
                 result = train(data, settings)
                 save(args.run, f"{row}-{seed}", result, data.by)

@@ -31,7 +31,7 @@ from edge.segments.pictures import as_input
 from edge.segments.sound import SILENCE, as_picture
 from models.registration.commands import one_line_errors
 from models.segments.annotate import SOUNDS
-from models.segments.drawn import picture, read
+from models.segments.rendered_cache import picture, read
 from models.segments.timeline import TEXTS
 from models.segments.trunk import Trunk
 
@@ -61,7 +61,7 @@ class Named(nn.Module):
 
 
 @dataclass(slots=True)
-class Material:
+class TuningMaterial:
     """Pictures and patches of drawn training programmes, in memory."""
 
     pictures: list[bytes]
@@ -79,7 +79,7 @@ class Material:
         self.kinds = [rows for rows in found if len(rows)]
 
     @classmethod
-    def of(cls, files: Sequence[Path], each: int = 90, seed: int = 0) -> Material:
+    def of(cls, files: Sequence[Path], each: int = 90, seed: int = 0) -> TuningMaterial:
         """All pictures of these programmes, and `each` seconds of sound."""
         rng = np.random.default_rng(seed)
         pictures: list[bytes] = []
@@ -150,7 +150,7 @@ def loss_of(net: Named, batch: tuple[Tensor, ...]) -> Tensor:
 
 def tune(
     net: Named,
-    material: Material,
+    material: TuningMaterial,
     *,
     minutes: float,
     most: int | None = None,
@@ -189,7 +189,7 @@ def tune(
 
 def measure(net: Named, files: Sequence[Path], most: int = 3000) -> dict[str, Any]:
     """Average precision of each text and sound on held-out programmes' pictures and patches."""
-    material = Material.of(files, 40)
+    material = TuningMaterial.of(files, 40)
     rng = np.random.default_rng(1)
     rows = rng.permutation(len(material.pictures))[:most]
     told, said = [], []
@@ -259,7 +259,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         path = args.cnn / TRUNK
         net, before = restore(path) if path.exists() else (Named(), {"steps": 0, "minutes": 0})
         net.to(memory_format=torch.channels_last)
-        steps = tune(net, Material.of(files), minutes=args.minutes, seed=before["steps"], say=say)
+        steps = tune(
+            net, TuningMaterial.of(files), minutes=args.minutes, seed=before["steps"], say=say
+        )
         record = {
             "steps": before["steps"] + steps,
             "minutes": before["minutes"] + args.minutes,

@@ -9,7 +9,7 @@ from benchmarks import ablation as command
 from edge.bundles import load_bundle
 from edge.fields import load_field
 from edge.registration.keypoints import CoordinateMap, read_keypoints
-from edge.types import Registration, State
+from edge.types import Registration, RegistrationState
 from models.registration import ablation
 from models.registration.metrics import Errors
 from models.registration.scoring import Scored
@@ -99,7 +99,7 @@ def test_sparse_points_lie_where_the_camera_shows_them():
 
 
 def row(iou, reprojection, cpu_ms):
-    answer = Registration(State.VERIFIED, field_from_image=np.eye(3))
+    answer = Registration(RegistrationState.VERIFIED, field_from_image=np.eye(3))
     return Scored(answer, Errors(iou, iou, 1.0, reprojection), 2.0, cpu_ms)
 
 
@@ -141,4 +141,4 @@ def test_keypoints_alone_answer_or_say_why_not(bundles):
     alone = ablation.KeypointsAlone(load_bundle(bundles / "soccer"), load_field("soccer"), "lines")
     answer = alone.register(np.zeros((180, 320, 3), np.uint8))
     alone.close()
-    assert (answer.field_from_image is None) == (answer.state is State.LOST)
+    assert (answer.field_from_image is None) == (answer.state is RegistrationState.LOST)

@@ -6,7 +6,7 @@ from contextlib import closing
 import numpy as np
 
 from benchmarks.flashes import SETTLED, Tally, flashed, is_lit, lit, measure
-from edge.types import Registration, State
+from edge.types import Registration, RegistrationState
 from models.registration.sets import Pool
 from models.registration.truth import Shown
 
@@ -41,8 +41,8 @@ class Dazzled:
     def register(self, image):
         """Tell by the brightness alone."""
         if image.mean() > self.view.image.mean() + 20:
-            return Registration(State.LOST, cut=True)
-        return Registration(State.VERIFIED, field_from_image=self.view.field_from_image)
+            return Registration(RegistrationState.LOST, cut=True)
+        return Registration(RegistrationState.VERIFIED, field_from_image=self.view.field_from_image)
 
 
 def test_cuts_and_refusals_are_counted_apart(shown):

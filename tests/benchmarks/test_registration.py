@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import registration as command
-from edge.types import Quality, Reason, Registration, State
+from edge.types import Quality, Registration, RegistrationState, RejectionReason
 from models.registration import sets
 from models.registration.held_out import View
 from models.registration.metrics import Errors, difference, intervals, table
@@ -17,12 +17,12 @@ from models.registration.scoring import Scored, reasons, score_view
 from models.registration.truth import Shown
 from tests.models.parts import Oracle
 
-LOST = Registration(State.LOST, Reason.NO_LINES)
-NO_FIELD = Registration(State.LOST, Reason.NO_FIELD)
+LOST = Registration(RegistrationState.LOST, RejectionReason.NO_LINES)
+NO_FIELD = Registration(RegistrationState.LOST, RejectionReason.NO_FIELD)
 
 
 def answer(h):
-    return Registration(State.VERIFIED, field_from_image=h, quality=Quality(score=0.9))
+    return Registration(RegistrationState.VERIFIED, field_from_image=h, quality=Quality(score=0.9))
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_negatives_are_false_when_answered(shown, negative):
 
 
 def test_a_set_of_negatives_alone(negative):
-    result = sets.Result("none", (score_view(Oracle(NO_FIELD), negative),))
+    result = sets.SetResult("none", (score_view(Oracle(NO_FIELD), negative),))
     assert "0 of 1" in sets.text("soccer", [result])
     assert sets.record(result)["summary"] is None
     assert badness(Case(0, negative, result.rows[0])) == 0
@@ -114,7 +114,7 @@ def test_only_what_stands_alone_makes_the_registrar_forget(shown):
 
 def test_sets_together():
     row = Scored(LOST, Errors(), 1.0)
-    both = sets.pooled("all", [sets.Result("a", (row,)), sets.Result("b", (row, row))])
+    both = sets.pooled("all", [sets.SetResult("a", (row,)), sets.SetResult("b", (row, row))])
     assert (both.name, len(both.rows)) == ("all", 3)
 
 

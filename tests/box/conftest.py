@@ -12,7 +12,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.box.network import Network
+from edge.box.loaded_model import Network
 from edge.config import Config
 from edge.fields import load_field
 from tests.box.parts import ScriptedRegistrar

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from edge.box.box import Options
-from edge.box.managed import run_managed
+from edge.box.remote_config.supervisor import run_managed
 from edge.config.store import ConfigStore
 from tests.box.remote_parts import Networks
 

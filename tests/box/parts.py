@@ -9,21 +9,21 @@ import av
 import numpy as np
 
 from edge.capture import SourceInfo
-from edge.types import Frame, Image, Quality, Reason, Registration, State
+from edge.types import Frame, ImageArray, Quality, Registration, RegistrationState, RejectionReason
 
 GOOD = Registration(
-    State.VERIFIED,
+    RegistrationState.VERIFIED,
     field_from_image=np.diag([0.1, 0.1, 1.0]),
     quality=Quality(score=0.97, inliers=40, rms_px=0.8, expected_error_m=0.3),
     latency_ms={"preprocess": 0.2, "infer": 5.0, "keypoints": 0.4, "verify": 0.3},
 )
 MENDED = Registration(
-    State.REFINED,
+    RegistrationState.REFINED,
     field_from_image=np.diag([0.1, 0.1, 1.0]),
     quality=Quality(score=0.9),
     dense_ran=True,
 )
-LOST = Registration(State.LOST, Reason.NO_FIELD)
+LOST = Registration(RegistrationState.LOST, RejectionReason.NO_FIELD)
 
 
 class ScriptedRegistrar:
@@ -38,7 +38,7 @@ class ScriptedRegistrar:
         self.closed = False
 
     def register(
-        self, image_bgr: Image, *, pts_s: float | None = None, spare_ms: float | None = None
+        self, image_bgr: ImageArray, *, pts_s: float | None = None, spare_ms: float | None = None
     ) -> Registration:
         assert image_bgr.ndim == 3
         if self._hook is not None:

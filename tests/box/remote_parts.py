@@ -12,15 +12,15 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.box.box import Options
-from edge.box.managed import run_managed
-from edge.box.network import Network
-from edge.box.summary import Summary
+from edge.box.loaded_model import Network
+from edge.box.monitoring.run_summary import Summary
+from edge.box.remote_config.supervisor import run_managed
 from edge.config import Config, parse_config
 from edge.config.store import ConfigStore
 from edge.config.write import to_yaml
 from edge.fields import load_field
 from edge.publish import Endpoint
-from edge.publish.config_client import ConfigClient
+from edge.publish.client.config_push import ConfigClient
 from tests.box.parts import ScriptedRegistrar
 from tests.publish.parts import FAST
 

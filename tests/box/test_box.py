@@ -8,7 +8,7 @@ import av
 import pytest
 
 from edge.box.box import Options, run_box
-from edge.box.outputs import OutputPaths
+from edge.box.outputs.opening import OutputPaths
 from edge.config import Config, with_changes
 from edge.errors import BrokerError, SourceError, UsageError
 from edge.types import Frame, Registration

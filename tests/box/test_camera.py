@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from edge.box.box import Options, run_box
-from edge.box.camera import Camera, open_camera
+from edge.box.stages.pose import CameraStage, open_camera
 from edge.capture import SourceInfo
 from edge.config import Config, redacted, validate_text, with_changes
 from edge.publish import EventKind
-from edge.types import Quality, Registration, State
+from edge.types import Quality, Registration, RegistrationState
 from firmware_bridge import Bridge, BridgeConfig, BridgeEvent, CameraPose
 from firmware_bridge.codecs import freed
 from firmware_bridge.pose import homography_from_pose
@@ -32,7 +32,7 @@ def answer(pan_deg: float, size: tuple[int, int] = SIZE) -> Registration:
     pose = CameraPose(2.0, -50.0, 14.0, pan_deg, -14.0, 0.0, 1.6 * size[0], *size)
     quality = Quality(score=0.95, inliers=40, rms_px=0.2, expected_error_m=0.2)
     return Registration(
-        State.VERIFIED, field_from_image=homography_from_pose(pose), quality=quality
+        RegistrationState.VERIFIED, field_from_image=homography_from_pose(pose), quality=quality
     )
 
 
@@ -196,7 +196,7 @@ def test_the_camera_s_password_is_not_shown():
 
 def test_what_the_bridge_notices_becomes_events():
     bridge = Bridge(BridgeConfig())
-    camera = Camera(bridge)
+    camera = CameraStage(bridge)
     for kind in ("camera_moved", "lens_changed", "aligned"):
         bridge._events.append(BridgeEvent(kind, 1, f"{kind}: so far", {"distance_m": 2.25}))
     frame = replace(make_frame(7), capture_ns=99)

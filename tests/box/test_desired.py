@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.box.box import Silent
-from edge.box.desired import Candidate, Known, Refusal, judge, read_desired
-from edge.box.keeper import Keeper
-from edge.box.turn import RunWishes
+from edge.box.box import NullObserver
+from edge.box.remote_config.controller import ConfigController
+from edge.box.remote_config.request import ConfigCandidate, Known, Refusal, judge, read_desired
+from edge.box.remote_config.run_handle import RunWishes
 from edge.config import config_from_mapping
 from edge.config.store import ConfigStore
-from edge.publish.config_messages import ConfigDesired
+from edge.publish.messages.config import ConfigDesired
 from tests.box.remote_parts import Networks, write_config
 
 GOOD = json.loads(
@@ -106,13 +106,13 @@ BAD = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def keeper(tmp_path_factory: pytest.TempPathFactory) -> Keeper:
+def keeper(tmp_path_factory: pytest.TempPathFactory) -> ConfigController:
     """Return a keeper without a broker: what it would report is looked at."""
     file = write_config(tmp_path_factory.mktemp("box"), GOOD)
-    return Keeper(ConfigStore(file), RunWishes({}, None, Silent(), Networks()))
+    return ConfigController(ConfigStore(file), RunWishes({}, None, NullObserver(), Networks()))
 
 
-def folder_of(keeper: Keeper) -> dict[str, bytes]:
+def folder_of(keeper: ConfigController) -> dict[str, bytes]:
     folder = keeper._attempts._store.file.parent
     return {p.name: p.read_bytes() for p in folder.iterdir()}
 
@@ -124,7 +124,7 @@ _AT_ONCE = 5
 @settings(max_examples=2000 // _AT_ONCE)
 @given(several=st.lists(BAD, min_size=_AT_ONCE, max_size=_AT_ONCE))
 def test_2000_bad_messages_are_refused_with_a_path_and_change_nothing(
-    keeper: Keeper, several: list[tuple[bytes, tuple[Any, ...] | None]]
+    keeper: ConfigController, several: list[tuple[bytes, tuple[Any, ...] | None]]
 ) -> None:
     before = folder_of(keeper)
     for payload, path in several:
@@ -133,7 +133,7 @@ def test_2000_bad_messages_are_refused_with_a_path_and_change_nothing(
     assert keeper.first.config == keeper._config
 
 
-def check_refused(keeper: Keeper, payload: bytes, path: tuple[Any, ...] | None) -> None:
+def check_refused(keeper: ConfigController, payload: bytes, path: tuple[Any, ...] | None) -> None:
     keeper._handle(payload)
     report = keeper.reports.last
     assert report is not None
@@ -163,7 +163,7 @@ def test_a_good_message_may_be_tried() -> None:
     desired = read_desired(envelope(config, revision=4, id="me", restart="later"))
     assert isinstance(desired, ConfigDesired)
     candidate = judge(desired, KNOWN)
-    assert isinstance(candidate, Candidate)
+    assert isinstance(candidate, ConfigCandidate)
     assert (candidate.revision, candidate.ref.id, candidate.takes) == (4, "me", "restart")
     assert candidate.file.revision == 4
     assert "revision: 4" in candidate.text
@@ -178,7 +178,7 @@ def test_later_makes_a_rebuild_wait_and_nothing_else() -> None:
         for word, expected in (("now", now), ("later", later)):
             desired = ConfigDesired(revision=4, config=change, restart=word)  # type: ignore[arg-type]
             candidate = judge(desired, KNOWN)
-            assert isinstance(candidate, Candidate)
+            assert isinstance(candidate, ConfigCandidate)
             assert candidate.takes == expected
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.box.box import Options, run_box
 from edge.config import Config, with_changes
-from edge.publish.event_limiter import BURST
+from edge.publish.queue.event_limiter import BURST
 from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, wait_for
 from tests.box.parts import GOOD, LOST, ScriptedRegistrar, write_video
 

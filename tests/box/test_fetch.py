@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from edge.box.fetch import Stopped, fetch
-from edge.box.fetch_policy import FetchPolicy, NotAllowedError, WebAddress, is_public
+from edge.box.model_updates.download import Stopped, fetch
+from edge.box.model_updates.fetch_policy import FetchPolicy, NotAllowedError, WebAddress, is_public
 from edge.config import Config, with_changes
 from edge.errors import BundleError, ConfigError
 

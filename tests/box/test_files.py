@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.box.files import LineFile, check_folder, check_writable
+from edge.box.outputs.atomic_file import LineFile, check_folder, check_writable
 from edge.errors import UsageError
 
 
@@ -69,7 +69,7 @@ def test_a_device_is_written_to_and_not_replaced():
 _FULL = """
 import resource, sys
 from pathlib import Path
-from edge.box.files import LineFile
+from edge.box.outputs.atomic_file import LineFile
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 file = LineFile(Path(sys.argv[1]))
 try:

@@ -16,20 +16,20 @@ from typing import Any
 import pytest
 
 from edge.box.box import Options, run_box
-from edge.box.camera import open_camera
-from edge.box.health import Monitor, Watched
-from edge.box.outages import WatchedReader
-from edge.box.pipeline import Tally, run_loop
-from edge.box.publication import Publication
-from edge.box.readers import LiveFrames
-from edge.box.stopping import stop_on_signals
-from edge.capture import Backoff, LiveReader, Source
+from edge.box.monitoring.reporter import HealthReporter, Watched
+from edge.box.monitoring.source_watch import WatchedReader
+from edge.box.pipeline import RunCounters, run_loop
+from edge.box.signals import stop_on_signals
+from edge.box.stages.pose import open_camera
+from edge.box.stages.publish import Publication
+from edge.box.stages.read import LiveFrames
+from edge.capture import FrameSource, LiveReader, SourceBackoff
 from edge.config import Config, with_changes
 from edge.errors import SourceError, TouchlineError
 from edge.health.beat import STALLED_AFTER_S
 from edge.health.notify import Notifier
-from edge.publish.endpoint import Endpoint
-from edge.publish.health_message import Health
+from edge.publish.messages.health import Health
+from edge.publish.mqtt.endpoint import Endpoint
 from edge.threads import watch_threads
 from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, free_port, wait_for
 from tests.box.parts import GOOD, LOST, ListSource, ScriptedRegistrar, write_video
@@ -182,10 +182,14 @@ class Stage:
     """A monitor over real parts, with a clock and a camera that the test holds."""
 
     def __init__(
-        self, stack: ExitStack, broker: Mosquitto, manager: Manager, open_: Callable[[], Source]
+        self,
+        stack: ExitStack,
+        broker: Mosquitto,
+        manager: Manager,
+        open_: Callable[[], FrameSource],
     ) -> None:
         self.now_s = 1000.0
-        self.tally = Tally()
+        self.tally = RunCounters()
         source = ListSource(0, live=True)
         config = config_for(broker.url)
         network = NetworkMaker(ScriptedRegistrar())(config)
@@ -194,7 +198,7 @@ class Stage:
         self.publication = Publication(config, endpoint, network, source.info, camera)
         stack.callback(self.publication.stop)
         self.publication.start()
-        reader = LiveReader(open_, backoff=Backoff(0.02, 1.0, 0.02))
+        reader = LiveReader(open_, backoff=SourceBackoff(0.02, 1.0, 0.02))
         frames = WatchedReader(LiveFrames(reader), self.publication.source_event, lambda: None)
         self.reader = stack.enter_context(closing(frames))
         notifier = Notifier(str(manager.address), watchdog_s=4e-9)  # every sign is sent on
@@ -208,7 +212,9 @@ class Stage:
             lambda: "none",
             self.threads,
         )
-        self.monitor = Monitor(config, watched, notifier=notifier, monotonic_s=lambda: self.now_s)
+        self.monitor = HealthReporter(
+            config, watched, notifier=notifier, monotonic_s=lambda: self.now_s
+        )
         stack.enter_context(closing(self.monitor))
 
     def run(self, registrar: ScriptedRegistrar, stop: threading.Event) -> threading.Thread:
@@ -229,7 +235,7 @@ class Stage:
         return get(self.monitor.port, path)[0]
 
 
-def absent() -> Source:
+def absent() -> FrameSource:
     raise SourceError("rtsp://camera/1: no answer")
 
 

@@ -4,12 +4,12 @@ import threading
 
 import numpy as np
 
-from edge.box.ledger import Balance, FrameLedger
-from edge.types import Reason, Registration, State
+from edge.box.monitoring.frame_accounting import Balance, FrameLedger
+from edge.types import Registration, RegistrationState, RejectionReason
 
-GOOD = Registration(State.VERIFIED, field_from_image=np.eye(3))
-MENDED = Registration(State.REFINED, field_from_image=np.eye(3), dense_ran=True)
-LOST = Registration(State.LOST, Reason.NO_FIELD, dense_ran=True, cut=True)
+GOOD = Registration(RegistrationState.VERIFIED, field_from_image=np.eye(3))
+MENDED = Registration(RegistrationState.REFINED, field_from_image=np.eye(3), dense_ran=True)
+LOST = Registration(RegistrationState.LOST, RejectionReason.NO_FIELD, dense_ran=True, cut=True)
 
 
 def test_states_reasons_and_shares_are_counted():

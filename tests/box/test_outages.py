@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from edge.box.box import Options, run_box
-from edge.box.outages import OutageWatch
-from edge.box.summary import Summary
+from edge.box.monitoring.run_summary import Summary
+from edge.box.monitoring.source_watch import OutageWatch
 from edge.capture import Outage
 from edge.config import Config, with_changes
 from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, free_port, wait_for

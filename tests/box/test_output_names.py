@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from edge.box.box import Options, run_box
-from edge.box.drawing import OverlaySink
-from edge.box.outputs import OutputPaths
-from edge.box.summary import Accounts
+from edge.box.monitoring.run_summary import Accounts
+from edge.box.outputs.opening import OutputPaths
+from edge.box.outputs.overlay import OverlaySink
 from edge.capture import open_source
 from edge.config import Config, with_changes
 from edge.errors import UsageError

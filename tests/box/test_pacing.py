@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from edge.box.pacing import Looped, Paced
+from edge.box.stages.pacing import Looped, Paced
 from edge.types import Frame
 from tests.box.parts import ListSource
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.box.pipeline import Tally, run_loop
-from edge.box.readers import reader_for
-from edge.box.stopping import stop_on_signals
+from edge.box.pipeline import RunCounters, run_loop
+from edge.box.signals import stop_on_signals
+from edge.box.stages.read import reader_for
 from edge.capture import open_source
 from edge.errors import SourceError
 from edge.types import Frame, Registration
@@ -35,7 +35,7 @@ def never() -> ListSource:
 
 def test_every_frame_of_a_video_file_is_registered_and_published(tmp_path: Path):
     reader = reader_for(open_source(write_video(tmp_path / "a.mp4", frames=12)), never)
-    outlet, tally = ListOutlet(), Tally()
+    outlet, tally = ListOutlet(), RunCounters()
     registrar = ScriptedRegistrar([GOOD, MENDED, LOST])
     why = run_loop(reader, registrar, tally, stop=threading.Event(), outlet=outlet)
     reader.close()
@@ -62,7 +62,7 @@ def test_every_frame_of_a_video_file_is_registered_and_published(tmp_path: Path)
 
 def test_max_frames_stops_and_what_was_decoded_ahead_is_accounted_for(tmp_path: Path):
     reader = reader_for(open_source(write_video(tmp_path / "a.mp4", frames=30)), never)
-    tally = Tally()
+    tally = RunCounters()
     why = run_loop(reader, ScriptedRegistrar(), tally, stop=threading.Event(), max_frames=7)
     reader.close()
     assert (why, tally.ledger.processed) == ("max_frames", 7)
@@ -89,7 +89,7 @@ def test_live_keeps_the_newest_frames_and_the_account_adds_up():
             all_read.wait(10)
 
     reader = reader_for(Bursting(frames=40, live=True), never)
-    outlet, tally = ListOutlet(), Tally()
+    outlet, tally = ListOutlet(), RunCounters()
     why = run_loop(
         reader, ScriptedRegistrar(hook=hook), tally, stop=threading.Event(), outlet=outlet
     )
@@ -111,7 +111,7 @@ def test_an_error_of_the_source_comes_out_of_the_loop():
             return super().read()
 
     reader = reader_for(Breaking(frames=5), never)
-    tally = Tally()
+    tally = RunCounters()
     with pytest.raises(SourceError, match="memory: broke"):
         run_loop(reader, ScriptedRegistrar(), tally, stop=threading.Event())
     reader.close()
@@ -122,7 +122,7 @@ def test_an_error_of_the_source_comes_out_of_the_loop():
 def test_the_first_signal_stops_cleanly_and_the_second_interrupts(number: signal.Signals):
     before = signal.getsignal(number)
     reader = reader_for(ListSource(frames=1000), never)
-    tally = Tally()
+    tally = RunCounters()
 
     def hook(frame: int) -> None:
         if frame == 3:

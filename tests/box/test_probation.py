@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.box.probation import Probation, Vitals
+from edge.box.remote_config.probation import Probation, Vitals
 
 
 def vitals(frames: int = 10, age_s: float | None = 0.1, *, connected: bool = True, ended=False):

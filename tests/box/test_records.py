@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 
-from edge.box.records import error_record, frame_record, record
+from edge.box.outputs.json_record import error_record, frame_record, record
 from tests.box.parts import GOOD, LOST, make_frame
 
 

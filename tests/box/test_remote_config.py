@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from edge.box.box import Silent
-from edge.box.keeper import Keeper
-from edge.box.network import Network
-from edge.box.turn import RunWishes
+from edge.box.box import NullObserver
+from edge.box.loaded_model import Network
+from edge.box.remote_config.controller import ConfigController
+from edge.box.remote_config.run_handle import RunWishes
 from edge.config import Config, Problem, load_config
-from edge.config.store import ConfigStore, Outcome, Record
+from edge.config.store import AttemptOutcome, AttemptRecord, ConfigStore
 from edge.config.write import to_yaml
 from edge.errors import BrokerError, UsageError
 from edge.publish import Endpoint
-from edge.publish.config_messages import ConfigDesired
+from edge.publish.messages.config import ConfigDesired
 from tests.box.remote_parts import (
     ManagedBox,
     Networks,
@@ -204,7 +204,9 @@ def test_what_was_applied_while_no_frame_came_is_put_back_when_the_first_frames_
         good = box.store.good.read_bytes()
         # as a push leaves it that found a silent camera
         file.write_text(to_yaml(settings(at.url, **BREAKS, revision=1)))
-        box.store.remember(Record(1, "x", "d", Outcome.APPLIED, (), ("engine.threads",)))
+        box.store.remember(
+            AttemptRecord(1, "x", "d", AttemptOutcome.APPLIED, (), ("engine.threads",))
+        )
         with ManagedBox(file) as box:
             report = probe.wait("config/reported", lambda m: m["status"] == "rolled_back")
             assert report["errors"][0]["message"] == "thread 13 is missing"
@@ -342,7 +344,7 @@ def test_what_waits_for_a_start_gives_way_to_a_later_one_that_is_taken(
 
 def test_a_push_that_comes_before_a_start_that_fails_does_not_hang_the_box(tmp_path: Path) -> None:
     file = write_config(tmp_path, settings("embedded:0"))
-    keeper = Keeper(ConfigStore(file), RunWishes({}, None, Silent(), Networks()))
+    keeper = ConfigController(ConfigStore(file), RunWishes({}, None, NullObserver(), Networks()))
     desired = ConfigDesired(revision=1, config=settings("embedded:0", engine={"threads": 2}))
     keeper.receive(desired.payload())
     keeper.start()
@@ -375,7 +377,7 @@ def test_a_broker_that_is_not_there_is_rolled_back_at_the_start(
 def test_a_trial_that_the_box_did_not_survive_is_rolled_back(tmp_path: Path, at: Endpoint) -> None:
     file = write_config(tmp_path, settings(at.url))
     box = ManagedBox(file)
-    record = Record(4, "x", "d", Outcome.TRYING, (), ("engine.threads",))
+    record = AttemptRecord(4, "x", "d", AttemptOutcome.TRYING, (), ("engine.threads",))
     box.store.remember(record)
     box.store.stage("site: elsewhere")
     with box, client_of(at) as client:
@@ -384,7 +386,9 @@ def test_a_trial_that_the_box_did_not_survive_is_rolled_back(tmp_path: Path, at:
         assert "stopped or crashed" in report.errors[0].message
     assert box.store.staged() is None
     crashed = Problem("", None, "the box stopped or crashed while this was on trial")
-    assert box.store.record() == replace(record, outcome=Outcome.ROLLED_BACK, problems=(crashed,))
+    assert box.store.record() == replace(
+        record, outcome=AttemptOutcome.ROLLED_BACK, problems=(crashed,)
+    )
 
 
 def test_a_trial_that_a_clean_stop_cut_short_is_tried_at_the_next_start(

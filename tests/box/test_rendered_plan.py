@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.box.sources import plan_source
+from edge.box.stages.source_plan import plan_source
 from edge.config import Config
 
 

@@ -9,17 +9,17 @@ from itertools import pairwise
 
 import pytest
 
-from edge.box.allowance import Allowance
-from edge.box.answering import Answering
-from edge.box.garbage import set_aside
-from edge.box.network import Network
-from edge.box.pipeline import Tally, run_loop
-from edge.box.readers import reader_for
-from edge.box.sensing import SensedFrames
-from edge.box.switching import SwitchingRegistrar
+from edge.box.gc_control import frozen_heap
+from edge.box.loaded_model import Network
+from edge.box.model_updates.hot_swap import SwitchingRegistrar
+from edge.box.pipeline import RunCounters, run_loop
+from edge.box.stages.prefetch import PrefetchedFrames
+from edge.box.stages.read import reader_for
+from edge.box.stages.refinement_budget import RefinementBudget
+from edge.box.stages.register import RegisterStage
 from edge.errors import EngineError, SourceError
 from edge.fields import load_field
-from edge.types import Frame, Image, Reason, Registration
+from edge.types import Frame, ImageArray, Registration, RejectionReason
 from tests.box.parts import GOOD, LOST, MENDED, ListSource, ScriptedRegistrar, make_frame
 
 WAIT_S = 30.0
@@ -41,7 +41,7 @@ class TwoPhase(ScriptedRegistrar):
         self.registered = 0
         self._broken = broken
 
-    def sense(self, image_bgr: Image, *, pts_s: float | None = None) -> Seen:
+    def sense(self, image_bgr: ImageArray, *, pts_s: float | None = None) -> Seen:
         number = len(self.sensed)
         self.sensed.append(number)
         if number in self._broken:
@@ -53,7 +53,7 @@ class TwoPhase(ScriptedRegistrar):
         return self._answers[flight.number % 3]
 
     def register(
-        self, image_bgr: Image, *, pts_s: float | None = None, spare_ms: float | None = None
+        self, image_bgr: ImageArray, *, pts_s: float | None = None, spare_ms: float | None = None
     ) -> Registration:
         self.registered += 1
         return super().register(image_bgr, pts_s=pts_s)
@@ -82,9 +82,9 @@ class ListOutlet:
 def test_every_frame_of_a_file_is_answered_once_in_order(
     most: int | None, stopped_at: int | None, why: str, answered: int
 ):
-    registrar, outlet, tally, stop = TwoPhase(), ListOutlet(), Tally(), threading.Event()
+    registrar, outlet, tally, stop = TwoPhase(), ListOutlet(), RunCounters(), threading.Event()
     switching = SwitchingRegistrar(network(registrar))
-    reader = SensedFrames(reader_for(ListSource(frames=9), never), switching.sense)
+    reader = PrefetchedFrames(reader_for(ListSource(frames=9), never), switching.sense)
 
     def on_frame(frame: Frame, _registration: Registration) -> None:
         if frame.index == stopped_at:
@@ -98,7 +98,7 @@ def test_every_frame_of_a_file_is_answered_once_in_order(
         outlet=outlet,
         max_frames=most,
         on_frame=on_frame,
-        answering=Answering(switching, flight_of=reader.flight),
+        answering=RegisterStage(switching, flight_of=reader.flight),
     )
     reader.close()
     assert ended == why
@@ -117,7 +117,7 @@ def test_the_network_runs_ahead_no_further_than_told():
         sensed.release()
         return Seen(0)
 
-    reader = SensedFrames(reader_for(ListSource(frames=9), never), sense, ahead=1)
+    reader = PrefetchedFrames(reader_for(ListSource(frames=9), never), sense, ahead=1)
     assert sensed.acquire(timeout=WAIT_S)
     assert not sensed.acquire(timeout=0.1)
     assert reader.get(WAIT_S) is not None
@@ -129,9 +129,9 @@ def test_the_network_runs_ahead_no_further_than_told():
 def test_a_frame_that_the_network_fails_on_is_registered_as_ever():
     registrar = TwoPhase(broken=(1,))
     switching = SwitchingRegistrar(network(registrar))
-    reader = SensedFrames(reader_for(ListSource(frames=3), never), switching.sense)
-    answering = Answering(switching, flight_of=reader.flight)
-    run_loop(reader, switching, Tally(), stop=threading.Event(), answering=answering)
+    reader = PrefetchedFrames(reader_for(ListSource(frames=3), never), switching.sense)
+    answering = RegisterStage(switching, flight_of=reader.flight)
+    run_loop(reader, switching, RunCounters(), stop=threading.Event(), answering=answering)
     reader.close()
     assert (registrar.finished, registrar.registered) == ([0, 2], 1)
 
@@ -153,7 +153,7 @@ def test_an_error_of_the_source_comes_where_its_frame_would():
                 raise SourceError("cut short")
             return frame
 
-    reader = SensedFrames(reader_for(Breaks(frames=5), never), lambda _frame: None)
+    reader = PrefetchedFrames(reader_for(Breaks(frames=5), never), lambda _frame: None)
     assert [reader.get(WAIT_S).index for _ in range(2)] == [0, 1]  # type: ignore[union-attr]
     with pytest.raises(SourceError, match="cut short"):
         reader.get(WAIT_S)
@@ -168,13 +168,13 @@ def test_frozen_frames_are_not_shown_to_the_network():
 
     registrar = TwoPhase()
     switching = SwitchingRegistrar(network(registrar))
-    reader = SensedFrames(reader_for(Frozen(frames=2), never), switching.sense)
-    answering = Answering(switching, flight_of=reader.flight)
-    tally = Tally()
+    reader = PrefetchedFrames(reader_for(Frozen(frames=2), never), switching.sense)
+    answering = RegisterStage(switching, flight_of=reader.flight)
+    tally = RunCounters()
     run_loop(reader, switching, tally, stop=threading.Event(), answering=answering)
     reader.close()
     assert registrar.sensed == []
-    assert tally.ledger.reasons() == {Reason.FROZEN.value: 2}
+    assert tally.ledger.reasons() == {RejectionReason.FROZEN.value: 2}
 
 
 def at(pts_s: float | None, index: int = 0) -> Frame:
@@ -182,7 +182,7 @@ def at(pts_s: float | None, index: int = 0) -> Frame:
 
 
 def test_an_allowance_is_the_interval_between_frames_and_now_and_then_an_answer_is_mended():
-    allowance = Allowance()
+    allowance = RefinementBudget()
 
     def ask(pts_s: float | None, waited_ms: float = 0.0) -> tuple[float | None, bool]:
         spare_ms = allowance.of(at(pts_s), waited_ms)
@@ -206,7 +206,7 @@ def test_an_allowance_is_the_interval_between_frames_and_now_and_then_an_answer_
 
 
 def test_answers_of_a_slower_stream_are_mended_more_often():
-    allowance = Allowance()
+    allowance = RefinementBudget()
     for n in range(3):
         allowance.of(at(n / 25), 0.0)
     allowance.refined(at(2 / 25))
@@ -233,15 +233,15 @@ class Hurried(TwoPhase):
 
 
 def test_an_answer_is_mended_behind_its_publication_and_not_each():
-    registrar, tally = Hurried(), Tally()
+    registrar, tally = Hurried(), RunCounters()
     switching = SwitchingRegistrar(network(registrar))
 
     class Outlet:
         def publish(self, frame: Frame, registration: Registration) -> None:
             registrar.done.append(str(frame.index))
 
-    allowance = Allowance()
-    answering = Answering(switching, allowance=allowance)
+    allowance = RefinementBudget()
+    answering = RegisterStage(switching, allowance=allowance)
     reader = reader_for(ListSource(frames=21), never)
     run_loop(reader, switching, tally, stop=threading.Event(), outlet=Outlet(), answering=answering)
     reader.close()
@@ -274,6 +274,6 @@ def test_a_new_network_that_fails_to_mend_makes_room_for_the_one_before():
 
 def test_what_was_made_is_set_aside_from_collections_until_the_end():
     before = gc.get_freeze_count()
-    with set_aside():
+    with frozen_heap():
         assert gc.get_freeze_count() > before + 1000
     assert gc.get_freeze_count() == 0

@@ -18,8 +18,8 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 from edge.box.box import Options, run_box
-from edge.box.outputs import OutputPaths
-from edge.box.stopping import stop_on_signals
+from edge.box.outputs.opening import OutputPaths
+from edge.box.signals import stop_on_signals
 from edge.config import Config, with_changes
 from tests.box.conftest import NetworkMaker
 from tests.box.parts import ScriptedRegistrar

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from edge.box.desired import Candidate, Known, Refusal, judge, read_desired
+from edge.box.remote_config.request import ConfigCandidate, Known, Refusal, judge, read_desired
 from edge.cli import main
 from edge.config import Config, config_from_mapping
 from edge.config.write import to_yaml
-from edge.publish.config_messages import ConfigDesired
-from edge.publish.config_signing import sign_desired
+from edge.publish.messages.config import ConfigDesired
+from edge.publish.messages.config_signing import sign_desired
 from tests.box.remote_parts import ManagedBox, Probe, client_of, settings, write_config
 from tests.publish.conftest import mosquitto
 from tests.publish.parts import Mosquitto
@@ -48,7 +48,7 @@ def problem(payload: bytes, file: Config, seen: int = 0) -> str | None:
     answer = read_desired(payload, file)
     if not isinstance(answer, Refusal):
         verdict = judge(answer, Known(file, seen, {}))
-        if isinstance(verdict, Candidate):
+        if isinstance(verdict, ConfigCandidate):
             return None
         answer = verdict
     return str(answer.problems[0])

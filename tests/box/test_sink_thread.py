@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from edge.box.sink_thread import SinkThread
+from edge.box.outputs.worker import SinkThread
 from edge.types import Frame, Registration
 from tests.box.parts import GOOD, make_frame
 

@@ -7,17 +7,17 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.box.sinks import JsonLinesSink, PictureFolder, PictureSink, write_picture
+from edge.box.outputs.writers import JsonLinesSink, PictureFolder, PictureSink, write_picture
 from edge.errors import TouchlineError
-from edge.types import Image, Registration
+from edge.types import ImageArray, Registration
 from tests.box.parts import GOOD, LOST, make_frame
 
 
-def white(image: Image, _registration: Registration) -> Image:
+def white(image: ImageArray, _registration: Registration) -> ImageArray:
     return np.full_like(image, 255)
 
 
-def side_by_side(pictures: list[Image]) -> Image:
+def side_by_side(pictures: list[ImageArray]) -> ImageArray:
     return np.hstack(pictures)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.box.sources import open_or_wait, open_unless, plan_source
+from edge.box.stages.source_plan import open_or_wait, open_unless, plan_source
 from edge.config import Config
 from edge.errors import SourceError
 from tests.box.parts import write_video

@@ -8,14 +8,14 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
-from edge.box.stopping import StopGuard
+from edge.box.signals import StopGuard
 from tests.box.conftest import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = """
 import os, signal, sys, threading, time
 from contextlib import closing
-from edge.box.stopping import StopGuard, stop_on_signals
+from edge.box.signals import StopGuard, stop_on_signals
 
 def leave(why):
     print(why, flush=True)
@@ -33,7 +33,7 @@ with stop_on_signals() as stop, closing(StopGuard(stop, leave, patience_s=0.3)):
 IN_NATIVE_CODE = """
 import ctypes, os, signal, sys, threading
 from contextlib import closing
-from edge.box.stopping import StopGuard, stop_on_signals
+from edge.box.signals import StopGuard, stop_on_signals
 
 def leave(why):
     print(why, flush=True)

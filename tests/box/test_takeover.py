@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from edge.box.desired import Candidate, Known, Refusal, judge, read_desired
+from edge.box.remote_config.request import ConfigCandidate, Known, Refusal, judge, read_desired
 from edge.config import Config, config_from_mapping, load_config, redacted
 from edge.config.store import ConfigStore
 from edge.errors import ConfigError
@@ -173,14 +173,14 @@ def test_a_new_host_is_taken_with_a_secret_of_its_own_or_none() -> None:
     link = LINK | {"host": "other", "password": "new"}
     for config in ({"source": source}, {"camera": {"link": link}}, {"source": "rendered:"}):
         answer = verdict(config)
-        assert isinstance(answer, Candidate), answer
+        assert isinstance(answer, ConfigCandidate), answer
         assert "/etc/touchline/camera" not in answer.text or "source" not in config
 
 
 def test_two_steps_lead_no_further_than_one() -> None:
     """Taking the secret away and bringing it back for another host."""
     first = verdict({"source": SOURCE | {"url": "rtsp://evil/1", "password_file": None}})
-    assert isinstance(first, Candidate)
+    assert isinstance(first, ConfigCandidate)
     second = {"source": SOURCE | {"url": "rtsp://evil/1", "password_file": "/etc/touchline/camera"}}
     assert "source.password_file" in refused(second, first.file)
 
@@ -188,13 +188,13 @@ def test_two_steps_lead_no_further_than_one() -> None:
 def test_what_was_reported_is_taken_back_and_changes_nothing() -> None:
     shown = json.loads(json.dumps(redacted(SECRET_BOX)))
     answer = verdict(shown)
-    assert isinstance(answer, Candidate)
+    assert isinstance(answer, ConfigCandidate)
     assert (dict(answer.changes), answer.file.broker) == ({}, SECRET_BOX.broker)
 
 
 def test_what_is_left_out_stays_as_the_boxs_own_file_has_it() -> None:
     answer = verdict({"source": SOURCE, "registration": {"refine": "always"}})
-    assert isinstance(answer, Candidate)
+    assert isinstance(answer, ConfigCandidate)
     file = answer.file
     assert (file.site, file.remote, file.broker) == ("hall", SECRET_BOX.remote, SECRET_BOX.broker)
     assert isinstance(file.source, type(SECRET_BOX.source))
@@ -306,7 +306,7 @@ def test_revisions_cannot_be_used_up(tmp_path: Path, mosquitto: Mosquitto) -> No
 
 
 def test_a_number_of_seconds_since_1970_is_a_revision() -> None:
-    assert isinstance(verdict({}, Config(), revision=1_800_000_000), Candidate)
+    assert isinstance(verdict({}, Config(), revision=1_800_000_000), ConfigCandidate)
 
 
 PLACES = ["link", "sub/link/film.mp4", "fifo", "gone.mp4", "folder", "sub/../../out", "../out"]
@@ -345,7 +345,7 @@ def test_what_the_boxs_own_file_names_may_be_changed_from_afar(tmp_path: Path) -
         {"remote": {"allow": ["output.overlay"], "folders": [str(tmp_path)]}}
     )
     answer = verdict({"output": {"overlay": str(tmp_path / "o.mp4")}}, file)
-    assert isinstance(answer, Candidate)
+    assert isinstance(answer, ConfigCandidate)
     assert [str(p.path) for p in answer.paths] == [str(tmp_path / "o.mp4")]
     assert answer.file.remote == file.remote
     assert "output.overlay" in refused({"output": {"overlay": "/etc/o.mp4"}}, file)

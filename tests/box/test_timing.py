@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.box.timing import Histogram, StageTimes
+from edge.box.monitoring.latency import Histogram, StageTimes
 
 
 @given(st.lists(st.floats(0.002, 60_000), min_size=1, max_size=200), st.floats(0.0, 1.0))

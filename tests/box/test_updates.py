@@ -16,21 +16,21 @@ import paho.mqtt.publish as publish
 import pytest
 
 from edge.box.box import Options, Started, run_box
-from edge.box.network import Network
-from edge.box.self_test_process import SelfTestResult
-from edge.box.summary import Accounts, Summary
-from edge.box.switching import Conduct, SwitchingRegistrar, worse
-from edge.bundles import Bundle, ModelStore, Record
+from edge.box.loaded_model import Network
+from edge.box.model_updates.hot_swap import Conduct, SwitchingRegistrar, worse
+from edge.box.model_updates.self_test_process import SelfTestResult
+from edge.box.monitoring.run_summary import Accounts, Summary
+from edge.bundles import Bundle, ModelStore, SlotRecord
 from edge.config import Config, with_changes
 from edge.fields import load_field
 from edge.registration.golden import self_test
-from edge.types import Quality, Registration, State
+from edge.types import Quality, Registration, RegistrationState
 from tests.box.conftest import Mosquitto, Subscriber, wait_for
 from tests.box.parts import GOOD, LOST, ScriptedRegistrar, write_video
 from tests.bundles.packed import OTHER_KEY, PUBLIC, TRUTH, archive, sha256
 from tests.bundles.parts import bundle as plain_bundle
 
-WEAK = Registration(State.VERIFIED, field_from_image=TRUTH, quality=Quality(score=0.6))
+WEAK = Registration(RegistrationState.VERIFIED, field_from_image=TRUTH, quality=Quality(score=0.6))
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_runs_that_follow_one_another_are_one_start_of_a_bundle_on_probation(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     store = ModelStore("soccer")
-    store._write(Record(None, None, on_probation=True))
+    store._write(SlotRecord(None, None, on_probation=True))
     film = write_video(tmp_path / "film.mp4", frames=5, size=(64, 36))
     accounts = Accounts()
     for _ in range(2):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.box.network import Network
+from edge.box.loaded_model import Network
 from edge.config import Config
-from edge.config.store import Outcome, Record
+from edge.config.store import AttemptOutcome, AttemptRecord
 from edge.config.write import to_yaml
 from tests.box.remote_parts import ManagedBox, Networks, Probe, settings, write_config
 from tests.manager import Manager
@@ -47,7 +47,9 @@ def test_starts_that_fail_feed_the_watchdog_and_count_as_ready(
         box = ManagedBox(file, networks := Unmade(3, manager.heard))
         # a configuration that waited for this start: when it fails, the one before is tried again
         box.store.pending.write_text(to_yaml(settings(url, revision=1, engine={"threads": 2})))
-        box.store.remember(Record(1, "x", "d", Outcome.PENDING_RESTART, (), ("engine.threads",)))
+        box.store.remember(
+            AttemptRecord(1, "x", "d", AttemptOutcome.PENDING_RESTART, (), ("engine.threads",))
+        )
         with Probe(mosquitto.port) as probe, box:
             probe.wait("config/reported", lambda m: m["status"] == "rolled_back")
             probe.wait("cam/cam1/homography", lambda m: True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.bundles import Bundle, Grid, ImageInput, Manifest, NewFile, Output, write_bundle
+from edge.bundles import Bundle, ImageInput, Manifest, ManifestGrid, NewFile, Output, write_bundle
 from tests.engines.graphs import FEATURES, GRID, HEIGHT, WIDTH, dense, encoder
 
 
@@ -20,7 +20,7 @@ def manifest(sport: str = "soccer") -> Manifest:
             "features": Output(graph="encoder", channels=FEATURES, stride=4),
             "distances": Output(graph="dense", channels=2, stride=4),
         },
-        grid=Grid(columns=13, rows=7),
+        grid=ManifestGrid(columns=13, rows=7),
         decode={"temperature": 0.5},
         training={"images": 3, "note": "none"},
     )

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundles import ModelStore, Rules, find_bundle, list_bundles
+from edge.bundles import InstallRules, ModelStore, find_bundle, list_bundles
 from edge.errors import BundleError
 from tests.bundles.packed import PUBLIC, archive
 
-RULES = Rules([PUBLIC])
+RULES = InstallRules([PUBLIC])
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_downgrade_is_refused_unless_allowed(
     store.activate(store.spare())
     with pytest.raises(BundleError, match=r"older than 0\.3\.0"):
         store.install(archives[older], RULES, current)
-    store.install(archives[older], Rules([PUBLIC], allow_downgrade=True), current)
+    store.install(archives[older], InstallRules([PUBLIC], allow_downgrade=True), current)
     assert version(store) == "0.3.0"
 
 

@@ -15,7 +15,7 @@ import av
 import cv2
 import numpy as np
 
-from edge.types import Image
+from edge.types import ImageArray
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -25,14 +25,14 @@ _X264 = {"g": "10", "tune": "zerolatency", "sc_threshold": "0"}
 """A key frame every ten, none between, and no B-frames: packets in the order of the pictures."""
 
 
-def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> Image:
+def numbered(number: int, width: int = WIDTH, height: int = HEIGHT) -> ImageArray:
     """A picture that tells its number: 8 stripes, bright for 1 and dark for 0, lowest bit left."""
     bits = [(number >> bit) & 1 for bit in range(8)]
     row = np.repeat(np.array(bits) * 160 + 48, -(-width // 8))[:width]
     return np.repeat(np.repeat(row[None, :, None], height, 0), 3, 2).astype(np.uint8)
 
 
-def number_of(image: Image) -> int:
+def number_of(image: ImageArray) -> int:
     """Read the number back from a decoded picture."""
     height, width = image.shape[:2]
     middles = (np.arange(8) + 0.5) * width / 8

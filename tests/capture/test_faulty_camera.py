@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.capture import Backoff, FreezeDetector, LiveReader, open_source
+from edge.capture import FreezeDetector, LiveReader, SourceBackoff, open_source
 from edge.types import Frame
 from tests.capture.faulty import FaultyCamera, encode, make_clips, noisy
 
-FAST = Backoff(0.02, 1.0, 0.02)
+FAST = SourceBackoff(0.02, 1.0, 0.02)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_frozen_picture_is_never_taken_for_live(camera: FaultyCamera) -> None:
 def test_packets_that_give_no_picture_are_noticed(
     camera: FaultyCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.capture.network._PATIENCE_S", 1.5)
+    monkeypatch.setattr("edge.capture.rtsp._PATIENCE_S", 1.5)
     with reader_of(camera) as reader:
         read_until(reader, lambda frame: frame is not None)
         camera.show("garbage")

@@ -11,7 +11,7 @@ import pytest
 
 from edge.capture import open_source
 from edge.capture.hdr import ToneMapper, coding_of
-from edge.types import Image
+from edge.types import ImageArray
 from tests.capture.media import make_video
 
 COLOURS = np.array(
@@ -22,11 +22,11 @@ COLOURS = np.array(
 CURVES = {"PQ": "smpte2084", "HLG": "arib-std-b67", "BT.2020": "2020_10"}
 
 
-def bars() -> Image:
+def bars() -> ImageArray:
     return np.ascontiguousarray(np.repeat(np.repeat(COLOURS[None], 20, 1), 64, 0))
 
 
-def film(path: Path, curve: str | None, frames: int = 3, image: Image | None = None) -> Path:
+def film(path: Path, curve: str | None, frames: int = 3, image: ImageArray | None = None) -> Path:
     """The colour bars as a film: in SDR, or as a camera of HDR shows the same light."""
     pixels = bars() if image is None else image
     tags = "setparams=color_primaries=bt709:color_trc=bt709:colorspace=bt709:range=tv"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.capture import Backoff, FreezeDetector, Link, LinkState, Outage
+from edge.capture import FreezeDetector, Outage, SourceBackoff, SourceLink, SourceLinkState
 from tests.capture.media import numbered
 
 
@@ -12,15 +12,15 @@ from tests.capture.media import numbered
     [(1, 0.5), (2, 1.0), (3, 2.0), (5, 8.0), (6, 10.0), (1000, 10.0), (10**6, 10.0)],
 )
 def test_pauses_grow_up_to_the_longest(attempt: int, pause_s: float) -> None:
-    assert Backoff(0.5, 2.0, 10.0).pause_s(attempt) == pause_s
+    assert SourceBackoff(0.5, 2.0, 10.0).pause_s(attempt) == pause_s
 
 
 def test_a_connection_that_breaks_is_tried_again_later_and_later() -> None:
-    link = Link(Backoff(1.0, 3.0, 60.0))
+    link = SourceLink(SourceBackoff(1.0, 3.0, 60.0))
     link.connecting(0.0)
-    assert link.state is LinkState.CONNECTING
+    assert link.state is SourceLinkState.CONNECTING
     assert link.failed(0.0, "refused") == 1.0
-    assert link.state is LinkState.WAITING
+    assert link.state is SourceLinkState.WAITING
     assert (link.retry_in_s(0.25), link.retry_in_s(5.0)) == (0.75, 0.0)
     link.connecting(1.0)
     assert link.retry_in_s(1.0) == 0.0
@@ -29,14 +29,14 @@ def test_a_connection_that_breaks_is_tried_again_later_and_later() -> None:
 
 
 def test_a_camera_that_refuses_the_user_is_left_alone_for_longer() -> None:
-    link = Link(Backoff(1.0, 1.0, 1.0, denied_s=20.0))
+    link = SourceLink(SourceBackoff(1.0, 1.0, 1.0, denied_s=20.0))
     assert link.failed(0.0, "wrong password", "denied") == 20.0
     assert link.failed(30.0, "refused") == 1.0
     assert link.causes == {"denied": 1, "unreachable": 1}
 
 
 def test_an_outage_lasts_until_a_frame_comes() -> None:
-    link = Link(stall_s=1.5)
+    link = SourceLink(stall_s=1.5)
     assert link.outage(9.0) is None, "nothing was tried yet"
     link.failed(10.0, "refused")
     link.connecting(11.0)
@@ -47,11 +47,11 @@ def test_an_outage_lasts_until_a_frame_comes() -> None:
 
 
 def test_a_frame_clears_the_error_but_only_time_clears_the_pauses() -> None:
-    link = Link(Backoff(1.0, 2.0, 60.0), steady_s=5.0)
+    link = SourceLink(SourceBackoff(1.0, 2.0, 60.0), steady_s=5.0)
     link.failed(0.0, "refused")
     link.connecting(1.0)
     link.frame(1.1)
-    assert link.state is LinkState.STREAMING
+    assert link.state is SourceLinkState.STREAMING
     assert link.last_error is None
     assert link.failed(2.0, "broke") == 2.0, "it flaps: the pauses go on growing"
     link.connecting(4.0)
@@ -62,7 +62,7 @@ def test_a_frame_clears_the_error_but_only_time_clears_the_pauses() -> None:
 
 @pytest.mark.parametrize(("silent_s", "stalled"), [(0.0, False), (1.9, False), (2.1, True)])
 def test_silence_is_a_stall(silent_s: float, stalled: bool) -> None:
-    link = Link(stall_s=2.0)
+    link = SourceLink(stall_s=2.0)
     link.connecting(0.0)
     assert not link.stalled(100.0), "a connection being made has its own timeout"
     link.frame(10.0)
@@ -70,11 +70,11 @@ def test_silence_is_a_stall(silent_s: float, stalled: bool) -> None:
 
 
 def test_the_end_is_the_end() -> None:
-    link = Link()
+    link = SourceLink()
     link.connecting(0.0)
     link.frame(0.0)
     link.ended()
-    assert link.state is LinkState.ENDED
+    assert link.state is SourceLinkState.ENDED
     assert not link.stalled(99.0)
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.capture import Backoff, LinkState, LiveReader, ReadAhead, open_source
+from edge.capture import LiveReader, ReadAhead, SourceBackoff, SourceLinkState, open_source
 from edge.errors import SourceError
 from tests.capture.media import damage, make_video, number_of, numbered, write_picture
 
-_FAST = Backoff(0.01, 1.0, 0.01)
+_FAST = SourceBackoff(0.01, 1.0, 0.01)
 
 
 def test_reading_ahead_loses_nothing(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_live_reader_accounts_for_every_frame() -> None:
         counts = reader.counts
         assert reader.info is not None
         assert reader.info.live
-        assert reader.state is LinkState.ENDED
+        assert reader.state is SourceLinkState.ENDED
     assert indices == sorted(set(indices))
     assert counts.captured == 60
     assert counts.processed == len(indices)

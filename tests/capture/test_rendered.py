@@ -12,20 +12,20 @@ import numpy as np
 import pytest
 
 from edge.capture import RenderedMatch, Truth, open_source, render_clip
-from edge.capture.rendered.camera import Camera
-from edge.capture.rendered.director import WIPE_S, Shot, shots
+from edge.capture.rendered.director import WIPE_S, RenderedShot, shots
 from edge.capture.rendered.match import Match
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.capture.rendered.ptz import Eased, Mount, Ptz
 from edge.errors import SourceError
 from edge.fields import load_field, polylines
 from edge.geometry import apply_homography
-from edge.types import Image
+from edge.types import ImageArray
 
 FIELD = load_field("soccer")
-CAMERA = Camera((4.0, -88.0, 18.0), 12.0, 79.0, 0.4, 900.0, 640, 360)
+CAMERA = RenderedCamera((4.0, -88.0, 18.0), 12.0, 79.0, 0.4, 900.0, 640, 360)
 
 
-def rendered(seed: int, frames: int, **options: int) -> list[tuple[Image, Truth]]:
+def rendered(seed: int, frames: int, **options: int) -> list[tuple[ImageArray, Truth]]:
     match = RenderedMatch(seconds=frames / 25, fps=25, width=640, height=360, seed=seed, **options)
     shown = []
     for frame in match:
@@ -50,19 +50,19 @@ def test_a_camera_projects_as_its_homography_says() -> None:
     ("camera", "point_m", "pixel"),
     [
         # looking level along +y: the point ahead lies in the middle
-        (Camera((0, -50, 2), 0, 90, 0, 500, 101, 51), (0, 0, 2), (50, 25)),
+        (RenderedCamera((0, -50, 2), 0, 90, 0, 500, 101, 51), (0, 0, 2), (50, 25)),
         # 5 m to the right at 50 m: 50 px to the right; 1 m up: 10 px up
-        (Camera((0, -50, 2), 0, 90, 0, 500, 101, 51), (5, 0, 3), (100, 15)),
+        (RenderedCamera((0, -50, 2), 0, 90, 0, 500, 101, 51), (5, 0, 3), (100, 15)),
         # panned to +x it looks along +x
-        (Camera((0, 0, 2), 90, 90, 0, 500, 101, 51), (50, 0, 2), (50, 25)),
+        (RenderedCamera((0, 0, 2), 90, 90, 0, 500, 101, 51), (50, 0, 2), (50, 25)),
         # straight down: +y is up in the picture
-        (Camera((0, 0, 50), 0, 0, 0, 500, 101, 51), (1, 2, 0), (60, 5)),
+        (RenderedCamera((0, 0, 50), 0, 0, 0, 500, 101, 51), (1, 2, 0), (60, 5)),
         # rolled clockwise by 90 degrees: what was to the right is now up
-        (Camera((0, -50, 2), 0, 90, 90, 500, 101, 51), (5, 0, 2), (50, -25)),
+        (RenderedCamera((0, -50, 2), 0, 90, 90, 500, 101, 51), (5, 0, 2), (50, -25)),
     ],
 )
 def test_a_camera_looks_where_its_angles_say(
-    camera: Camera, point_m: tuple[float, ...], pixel: tuple[float, float]
+    camera: RenderedCamera, point_m: tuple[float, ...], pixel: tuple[float, float]
 ) -> None:
     pixels, depth = camera.project([point_m])
     np.testing.assert_allclose(pixels[0], pixel, atol=1e-9)
@@ -101,7 +101,7 @@ def test_the_painted_lines_lie_where_the_truth_says() -> None:
     assert max(misses) < 0.2, misses
 
 
-def light_under(light: np.ndarray, camera: Camera, aside_m: float) -> np.ndarray:
+def light_under(light: np.ndarray, camera: RenderedCamera, aside_m: float) -> np.ndarray:
     """Brightness at points of the long lines, or beside them, in the picture's lower part."""
     points = np.concatenate(polylines(FIELD, 0.5)[:5])
     pixels = apply_homography(camera.image_from_field, points)
@@ -164,7 +164,7 @@ def test_players_and_ball_stay_about_the_field() -> None:
 @pytest.mark.parametrize("cutaways", [True, False])
 def test_a_programme_has_no_gaps(cutaways: bool) -> None:
     plan = shots(np.random.default_rng(0), cutaways=cutaways)
-    first: list[Shot] = [next(plan) for _ in range(20)]
+    first: list[RenderedShot] = [next(plan) for _ in range(20)]
     assert first[0].kind == "main"
     assert not first[0].wipe
     if not cutaways:

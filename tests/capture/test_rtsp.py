@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.capture import Backoff, LinkState, LiveReader, Source, open_source
-from edge.capture.network import capture_time
+from edge.capture import FrameSource, LiveReader, SourceBackoff, SourceLinkState, open_source
+from edge.capture.rtsp import capture_time
 from edge.errors import SourceError
 from tests.capture.media import RtspServer, make_video, number_of
 
@@ -43,7 +43,7 @@ def test_frames_arrive_with_their_times(server: RtspServer) -> None:
     assert source.read() is None, "after close there is nothing more"
 
 
-def read_on(source: Source) -> None:
+def read_on(source: FrameSource) -> None:
     for _ in range(500):
         source.read()
 
@@ -71,10 +71,10 @@ def test_a_reader_survives_the_cameras_restart(tmp_path: Path) -> None:
     with RtspServer(tmp_path) as first:
         port, address = first.port, first.address("cam.mp4")
         open_ = partial(open_source, address, open_timeout_s=2.0, read_timeout_s=1.0)
-        reader = LiveReader(open_, first=open_(), backoff=Backoff(0.1, 1.0, 0.1))
+        reader = LiveReader(open_, first=open_(), backoff=SourceBackoff(0.1, 1.0, 0.1))
         with reader:
             before = [reader.get(10) for _ in range(3)]
-            assert reader.state is LinkState.STREAMING
+            assert reader.state is SourceLinkState.STREAMING
             first.stop()
             while reader.failures == 0:
                 reader.get(0.1)

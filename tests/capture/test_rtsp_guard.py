@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.capture import LiveReader, open_source
-from edge.capture.network import _elsewhere
-from edge.capture.rtsp_guard import Messages, Refused
+from edge.capture.rtsp import _elsewhere
+from edge.capture.rtsp_guard import CameraRefused, Messages
 from edge.errors import SourceError
-from firmware_bridge.sim.rtsp import RtspServer, _Client
+from firmware_bridge.sim.rtsp import RtspServer, _RtspClient
 from tests.capture.faulty import encode, noisy
 from tests.capture.hostile import PEERS, Peer, hostile, silent
 
@@ -54,7 +54,7 @@ def test_any_bytes_pass_or_are_refused(pieces: list[bytes]) -> None:
     try:
         for piece in pieces:
             messages.take(piece)
-    except Refused:
+    except CameraRefused:
         return
     assert len(messages._head) <= 20 << 10
 
@@ -73,7 +73,7 @@ def test_any_bytes_pass_or_are_refused(pieces: list[bytes]) -> None:
     ],
 )
 def test_what_ffmpeg_would_take_into_memory_is_refused(text: bytes) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(CameraRefused):
         Messages().take(text)
 
 
@@ -107,7 +107,7 @@ class UdpServer(RtspServer):
         super().close()
         self._udp.close()
 
-    def _setup(self, client: _Client, transport: str) -> tuple[str, str]:
+    def _setup(self, client: _RtspClient, transport: str) -> tuple[str, str]:
         ports = transport.partition("client_port=")[2].partition(";")[0].partition("-")[0]
         if "TCP" in transport or not ports:
             return "461 Unsupported Transport", ""
@@ -118,7 +118,7 @@ class UdpServer(RtspServer):
         reply += f";server_port={own}-{own + 1}\r\nSession: {client.session};timeout=60\r\n"
         return "200 OK", reply
 
-    def _send(self, client: _Client, payloads: list[bytes], rtp_time: int, utc_ns: int) -> None:
+    def _send(self, client: _RtspClient, payloads: list[bytes], rtp_time: int, utc_ns: int) -> None:
         for index, payload in enumerate(payloads):
             marker = 0x80 if index == len(payloads) - 1 else 0
             head = struct.pack("!BBHII", 0x80, 96 | marker, client.sequence, rtp_time, 7)
@@ -164,7 +164,7 @@ def test_a_camera_of_udp_alone_is_found_by_itself() -> None:
 
 def test_a_camera_that_refuses_both_transports_is_named() -> None:
     class Neither(RtspServer):
-        def _setup(self, client: _Client, transport: str) -> tuple[str, str]:
+        def _setup(self, client: _RtspClient, transport: str) -> tuple[str, str]:
             return "461 Unsupported Transport", ""
 
     with Pushing(Neither(), 25) as url, pytest.raises(SourceError, match=r"461.*source\.transport"):

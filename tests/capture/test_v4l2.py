@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.capture import Backoff, LiveReader, open_source
-from edge.capture.v4l2 import V4l2Source, exposure_time
+from edge.capture import LiveReader, SourceBackoff, open_source
+from edge.capture.v4l2 import V4l2Device, exposure_time
 from edge.errors import SourceError
 
 _NOW = 5_000_000_000_000
@@ -65,7 +65,7 @@ class Driver:
 def test_a_camera_that_gives_no_more_pictures(tmp_path: Path, unplugged: bool, cause: str) -> None:
     node = tmp_path / "video0"
     node.write_bytes(b"")
-    source = V4l2Source(str(node), driver=Driver)
+    source = V4l2Device(str(node), driver=Driver)
     assert [source.read() is not None for _ in range(2)] == [True, True]
     if unplugged:
         node.unlink()
@@ -79,8 +79,8 @@ def test_a_camera_that_gives_no_more_pictures(tmp_path: Path, unplugged: bool, c
 def test_a_camera_that_is_plugged_in_again_is_opened_again(tmp_path: Path) -> None:
     node = tmp_path / "video0"
     node.write_bytes(b"")
-    open_ = partial(V4l2Source, str(node), driver=Driver)
-    with LiveReader(open_, first=open_(), backoff=Backoff(0.01, 1.0, 0.01)) as reader:
+    open_ = partial(V4l2Device, str(node), driver=Driver)
+    with LiveReader(open_, first=open_(), backoff=SourceBackoff(0.01, 1.0, 0.01)) as reader:
         first = reader.get(30)
         node.unlink()  # whichever frame that was: a newer one may have taken the first one's place
         for _ in range(5000):

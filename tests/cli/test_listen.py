@@ -12,10 +12,10 @@ from edge.box.box import Options, run_box
 from edge.cli import main
 from edge.cli.listen import Board
 from edge.config import Config, with_changes
-from edge.publish.client import Health, Homography, Received
-from edge.publish.examples import TOPICS
-from edge.publish.topics import Address
-from edge.types import Reason, State
+from edge.publish.client.subscriber import Health, Homography, Received
+from edge.publish.messages.examples import TOPICS
+from edge.publish.mqtt.topics import Address
+from edge.types import RegistrationState, RejectionReason
 from tests.box.conftest import Mosquitto, NetworkMaker, free_port
 from tests.box.parts import ScriptedRegistrar, write_video
 
@@ -46,8 +46,8 @@ def test_a_broker_that_is_not_there_is_one_line(capsys):
     assert "nothing listens there" in err
 
 
-def message(seq: int, state: State = State.VERIFIED) -> Received:
-    lost = state is State.LOST
+def message(seq: int, state: RegistrationState = RegistrationState.VERIFIED) -> Received:
+    lost = state is RegistrationState.LOST
     homography = Homography.model_validate(
         {
             "schema": Homography.SCHEMA,
@@ -59,7 +59,7 @@ def message(seq: int, state: State = State.VERIFIED) -> Received:
             "image_size": (1280, 720),
             "field": {"name": "soccer", "length_m": 105, "width_m": 68},
             "state": state,
-            "reason": Reason.NO_FIELD if lost else Reason.NONE,
+            "reason": RejectionReason.NO_FIELD if lost else RejectionReason.NONE,
             "field_from_image": None if lost else [1, 0, 0, 0, 1, 0, 0, 0, 1],
             "quality": {"score": 0.0 if lost else 0.93, "inliers": 20},
             "latency_ms": {"total": 12.34},
@@ -80,7 +80,7 @@ def test_the_table_shows_state_rate_and_what_was_missed():
     board = Board()
     for i, seq in enumerate((1, 2, 5)):
         board.add(message(seq), now_s=10 + 0.1 * i)
-    board.add(message(6, State.LOST), now_s=10.3)
+    board.add(message(6, RegistrationState.LOST), now_s=10.3)
     row = next(line for line in text_of(board, 10.5).splitlines() if "hall/box1/cam1" in line)
     cells = [cell.strip() for cell in row.strip("│").split("│")]
     assert cells == [

@@ -11,13 +11,18 @@ from pathlib import Path
 import pytest
 
 from edge.config import Problem
-from edge.config.store import ConfigStore, Outcome, Record
+from edge.config.store import AttemptOutcome, AttemptRecord, ConfigStore
 from edge.errors import ConfigError
 from edge.whole_file import write_whole
 
 ROOT = Path(__file__).parents[2]
-RECORD = Record(
-    7, "abc", "digest", Outcome.ROLLED_BACK, (Problem("engine", None, "no"),), ("engine.name",)
+RECORD = AttemptRecord(
+    7,
+    "abc",
+    "digest",
+    AttemptOutcome.ROLLED_BACK,
+    (Problem("engine", None, "no"),),
+    ("engine.name",),
 )
 
 

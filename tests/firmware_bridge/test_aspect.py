@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.types import Quality, Registration, State
+from edge.types import Quality, Registration, RegistrationState
 from firmware_bridge import Bridge, BridgeConfig
 from firmware_bridge.aspect import estimate_aspect
 from firmware_bridge.pose import PoseVerdict, homography_from_pose
@@ -68,7 +68,7 @@ def test_a_squeezed_picture_gets_no_pose(squeeze: float) -> None:
     hs = [h for h in pictures(squeeze) for _ in range(12)]
     with Bridge(BridgeConfig()) as bridge:
         for index, h in enumerate(hs):
-            seen = Registration(State.VERIFIED, field_from_image=h, quality=quality)
+            seen = Registration(RegistrationState.VERIFIED, field_from_image=h, quality=quality)
             estimate = bridge.on_registration(seen, *size, 10**18 + index)
         assert estimate is not None
         bridge.judge_aspect()

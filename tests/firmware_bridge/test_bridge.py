@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.types import Quality, Reason, Registration, State
+from edge.types import Quality, Registration, RegistrationState, RejectionReason
 from firmware_bridge import Bridge, BridgeConfig, CameraPose
 from firmware_bridge.align import AlignVerdict
 from firmware_bridge.codecs import freed
@@ -34,11 +34,15 @@ RIG = SimSettings(
     focal_widths=(1.1, 4.5),
     seed=2,
 )
-LOST = Registration(State.LOST, Reason.FEW_KEYPOINTS)
+LOST = Registration(RegistrationState.LOST, RejectionReason.FEW_KEYPOINTS)
 START_NS = 1_800_000_000_000_000_000
 
 
-def seen(pose: CameraPose, rng: np.random.Generator, state: State = State.VERIFIED) -> Registration:
+def seen(
+    pose: CameraPose,
+    rng: np.random.Generator,
+    state: RegistrationState = RegistrationState.VERIFIED,
+) -> Registration:
     """A registration of this pose with the noise of a good network."""
     noisy = replace(
         pose,
@@ -75,7 +79,9 @@ class Venue:
     def ns(self, t: float) -> int:
         return START_NS + round(t * 1e9)
 
-    def run(self, seconds: float, state: State = State.VERIFIED) -> list[object]:
+    def run(
+        self, seconds: float, state: RegistrationState = RegistrationState.VERIFIED
+    ) -> list[object]:
         """Telemetry at 50 Hz and pictures at 25 Hz; returns the estimates."""
         s, estimates = self.camera.settings, []
         for index in range(int(seconds * 50)):
@@ -90,7 +96,9 @@ class Venue:
                 )
             if index % 2 == 0:
                 pose = self.camera.pose(self.t - s.lag_s)
-                registration = LOST if state is State.LOST else seen(pose, self.rng, state)
+                registration = (
+                    LOST if state is RegistrationState.LOST else seen(pose, self.rng, state)
+                )
                 estimates.append(
                     self.bridge.on_registration(registration, 1280, 720, self.ns(self.t))
                 )
@@ -118,7 +126,7 @@ def test_signs_offsets_lens_and_lag_are_found_and_serve_as_prior() -> None:
         assert [event.kind for event in bridge.take_events()] == ["aligned"]
         # two seconds of close-ups: the telemetry carries the pose
         began = venue.t
-        estimates = venue.run(2.0, State.LOST)
+        estimates = venue.run(2.0, RegistrationState.LOST)
         for index, estimate in enumerate(estimates):
             true = venue.camera.pose(began + index * 0.04 - RIG.lag_s)
             assert estimate is not None
@@ -233,7 +241,7 @@ def test_poses_go_out_as_tracking() -> None:
 
 def test_a_homography_of_no_camera_is_neither_sent_nor_learnt() -> None:
     with Bridge(BridgeConfig()) as bridge:
-        wrong = Registration(State.VERIFIED, field_from_image=np.ones((3, 3)))
+        wrong = Registration(RegistrationState.VERIFIED, field_from_image=np.ones((3, 3)))
         estimate = bridge.on_registration(wrong, 1280, 720, START_NS)
         assert estimate is not None
         assert estimate.pose is None

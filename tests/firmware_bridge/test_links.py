@@ -16,7 +16,7 @@ from firmware_bridge.codecs import opentrackio as otio
 from firmware_bridge.codecs.freed import FreeDPosition
 from firmware_bridge.config import BridgeConfig
 from firmware_bridge.links import open_link
-from firmware_bridge.links.base import Link, Meter
+from firmware_bridge.links.base import CameraLink, Meter
 from firmware_bridge.links.streams import DatagramLink
 from tests.firmware_bridge.waiting import until
 
@@ -24,7 +24,7 @@ PACKETS = Path(__file__).parent / "data" / "opentrackio" / "packets"
 
 
 @contextmanager
-def running(config: BridgeConfig) -> Iterator[tuple[Link, socket.socket]]:
+def running(config: BridgeConfig) -> Iterator[tuple[CameraLink, socket.socket]]:
     """A started link, and a socket that is connected to its port."""
     link = open_link(config)
     assert isinstance(link, DatagramLink)
@@ -132,7 +132,7 @@ def test_opentrackio_segments_schema_and_losses_are_counted() -> None:
         b'{"sourceNumber":4,"lens":{"pinholeFocalLength":0.0},'
         b'"transforms":[{"translation":{},"rotation":{"pan":7}}]}'
     )
-    parts = otio.split(payload, otio.Encoding.JSON, 0, mtu=40)
+    parts = otio.split(payload, otio.PayloadEncoding.JSON, 0, mtu=40)
     with running(otio_config()) as (link, sender):
         for part in parts:
             sender.send(otio.encode_segment(part))
@@ -158,7 +158,7 @@ def test_multicast_of_one_source_is_joined() -> None:
         assert isinstance(link, DatagramLink)
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("127.0.0.1"))
         for text in (payload, payload.replace(b'"sourceNumber":7', b'"sourceNumber":8')):
-            for segment in otio.split(text, otio.Encoding.JSON, 0):
+            for segment in otio.split(text, otio.PayloadEncoding.JSON, 0):
                 sender.sendto(otio.encode_segment(segment), (group, link.port))
         assert until(lambda: link.state().received + link.state().foreign == 2)
         assert (link.state().received, link.state().foreign) == (1, 1)

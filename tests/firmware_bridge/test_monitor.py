@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from firmware_bridge.monitor import Difference, Disagreement, Finding, Monitor
+from firmware_bridge.monitor import Disagreement, FieldDifference, LinkMonitor, MonitorFinding
 
 
-def feed(monitor: Monitor, differences: list[Difference]) -> list[Finding]:
+def feed(monitor: LinkMonitor, differences: list[FieldDifference]) -> list[MonitorFinding]:
     """All findings, each followed by a reset."""
     found = []
     for difference in differences:
@@ -18,9 +18,9 @@ def feed(monitor: Monitor, differences: list[Difference]) -> list[Finding]:
     return found
 
 
-GOOD = Difference(0.02, -0.01, 0.003, 0.05, 0.004)
-TURNED = Difference(3.0, 0.0, 0.0, 0.05, 0.004)
-CONVERTER = Difference(0.0, 0.0, 0.4, 0.05, 0.004)
+GOOD = FieldDifference(0.02, -0.01, 0.003, 0.05, 0.004)
+TURNED = FieldDifference(3.0, 0.0, 0.0, 0.05, 0.004)
+CONVERTER = FieldDifference(0.0, 0.0, 0.4, 0.05, 0.004)
 
 
 @pytest.mark.parametrize(
@@ -31,17 +31,20 @@ CONVERTER = Difference(0.0, 0.0, 0.4, 0.05, 0.004)
         ([GOOD] * 60 + [TURNED] * 30 + [GOOD] * 60, []),
         ([GOOD] * 60 + [TURNED] * 60, [Disagreement.CAMERA_MOVED]),
         ([GOOD] * 60 + [CONVERTER] * 60, [Disagreement.LENS_CHANGED]),
-        ([Difference(0.0, -2.0, None, 0.05, 0.0)] * 60, [Disagreement.CAMERA_MOVED]),
-        ([Difference(0.3, 0.3, 0.03, 0.05, 0.004)] * 200, []),
-        ([Difference(1.5, 0.0, 0.0, 0.5, 0.0)] * 200, []),  # within what this alignment is good for
+        ([FieldDifference(0.0, -2.0, None, 0.05, 0.0)] * 60, [Disagreement.CAMERA_MOVED]),
+        ([FieldDifference(0.3, 0.3, 0.03, 0.05, 0.004)] * 200, []),
+        (
+            [FieldDifference(1.5, 0.0, 0.0, 0.5, 0.0)] * 200,
+            [],
+        ),  # within what this alignment is good for
     ],
 )
-def test_findings(differences: list[Difference], kinds: list[Disagreement]) -> None:
-    assert [f.kind for f in feed(Monitor(), differences)] == kinds
+def test_findings(differences: list[FieldDifference], kinds: list[Disagreement]) -> None:
+    assert [f.kind for f in feed(LinkMonitor(), differences)] == kinds
 
 
 def test_sizes_are_medians() -> None:
-    found = feed(Monitor(), [TURNED] * 49 + [Difference(90.0, 0.0, 0.0, 0.05, 0.0)])
+    found = feed(LinkMonitor(), [TURNED] * 49 + [FieldDifference(90.0, 0.0, 0.0, 0.05, 0.0)])
     assert len(found) == 1
     assert found[0].pan_deg == 3.0
     assert found[0].focal_ratio == pytest.approx(1.0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.errors import ProtocolError, UsageError
 from firmware_bridge.codecs import opentrackio as otio
-from firmware_bridge.codecs.opentrackio import Encoding, Reassembler, Segment
+from firmware_bridge.codecs.opentrackio import DatagramSegment, PayloadEncoding, Reassembler
 
 PACKETS = Path(__file__).parent / "data" / "opentrackio" / "packets"
 INDEX = json.loads((PACKETS / "index.json").read_text(encoding="utf-8"))
@@ -87,11 +87,15 @@ def test_damaged_packets_are_refused(data: bytes, problem: str) -> None:
         otio.decode_segment(data)
 
 
-def segments(payload: bytes, sequence: int, *, per_packet: bool, mtu: int = 10) -> list[Segment]:
+def segments(
+    payload: bytes, sequence: int, *, per_packet: bool, mtu: int = 10
+) -> list[DatagramSegment]:
     """A sample in segments: one number for all, as a device sends, or one more for each."""
-    whole = otio.split(payload, Encoding.JSON, sequence, mtu=mtu)
+    whole = otio.split(payload, PayloadEncoding.JSON, sequence, mtu=mtu)
     return [
-        Segment(s.encoding, (sequence + i * per_packet) & 0xFFFF, s.offset, s.last, s.payload)
+        DatagramSegment(
+            s.encoding, (sequence + i * per_packet) & 0xFFFF, s.offset, s.last, s.payload
+        )
         for i, s in enumerate(whole)
     ]
 
@@ -104,7 +108,7 @@ PAYLOAD = bytes(range(65, 90))
 def test_segments_join_in_both_numbering_styles(per_packet: bool, sequence: int) -> None:
     joiner = Reassembler()
     results = [joiner.feed(s, "a") for s in segments(PAYLOAD, sequence, per_packet=per_packet)]
-    assert results == [None, None, (Encoding.JSON, PAYLOAD)]
+    assert results == [None, None, (PayloadEncoding.JSON, PAYLOAD)]
     assert joiner.dropped == 0
 
 
@@ -114,7 +118,10 @@ def test_two_senders_do_not_mix() -> None:
     results = []
     for a, b in zip(first, second, strict=True):
         results += [joiner.feed(a, ("10.0.0.1", 5)), joiner.feed(b, ("10.0.0.2", 5))]
-    assert [r for r in results if r] == [(Encoding.JSON, PAYLOAD), (Encoding.JSON, PAYLOAD[::-1])]
+    assert [r for r in results if r] == [
+        (PayloadEncoding.JSON, PAYLOAD),
+        (PayloadEncoding.JSON, PAYLOAD[::-1]),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -130,25 +137,25 @@ def test_two_senders_do_not_mix() -> None:
 def test_lost_repeated_and_misplaced_segments(order: tuple[int, ...], complete: bool) -> None:
     joiner, parts = Reassembler(), segments(PAYLOAD, 7, per_packet=False)
     results = [joiner.feed(parts[i], "a") for i in order]
-    assert [r for r in results if r] == ([(Encoding.JSON, PAYLOAD)] if complete else [])
+    assert [r for r in results if r] == ([(PayloadEncoding.JSON, PAYLOAD)] if complete else [])
 
 
 def test_a_stream_recovers_after_a_loss() -> None:
     joiner = Reassembler()
     broken, whole = segments(PAYLOAD, 1, per_packet=True), segments(PAYLOAD, 4, per_packet=True)
     results = [joiner.feed(s, "a") for s in (broken[0], broken[2], *whole)]
-    assert results[-1] == (Encoding.JSON, PAYLOAD)
+    assert results[-1] == (PayloadEncoding.JSON, PAYLOAD)
     assert joiner.dropped == 1
 
 
 def test_memory_stays_bounded() -> None:
     joiner = Reassembler(senders=4)
     for sender in range(100):
-        joiner.feed(Segment(Encoding.JSON, 0, 0, False, b"x" * 1000), sender)
+        joiner.feed(DatagramSegment(PayloadEncoding.JSON, 0, 0, False, b"x" * 1000), sender)
     assert joiner.dropped == 96
     offset, given_up = 1000, joiner.dropped
     for _ in range(200):
-        joiner.feed(Segment(Encoding.JSON, 0, offset, False, b"y" * 1000), 99)
+        joiner.feed(DatagramSegment(PayloadEncoding.JSON, 0, offset, False, b"y" * 1000), 99)
         offset += 1000
     assert joiner.dropped == given_up + 1
     assert sys.getsizeof(joiner) < 1000
@@ -157,21 +164,23 @@ def test_memory_stays_bounded() -> None:
 @pytest.mark.parametrize(
     ("encoding", "payload"),
     [
-        (Encoding.JSON, b"[]"),
-        (Encoding.JSON, b"{"),
-        (Encoding.JSON, b'{"a":NaN}'),
-        (Encoding.JSON, b"\xff\xfe"),
-        (Encoding.JSON, b"[" * 100_000),
-        (Encoding.JSON, b'{"a":' + b"9" * 5000 + b"}"),
-        (Encoding.CBOR, b"\x80"),
-        (Encoding.CBOR, b"\x81" * 5000),
-        (Encoding.CBOR, b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"),
-        (Encoding.CBOR, b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"),
-        (Encoding.CBOR, b"\xa1\x61a"),
-        (Encoding.CBOR, b"\xd8\x23\x61("),
+        (PayloadEncoding.JSON, b"[]"),
+        (PayloadEncoding.JSON, b"{"),
+        (PayloadEncoding.JSON, b'{"a":NaN}'),
+        (PayloadEncoding.JSON, b"\xff\xfe"),
+        (PayloadEncoding.JSON, b"[" * 100_000),
+        (PayloadEncoding.JSON, b'{"a":' + b"9" * 5000 + b"}"),
+        (PayloadEncoding.CBOR, b"\x80"),
+        (PayloadEncoding.CBOR, b"\x81" * 5000),
+        (PayloadEncoding.CBOR, b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"),
+        (PayloadEncoding.CBOR, b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff"),
+        (PayloadEncoding.CBOR, b"\xa1\x61a"),
+        (PayloadEncoding.CBOR, b"\xd8\x23\x61("),
     ],
 )
-def test_payloads_that_are_no_samples_are_refused(encoding: Encoding, payload: bytes) -> None:
+def test_payloads_that_are_no_samples_are_refused(
+    encoding: PayloadEncoding, payload: bytes
+) -> None:
     with pytest.raises(ProtocolError):
         otio.parse_payload(encoding, payload)
 
@@ -179,21 +188,21 @@ def test_payloads_that_are_no_samples_are_refused(encoding: Encoding, payload: b
 def test_cbor_without_its_extra_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cbor2", None)
     with pytest.raises(UsageError, match=r"touchline\[camera\]"):
-        otio.parse_payload(Encoding.CBOR, b"\xa0")
-    assert otio.parse_payload(Encoding.JSON, b"{}") == {}
+        otio.parse_payload(PayloadEncoding.CBOR, b"\xa0")
+    assert otio.parse_payload(PayloadEncoding.JSON, b"{}") == {}
 
 
 @given(
-    st.sampled_from(Encoding),
+    st.sampled_from(PayloadEncoding),
     st.integers(0, 0xFFFF),
     st.integers(0, 0xFFFFFFFF),
     st.booleans(),
     st.binary(min_size=1, max_size=64),
 )
 def test_segment_round_trip(
-    encoding: Encoding, sequence: int, offset: int, last: bool, payload: bytes
+    encoding: PayloadEncoding, sequence: int, offset: int, last: bool, payload: bytes
 ) -> None:
-    segment = Segment(encoding, sequence, offset, last, payload)
+    segment = DatagramSegment(encoding, sequence, offset, last, payload)
     assert otio.decode_segment(otio.encode_segment(segment)) == segment
 
 
@@ -206,8 +215,10 @@ def test_any_bytes_give_a_segment_or_a_protocol_error(tail: bytes, head: bytes) 
     assert segment.payload
 
 
-@given(st.sampled_from(Encoding), st.binary(max_size=64))
-def test_any_payload_gives_a_sample_or_a_protocol_error(encoding: Encoding, payload: bytes) -> None:
+@given(st.sampled_from(PayloadEncoding), st.binary(max_size=64))
+def test_any_payload_gives_a_sample_or_a_protocol_error(
+    encoding: PayloadEncoding, payload: bytes
+) -> None:
     try:
         sample = otio.parse_payload(encoding, payload)
     except ProtocolError:
@@ -225,5 +236,7 @@ def test_any_payload_gives_a_sample_or_a_protocol_error(encoding: Encoding, payl
 def test_any_order_of_segments_is_survived(rows: list[tuple[int, int, bool, bytes]]) -> None:
     joiner = Reassembler(senders=2)
     for sequence, offset, last, payload in rows:
-        done = joiner.feed(Segment(Encoding.JSON, sequence, offset, last, payload), sequence % 2)
+        done = joiner.feed(
+            DatagramSegment(PayloadEncoding.JSON, sequence, offset, last, payload), sequence % 2
+        )
         assert done is None or len(done[1]) <= 8 * len(rows)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from edge.publish.compose import Context, pose_message
-from edge.publish.messages import FieldRef, PoseSource
+from edge.publish.messages.compose import Context, pose_message
+from edge.publish.messages.registration import FieldRef, PoseSource
 from firmware_bridge.model import CameraPose
 from firmware_bridge.pose import PoseEstimate, PoseVerdict, estimate_pose, homography_from_pose
 

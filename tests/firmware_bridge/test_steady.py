@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from firmware_bridge.steady import SteadyPosition
+from firmware_bridge.camera_position import SteadyPosition
 
 TRUE = np.array([2.0, -62.0, 14.0])
 SIX_M, EIGHT_M = np.array([6.0, 0, 0]), np.array([8.0, 0, 0])

@@ -148,7 +148,7 @@ def test_what_does_not_fit_is_refused(call: object) -> None:
 
 
 def test_splitter_finds_bodies_across_reads_and_drops_endless_ones() -> None:
-    splitter = visca.Splitter()
+    splitter = visca.ViscaSplitter()
     assert splitter.feed(b"\x90\x41") == []
     assert splitter.feed(b"\xff\x90\x51\xff\x90") == [b"\x90\x41\xff", b"\x90\x51\xff"]
     assert splitter.feed(b"\x01" * 15 + b"\x41\xff") == [b"\x41\xff"]
@@ -184,6 +184,6 @@ def test_any_bytes_give_a_value_or_a_protocol_error(data: bytes) -> None:
         except ProtocolError:
             continue
         assert value is not None
-    splitter = visca.Splitter()
+    splitter = visca.ViscaSplitter()
     joined = b"".join(splitter.feed(data))
     assert len(joined) <= len(data)

@@ -13,9 +13,9 @@ import pytest
 
 from edge.health import server as server_module
 from edge.health.prometheus import CONTENT_TYPE, render
-from edge.health.server import MOST_CLIENTS, Answer, HealthServer, json_answer
-from edge.publish.examples import TOPICS
-from edge.publish.health_message import Health
+from edge.health.server import MOST_CLIENTS, HealthServer, HttpAnswer, json_answer
+from edge.publish.messages.examples import TOPICS
+from edge.publish.messages.health import Health
 
 (HEALTH,) = [e for doc in TOPICS if doc.topic == "health" for e in doc.examples]
 assert isinstance(HEALTH, Health)
@@ -86,7 +86,7 @@ def get(port: int, path: str, method: str = "GET") -> tuple[int, str, dict[str, 
 
 def test_pages_are_served_and_others_are_404() -> None:
     pages = {
-        "/metrics": lambda: Answer(200, "m 1\n"),
+        "/metrics": lambda: HttpAnswer(200, "m 1\n"),
         "/readyz": lambda: json_answer(503, {"a": 1}),
     }
     with closing(HealthServer("127.0.0.1", 0, pages)) as server:
@@ -100,7 +100,7 @@ def test_pages_are_served_and_others_are_404() -> None:
 
 def test_a_client_that_says_nothing_and_one_that_talks_rubbish_stop_nobody() -> None:
     with closing(
-        HealthServer("127.0.0.1", 0, {"/metrics": lambda: Answer(200, "m 1\n")})
+        HealthServer("127.0.0.1", 0, {"/metrics": lambda: HttpAnswer(200, "m 1\n")})
     ) as server:
         with socket.create_connection(("127.0.0.1", server.port)):
             assert get(server.port, "/metrics")[0] == 200
@@ -121,7 +121,7 @@ def test_a_taken_port_is_an_error_at_once_and_a_closed_server_frees_it() -> None
 def test_dripping_silent_and_slow_clients_hold_up_nobody_and_are_cut_off(monkeypatch) -> None:
     monkeypatch.setattr(server_module, "CLIENT_S", 1.5)
     page = "m 1\n" * 500_000
-    pages = {"/metrics": lambda: Answer(200, "m 1\n"), "/long": lambda: Answer(200, page)}
+    pages = {"/metrics": lambda: HttpAnswer(200, "m 1\n"), "/long": lambda: HttpAnswer(200, page)}
     with closing(HealthServer("127.0.0.1", 0, pages)) as server, contextlib.ExitStack() as stack:
         rude = []
         for said in (b"", b"G", b"GET /metrics HTTP/1.1\r\nA: b", b"GET /long HTTP/1.1\r\n\r\n"):
@@ -143,7 +143,7 @@ def test_dripping_silent_and_slow_clients_hold_up_nobody_and_are_cut_off(monkeyp
 
 
 def test_there_are_only_so_many_clients_and_the_oldest_makes_room() -> None:
-    pages = {"/metrics": lambda: Answer(200, "m 1\n")}
+    pages = {"/metrics": lambda: HttpAnswer(200, "m 1\n")}
     with closing(HealthServer("127.0.0.1", 0, pages)) as server, contextlib.ExitStack() as stack:
         before = threading.active_count()
         for _ in range(5 * MOST_CLIENTS):
@@ -174,7 +174,10 @@ def test_a_request_that_is_none_is_refused(request_: bytes) -> None:
 
 
 def test_a_page_that_cannot_be_made_is_logged_and_the_others_are_served(caplog) -> None:
-    pages = {"/broken": lambda: Answer(200, str(1 // 0)), "/metrics": lambda: Answer(200, "m 1\n")}
+    pages = {
+        "/broken": lambda: HttpAnswer(200, str(1 // 0)),
+        "/metrics": lambda: HttpAnswer(200, "m 1\n"),
+    }
     with closing(HealthServer("127.0.0.1", 0, pages)) as server:
         with pytest.raises((http.client.HTTPException, OSError)):
             get(server.port, "/broken")

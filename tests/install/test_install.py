@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.box.stopping import STOP_WITH_OUTPUTS_S
+from edge.box.signals import STOP_WITH_OUTPUTS_S
 from edge.cli import main
 from edge.cli.install import _check_runs
 from edge.config import load_config

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from edge.fields import load_field
-from edge.types import Registration, State
+from edge.types import Registration, RegistrationState
 from models.registration.cameras import Cameras, look_at
 from models.registration.ground import FieldMaps, labels
 
@@ -73,4 +73,4 @@ class Oracle:
         answer = self.answers.pop(0)
         if isinstance(answer, Registration):
             return answer
-        return Registration(State.VERIFIED, field_from_image=answer)
+        return Registration(RegistrationState.VERIFIED, field_from_image=answer)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edge.registration.verdict import FEATURES, judge
-from models.registration.calibrate import Judged, fit, main, predict, report
+from models.registration.calibrate import JudgedView, fit, main, predict, report
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def judged():
     projection[:50] = np.inf  # no field
     right[:50] = False
     features[:50, 0] -= 3
-    return Judged(features, np.where(right, 0.01, 0.3), projection)
+    return JudgedView(features, np.where(right, 0.01, 0.3), projection)
 
 
 def test_a_fit_is_what_the_box_judges_with(judged):

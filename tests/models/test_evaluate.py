@@ -9,8 +9,8 @@ import torch
 
 from edge.bundles import load_bundle
 from edge.errors import UsageError
-from edge.registration import Registrar
-from edge.types import Quality, Reason, Registration, State
+from edge.registration import FieldRegistrar
+from edge.types import Quality, Registration, RegistrationState, RejectionReason
 from models.registration import calibration, evaluate, held_out, report
 from models.registration.calibrate import candidates
 from models.registration.looks.soccer import SoccerLook
@@ -21,7 +21,7 @@ from models.registration.views import ViewRenderer
 from tests.models.parts import SOCCER, Oracle, PerfectGraphs, mapped
 
 SOURCE = (320, 180)
-LOST = Registration(State.LOST, Reason.NO_FIELD, quality=Quality(score=0.05))
+LOST = Registration(RegistrationState.LOST, RejectionReason.NO_FIELD, quality=Quality(score=0.05))
 SHIFT = np.array([[1, 0, 6.0], [0, 1, 0], [0, 0, 1]])
 
 
@@ -38,7 +38,7 @@ def views():
 
 def verified(homography, score, expected_m):
     quality = Quality(score=score, expected_error_m=expected_m)
-    return Registration(State.VERIFIED, field_from_image=homography, quality=quality)
+    return Registration(RegistrationState.VERIFIED, field_from_image=homography, quality=quality)
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_perfect_maps_have_no_error():
 @pytest.fixture(scope="module")
 def perfect(bundle_folder, views):
     """A registrar whose network knows the first view."""
-    registrar = Registrar(load_bundle(bundle_folder), SOCCER, engine="onnxruntime")
+    registrar = FieldRegistrar(load_bundle(bundle_folder), SOCCER, engine="onnxruntime")
     graphs = PerfectGraphs(views[0].take(np.array([0])), SOURCE, registrar.size)
     registrar._graphs.encoder.run = graphs.run
     registrar._graphs.dense.run = graphs.run
@@ -200,7 +200,7 @@ def test_forms_of_a_bundle_are_scored_on_the_same_views(bundle_folder):
 def part_of(views, rows):
     cases = [report.Case(i, v, s) for i, (v, s) in enumerate(zip(views[1], rows, strict=True))]
     worst = sorted(cases, key=report.badness, reverse=True)
-    return report.Part("wide", {"raw": rows, "asked": rows}, "asked", worst)
+    return report.ReportPart("wide", {"raw": rows, "asked": rows}, "asked", worst)
 
 
 def test_the_worst_are_wrong_answers_then_refusals(views, scored):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.box.golden import golden_frames
+from edge.box.model_updates.self_test import golden_frames
 from edge.bundles import load_bundle
 from edge.capture import read_picture
 from edge.fields import default_field, load_field

@@ -11,7 +11,7 @@ from edge.errors import UsageError
 from models.registration import warm_start
 from models.registration.export import export_bundle
 from models.registration.shared import SportsNet
-from models.registration.train import Settings, Stage, Trainer, counts
+from models.registration.train import Stage, Trainer, TrainingSettings, counts
 from models.registration.warm_start import network_of
 
 SPORTS = ("basketball", "tennis")
@@ -73,16 +73,16 @@ def test_a_checkpoint_of_fewer_sports_leaves_new_ones_alone():
 
 
 def test_shares_of_a_batch():
-    assert counts(Settings("r", 1.0, sports=SPORTS, shares=(3.0, 1.0)), 16) == {
+    assert counts(TrainingSettings("r", 1.0, sports=SPORTS, shares=(3.0, 1.0)), 16) == {
         "basketball": 12,
         "tennis": 4,
     }
-    assert counts(Settings("r", 1.0, sports=SPORTS), 1) == {"basketball": 1, "tennis": 1}
+    assert counts(TrainingSettings("r", 1.0, sports=SPORTS), 1) == {"basketball": 1, "tennis": 1}
 
 
 def test_two_sports_learn_in_one_step_and_refuse_each_other(tmp_path):
     stages = [Stage(1.0, 64, 64, 4, 5)]
-    run = Settings(str(tmp_path), 60.0, processes=1, sports=SPORTS, stages=stages)
+    run = TrainingSettings(str(tmp_path), 60.0, processes=1, sports=SPORTS, stages=stages)
     trainer = Trainer(0, run, pretrained=False)
     trainer.enter(0)
     data = {s: trainer.views(s, n) for s, n in counts(run, 4).items()}

@@ -10,9 +10,9 @@ from models.registration import calibrate, calibration, held_out
 from models.registration.evaluate import quick_check
 from models.registration.network import RegistrationNet
 from models.registration.train import (
-    Settings,
     Stage,
     Trainer,
+    TrainingSettings,
     flip,
     rate_at,
     set_frozen,
@@ -27,11 +27,11 @@ from models.registration.train import (
 )
 def test_stage_in_force(progress, stage):
     stages = [Stage(until, 64, 64, 2, 0) for until in (0.2, 0.7, 1.0)]
-    assert stage_at(Settings("run", 10.0, stages=stages), progress) == stage
+    assert stage_at(TrainingSettings("run", 10.0, stages=stages), progress) == stage
 
 
 def test_the_schedule_ends_at_the_size_that_ships():
-    stages = Settings("run", 10.0).stages
+    stages = TrainingSettings("run", 10.0).stages
     assert [s.until for s in stages] == sorted(s.until for s in stages)
     assert stages[-1].until == 1
     assert (stages[-1].width, stages[-1].height) == (320, 192)
@@ -106,7 +106,7 @@ def test_the_average_moves_by_its_decay():
 
 def tiny(folder):
     stages = [Stage(0.5, 64, 64, 2, 0), Stage(1.0, 64, 64, 2, 5)]
-    return Settings(str(folder), minutes=60.0, processes=1, stages=stages)
+    return TrainingSettings(str(folder), minutes=60.0, processes=1, stages=stages)
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from edge.errors import UsageError
-from models.registration import faults
+from models.registration import degradations
 from models.registration.negatives import negative
 from models.registration.views import ViewRenderer
 
@@ -90,6 +90,6 @@ def test_faults_keep_size_and_type(size):
     rng = np.random.default_rng(0)
     image = np.full((size[1], size[0], 3), 120, np.uint8)
     for _ in range(6):
-        out = faults.codec(faults.optics(image.copy(), rng), rng)
+        out = degradations.codec(degradations.optics(image.copy(), rng), rng)
         assert out.shape == image.shape
         assert out.dtype == np.uint8

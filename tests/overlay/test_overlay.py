@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.capture import open_source
-from edge.capture.rendered.camera import Camera
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.errors import SourceError
 from edge.fields import FIELD_NAMES, load_field
 from edge.overlay import (
@@ -17,29 +17,31 @@ from edge.overlay import (
     describe,
     draw_overlay,
 )
-from edge.types import Image, Quality, Reason, Registration, State
+from edge.types import ImageArray, Quality, Registration, RegistrationState, RejectionReason
 
 FIELD = load_field("soccer")
-CAMERA = Camera((5.0, -80.0, 18.0), 10.0, 80.0, 0.0, 900.0, 640, 360)
-LOST = Registration(State.LOST, Reason.NO_FIELD)
-GREY: Image = np.full((360, 640, 3), 120, np.uint8)
+CAMERA = RenderedCamera((5.0, -80.0, 18.0), 10.0, 80.0, 0.0, 900.0, 640, 360)
+LOST = Registration(RegistrationState.LOST, RejectionReason.NO_FIELD)
+GREY: ImageArray = np.full((360, 640, 3), 120, np.uint8)
 
 
-def found(state: State = State.VERIFIED, camera: Camera = CAMERA) -> Registration:
+def found(
+    state: RegistrationState = RegistrationState.VERIFIED, camera: RenderedCamera = CAMERA
+) -> Registration:
     quality = Quality(score=0.97, inliers=41, rms_px=0.8, expected_error_m=0.21)
     return Registration(state, field_from_image=camera.field_from_image, quality=quality)
 
 
-def pixels_of(image: Image, colour: tuple[int, int, int]) -> int:
+def pixels_of(image: ImageArray, colour: tuple[int, int, int]) -> int:
     return int((np.abs(image.astype(int) - colour).max(axis=2) < 30).sum())
 
 
-@pytest.mark.parametrize("state", [s for s in State if s is not State.LOST])
-def test_the_lines_have_the_states_colour(state: State) -> None:
+@pytest.mark.parametrize("state", [s for s in RegistrationState if s is not RegistrationState.LOST])
+def test_the_lines_have_the_states_colour(state: RegistrationState) -> None:
     overlay = Overlay(FIELD, bar=False, inset=False)
     image = overlay.draw(GREY, found(state))
     assert pixels_of(image, COLOURS[state]) > 300
-    others = {s: pixels_of(image, COLOURS[s]) for s in State if s is not state}
+    others = {s: pixels_of(image, COLOURS[s]) for s in RegistrationState if s is not state}
     assert max(others.values()) == 0, others
 
 
@@ -48,7 +50,7 @@ def test_the_lines_lie_where_the_homography_says() -> None:
     for x_m in (0.0, 5.0):  # the halfway line, and between the lines
         pixel, _ = CAMERA.project([[x_m, 15.0, 0.0]])
         x, y = np.rint(pixel[0]).astype(int)
-        green = pixels_of(image[y - 2 : y + 3, x - 2 : x + 3], COLOURS[State.VERIFIED])
+        green = pixels_of(image[y - 2 : y + 3, x - 2 : x + 3], COLOURS[RegistrationState.VERIFIED])
         assert (green > 0) == (x_m == 0.0)
 
 
@@ -63,7 +65,7 @@ def test_the_picture_given_stays_as_it_is() -> None:
 def test_a_lost_frame_has_no_lines_but_says_why() -> None:
     np.testing.assert_array_equal(Overlay(FIELD, bar=False, inset=False).draw(GREY, LOST), GREY)
     drawn = Overlay(FIELD, inset=False).draw(GREY, LOST)
-    assert pixels_of(drawn[:30], COLOURS[State.LOST]) > 20
+    assert pixels_of(drawn[:30], COLOURS[RegistrationState.LOST]) > 20
     np.testing.assert_array_equal(drawn[30:], GREY[30:])
 
 
@@ -71,10 +73,12 @@ def test_a_lost_frame_has_no_lines_but_says_why() -> None:
     ("registration", "text"),
     [
         (LOST, "no field"),
-        (Registration(State.LOST, Reason.FEW_KEYPOINTS), "few keypoints"),
+        (Registration(RegistrationState.LOST, RejectionReason.FEW_KEYPOINTS), "few keypoints"),
         (found(), "score 0.97   41 keypoints   0.8 px   about 0.21 m"),
         (
-            Registration(State.HELD, field_from_image=np.eye(3), quality=Quality(0.5, 9)),
+            Registration(
+                RegistrationState.HELD, field_from_image=np.eye(3), quality=Quality(0.5, 9)
+            ),
             "score 0.50   9 keypoints",
         ),
     ],
@@ -85,7 +89,7 @@ def test_a_registration_in_words(registration: Registration, text: str) -> None:
 
 @pytest.mark.parametrize("pan", [-25.0, 0.0, 25.0])
 def test_the_mini_map_shows_the_visible_part(pan: float) -> None:
-    camera = Camera((0.0, -80.0, 18.0), pan, 80.0, 0.0, 2000.0, 640, 360)
+    camera = RenderedCamera((0.0, -80.0, 18.0), pan, 80.0, 0.0, 2000.0, 640, 360)
     plain = Overlay(FIELD, bar=False).draw(GREY, LOST)
     shown = Overlay(FIELD, bar=False).draw(GREY, found(camera=camera))
     # the shaded part; what little shines through from the lines below it is weaker
@@ -99,9 +103,11 @@ def test_the_mini_map_shows_the_visible_part(pan: float) -> None:
 @pytest.mark.parametrize("name", sorted(FIELD_NAMES))
 def test_every_field_can_be_drawn(name: str) -> None:
     field = load_field(name)
-    camera = Camera((0.0, -0.9 * field.width_m, 0.4 * field.width_m), 0, 65, 0, 500, 640, 360)
+    camera = RenderedCamera(
+        (0.0, -0.9 * field.width_m, 0.4 * field.width_m), 0, 65, 0, 500, 640, 360
+    )
     drawn = draw_overlay(GREY, found(camera=camera), field)
-    assert pixels_of(drawn, COLOURS[State.VERIFIED]) > 100
+    assert pixels_of(drawn, COLOURS[RegistrationState.VERIFIED]) > 100
 
 
 @pytest.mark.parametrize(
@@ -118,7 +124,7 @@ def test_any_size_can_be_drawn_on(width: int, height: int, registration: Registr
     [np.eye(3), -np.eye(3), np.diag([1e-9, 1e-9, 1.0]), np.diag([1e9, 1e9, 1.0])],
 )
 def test_an_absurd_homography_breaks_nothing(homography: np.ndarray) -> None:
-    registration = Registration(State.VERIFIED, field_from_image=homography)
+    registration = Registration(RegistrationState.VERIFIED, field_from_image=homography)
     assert draw_overlay(GREY, registration, FIELD).shape == GREY.shape
 
 
@@ -137,7 +143,7 @@ def test_a_contact_sheet_holds_all_pictures(
 
 
 def test_a_contact_sheet_of_unlike_pictures() -> None:
-    images: list[Image] = [
+    images: list[ImageArray] = [
         np.full(s, 200, np.uint8) for s in ((50, 100, 3), (300, 20, 3), (1, 1, 3))
     ]
     assert contact_sheet(images, columns=3, tile_width=100).shape == (58, 316, 3)

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.capture.rendered.camera import Camera
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.fields import FIELD_NAMES, load_field
 from edge.geometry import apply_homography
 from edge.overlay import marking_segments, oriented, project_segments
 
-CAMERA = Camera((0.0, -80.0, 18.0), 2.0, 80.0, 0.0, 1600.0, 640, 360)
+CAMERA = RenderedCamera((0.0, -80.0, 18.0), 2.0, 80.0, 0.0, 1600.0, 640, 360)
 
 
 def test_orientation_is_found_from_either_sign() -> None:
@@ -72,7 +72,7 @@ _COORDINATE = st.floats(-300, 300, allow_subnormal=False)
 def test_clipped_points_are_points_of_the_line_in_front(
     segments: list[tuple[float, ...]], pan: float, tilt: float, roll: float
 ) -> None:
-    camera = Camera((0.0, -60.0, 15.0), pan, tilt, roll, 700.0, 640, 360)
+    camera = RenderedCamera((0.0, -60.0, 15.0), pan, tilt, roll, 700.0, 640, 360)
     h = camera.image_from_field
     got = project_segments(h, np.array(segments).reshape(-1, 2, 2), 640, 360)
     assert np.isfinite(got).all()

@@ -10,7 +10,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from edge.publish import Endpoint
-from edge.publish.mqtt311 import CONNECT, DISCONNECT, PINGREQ, PUBLISH, SUBSCRIBE, Splitter, packet
+from edge.publish.mqtt.mqtt311 import (
+    CONNECT,
+    DISCONNECT,
+    PINGREQ,
+    PUBLISH,
+    SUBSCRIBE,
+    PacketSplitter,
+    packet,
+)
 
 ACCEPTED = b"\x00\x00\x00"
 
@@ -72,7 +80,7 @@ class HostileBroker:
                 self._threads[-1].start()
 
     def _serve(self, sock: socket.socket) -> None:
-        splitter, waiting = Splitter(), []
+        splitter, waiting = PacketSplitter(), []
         with suppress(OSError):
             while data := sock.recv(65536):
                 for first, body in splitter.feed(data):

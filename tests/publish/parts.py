@@ -17,8 +17,8 @@ import pytest
 
 from edge.fields import load_field
 from edge.publish import BoxInfo, BundleInfo, Endpoint, Publisher, Topics
-from edge.publish.connection import Backoff
-from edge.types import Frame, Quality, Reason, Registration, State
+from edge.publish.mqtt.connection import Backoff
+from edge.types import Frame, Quality, Registration, RegistrationState, RejectionReason
 
 FAST = Backoff(first_s=0.05, most_s=0.2)
 TOPICS = Topics("touchline", "venue", "box")
@@ -56,7 +56,9 @@ def make_frame(index: int = 0) -> Frame:
     return Frame(image, index, index / 25, 1_700_000_000_000_000_000 + index, time.monotonic_ns())
 
 
-def answered(state: State = State.VERIFIED, *, cut: bool = False) -> Registration:
+def answered(
+    state: RegistrationState = RegistrationState.VERIFIED, *, cut: bool = False
+) -> Registration:
     quality = Quality(0.97, 38, 1.4, 0.3, 0.9)
     latency_ms = {"infer": 9.81234}
     return Registration(
@@ -68,8 +70,8 @@ def answered(state: State = State.VERIFIED, *, cut: bool = False) -> Registratio
     )
 
 
-def lost(reason: Reason = Reason.NO_FIELD) -> Registration:
-    return Registration(State.LOST, reason)
+def lost(reason: RejectionReason = RejectionReason.NO_FIELD) -> Registration:
+    return Registration(RegistrationState.LOST, reason)
 
 
 def make_publisher(endpoint: Endpoint, topics: Topics = TOPICS, **options: object) -> Publisher:

@@ -16,8 +16,8 @@ import pytest
 from edge.config import EmbeddedBrokerConfig, parse_broker
 from edge.errors import BrokerError, ConfigError
 from edge.publish import EmbeddedBroker, open_broker
-from edge.publish.client import TouchlineClient
-from edge.publish.connection import Connection, Hooks, Outgoing, Session
+from edge.publish.client.subscriber import TouchlineClient
+from edge.publish.mqtt.connection import Connection, Hooks, Outgoing, Session
 from tests.publish.listener import Listener
 from tests.publish.parts import FAST, answered, eventually, free_port, make_frame, make_publisher
 

@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from edge.errors import UsageError
 from edge.publish import Endpoint, EventDraft, EventKind, Topics
-from edge.publish.client import (
+from edge.publish.client.subscriber import (
     Homography,
     TouchlineClient,
     client_endpoint,
     field_from_pixels,
     pixels_from_field,
 )
-from edge.publish.compose import Context, Stamp, homography_message
-from edge.publish.connection import Connection, Hooks, Outgoing, Session
-from edge.publish.messages import Event, FieldRef, StateMessage, Status
-from edge.types import Quality, Registration, State
+from edge.publish.messages.compose import Context, Stamp, homography_message
+from edge.publish.messages.registration import Event, FieldRef, StateMessage, Status
+from edge.publish.mqtt.connection import Connection, Hooks, Outgoing, Session
+from edge.types import Quality, Registration, RegistrationState
 from tests.publish.parts import (
     FAST,
     TOPICS,
@@ -257,7 +257,9 @@ def message_of(image_from_field: np.ndarray, quality: Quality, sign: float = 1) 
     context = Context(SESSION, "cam1", FieldRef(name="soccer", length_m=105, width_m=68))
     stamp = Stamp(0, None, 0, "host", None, 1280, 720)
     matrix = sign * np.linalg.inv(image_from_field)
-    registration = Registration(State.VERIFIED, field_from_image=matrix, quality=quality)
+    registration = Registration(
+        RegistrationState.VERIFIED, field_from_image=matrix, quality=quality
+    )
     return homography_message(context, 1, stamp, registration)
 
 

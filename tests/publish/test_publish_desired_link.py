@@ -12,10 +12,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.publish import Endpoint
-from edge.publish.config_examples import CONFIG_SCHEMA, REPORTED
-from edge.publish.config_messages import ConfigReported
-from edge.publish.desired_link import DesiredLink
-from edge.publish.message import Message
+from edge.publish.messages.base import Message
+from edge.publish.messages.config import ConfigReported
+from edge.publish.messages.config_examples import CONFIG_SCHEMA, REPORTED
+from edge.publish.mqtt.desired_link import DesiredLink
 from tests.publish.conftest import embedded, endpoint, mosquitto
 from tests.publish.parts import FAST, TOPICS, eventually
 

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from edge.publish import EventDraft, EventKind
-from edge.publish.compose import Stamp
-from edge.publish.event_limiter import BURST, EVERY_S, EventLimiter
+from edge.publish.messages.compose import Stamp
+from edge.publish.queue.event_limiter import BURST, EVERY_S, EventLimiter
 
 STATES = {
     "field": (EventKind.LOCKED, EventKind.LOST),

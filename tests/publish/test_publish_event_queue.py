@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from edge.publish.event_queue import IN_FLIGHT, PAUSE_S, REPEATED_FOR_S, EventQueue
-from edge.publish.spool import Spool
+from edge.publish.queue.event_queue import IN_FLIGHT, PAUSE_S, REPEATED_FOR_S, EventQueue
+from edge.publish.queue.spool import Spool
 
 
 class Clock:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from edge.publish.compose import Stamp
-from edge.publish.events import EventDetector
-from edge.types import Reason
+from edge.publish.messages.compose import Stamp
+from edge.publish.queue.event_detector import EventDetector
+from edge.types import RejectionReason
 from tests.publish.parts import answered, lost, make_frame
 
 _ANSWERS = {
     "v": answered(),
     "C": answered(cut=True),
-    "l": lost(Reason.NO_FIELD),
-    "n": lost(Reason.NO_LINES),
+    "l": lost(RejectionReason.NO_FIELD),
+    "n": lost(RejectionReason.NO_LINES),
 }
 
 
@@ -39,6 +39,6 @@ def test_events(answers: str, events: list[str]) -> None:
     found = []
     for index, answer in enumerate(answers):
         for draft in detector.feed(Stamp.of(make_frame(index)), _ANSWERS[answer]):
-            reason = f" {draft.reason.value}" if draft.reason is Reason.NO_LINES else ""
+            reason = f" {draft.reason.value}" if draft.reason is RejectionReason.NO_LINES else ""
             found.append(f"{draft.kind.value}@{draft.stamp.frame_id}{reason}")
     assert found == events

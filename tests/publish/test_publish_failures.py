@@ -17,8 +17,8 @@ import pytest
 from edge.config import TlsConfig
 from edge.errors import BrokerError
 from edge.publish import Endpoint, EventDraft, EventKind, Topics
-from edge.publish.client import TouchlineClient
-from edge.publish.compose import Stamp
+from edge.publish.client.subscriber import TouchlineClient
+from edge.publish.messages.compose import Stamp
 from tests.publish.listener import Listener
 from tests.publish.parts import (
     FAST,

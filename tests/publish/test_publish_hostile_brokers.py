@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.publish import EventDraft, EventKind, Publisher, connection
-from edge.publish.compose import Stamp
-from edge.publish.connection import Backoff
-from edge.publish.outbox import EventItem
-from edge.publish.packet import Outgoing
+from edge.publish import EventDraft, EventKind, Publisher
+from edge.publish.messages.compose import Stamp
+from edge.publish.mqtt import connection
+from edge.publish.mqtt.connection import Backoff
+from edge.publish.mqtt.packet import Outgoing
+from edge.publish.queue.outbox import EventItem
 from tests.publish.hostile import HostileBroker
 from tests.publish.listener import Listener
 from tests.publish.parts import (

@@ -14,10 +14,10 @@ from rich.console import Console
 from edge.cli.listen import Board
 from edge.config.host_name import host_id
 from edge.publish import client as client_module
-from edge.publish.client import Health, Received, TouchlineClient
-from edge.publish.examples import TOPICS as DOCUMENTED
-from edge.publish.packet import Incoming
-from edge.publish.topics import Address, parse_topic
+from edge.publish.client.subscriber import Health, Received, TouchlineClient
+from edge.publish.messages.examples import TOPICS as DOCUMENTED
+from edge.publish.mqtt.packet import Incoming
+from edge.publish.mqtt.topics import Address, parse_topic
 from tests.publish.listener import Listener
 from tests.publish.parts import FAST, TOPICS, Mosquitto
 

@@ -14,11 +14,12 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from edge.publish import Endpoint, Topics, send_queue
-from edge.publish.connection import Backoff
-from edge.publish.desired_link import DesiredLink
-from edge.publish.line import Line
-from edge.publish.mqtt311 import PUBACK, Splitter, packet
+from edge.publish import Endpoint, Topics
+from edge.publish.mqtt import send_queue
+from edge.publish.mqtt.connection import Backoff
+from edge.publish.mqtt.desired_link import DesiredLink
+from edge.publish.mqtt.mqtt311 import PUBACK, PacketSplitter, packet
+from edge.publish.mqtt.shared_connection import SharedConnection
 from edge.threads import watch_threads
 from tests.publish.listener import Listener
 from tests.publish.parts import (
@@ -42,7 +43,7 @@ def connections(port: int) -> int:
 
 
 def test_a_box_has_one_connection(mosquitto: Mosquitto) -> None:
-    with closing(Line(mosquitto.endpoint, TOPICS, FAST)) as line:
+    with closing(SharedConnection(mosquitto.endpoint, TOPICS, FAST)) as line:
         config = DesiredLink(line, TOPICS, "config", TOPICS.config_desired)
         model = DesiredLink(line, TOPICS, "model", TOPICS.model_desired)
         heard: dict[str, list[bytes]] = {"config": [], "model": []}
@@ -65,7 +66,7 @@ def test_a_box_has_one_connection(mosquitto: Mosquitto) -> None:
 
 
 def test_the_will_names_the_run_that_is_on(mosquitto: Mosquitto) -> None:
-    with closing(Line(mosquitto.endpoint, TOPICS, FAST)) as line:
+    with closing(SharedConnection(mosquitto.endpoint, TOPICS, FAST)) as line:
         for _ in range(2):
             with make_publisher(line) as publisher:  # type: ignore[arg-type]
                 publisher.wait_connected(60)
@@ -179,7 +180,7 @@ def test_little_lies_in_the_kernel_when_a_link_stalls(mosquitto: Mosquitto) -> N
 def test_an_outbox_that_fails_and_fails_does_not_die_in_silence(
     mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from edge.publish import outbox
+    from edge.publish.queue import outbox
 
     monkeypatch.setattr(outbox, "_IDLE_S", 0.01)
     with watch_threads() as threads, make_publisher(mosquitto.endpoint) as publisher:
@@ -210,7 +211,7 @@ def light_box(port: int, topics: Topics) -> socket.socket:
     sock.sendall(packet(0x82, b"\x00\x01\x00" + b"".join(text(t) + b"\x00" for t in heard)))
     sock.sendall(packet(0x33, text(topics.state) + b"\x00\x02\x00" + b"x" * 1000))
     kinds: list[int] = []
-    splitter = Splitter()
+    splitter = PacketSplitter()
     while PUBACK not in kinds:
         data = sock.recv(65536)
         assert data, f"{topics.device}: closed after {kinds}"

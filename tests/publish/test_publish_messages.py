@@ -18,14 +18,14 @@ from pydantic import ValidationError
 
 from edge.errors import UsageError
 from edge.geometry import apply_homography
-from edge.publish.asyncapi import asyncapi
-from edge.publish.compose import Context, Stamp, homography_message, pose_message
-from edge.publish.examples import TOPICS
-from edge.publish.message import Document
-from edge.publish.messages import MESSAGES, FieldRef, Homography, schema_of
-from edge.publish.schemas import generated
-from edge.publish.topics import Topics, parse_topic
-from edge.types import Quality, Reason, Registration, State
+from edge.publish.messages.asyncapi import asyncapi
+from edge.publish.messages.base import Document
+from edge.publish.messages.compose import Context, Stamp, homography_message, pose_message
+from edge.publish.messages.examples import TOPICS
+from edge.publish.messages.registration import MESSAGES, FieldRef, Homography, schema_of
+from edge.publish.messages.schemas import generated
+from edge.publish.mqtt.topics import Topics, parse_topic
+from edge.types import Quality, Registration, RegistrationState, RejectionReason
 from firmware_bridge.pose import CameraPose, PoseEstimate, PoseSigma, PoseVerdict
 from tests.publish.parts import FIELD_FROM_IMAGE, answered, lost, make_frame
 
@@ -40,7 +40,7 @@ def compose(registration: Registration, **context: Any) -> Homography:
 
 
 def test_a_homography_message_carries_the_frame_and_the_answer() -> None:
-    data = json.loads(compose(answered(State.TRACKED)).payload())
+    data = json.loads(compose(answered(RegistrationState.TRACKED)).payload())
     assert next(iter(data)) == "schema"
     assert data["schema"] == "touchline.homography/1"
     assert (data["session"], data["seq"], data["camera"]) == ("0123456789abcdef", 5, "cam1")
@@ -67,8 +67,8 @@ def test_a_homography_message_carries_the_frame_and_the_answer() -> None:
 
 
 def test_a_lost_frame_carries_no_homography() -> None:
-    message = compose(lost(Reason.NO_LINES))
-    assert (message.state, message.reason) == (State.LOST, Reason.NO_LINES)
+    message = compose(lost(RejectionReason.NO_LINES))
+    assert (message.state, message.reason) == (RegistrationState.LOST, RejectionReason.NO_LINES)
     assert message.field_from_image is None
     assert message.matrix is None
 
@@ -78,7 +78,7 @@ def test_a_homography_that_is_not_finite_is_lost(bad: float) -> None:
     matrix = FIELD_FROM_IMAGE.copy()
     matrix[1, 1] = bad
     message = compose(replace(answered(), field_from_image=matrix))
-    assert (message.state, message.reason) == (State.LOST, Reason.IMPLAUSIBLE)
+    assert (message.state, message.reason) == (RegistrationState.LOST, RejectionReason.IMPLAUSIBLE)
     assert message.field_from_image is None
 
 
@@ -135,7 +135,7 @@ def test_a_reader_ignores_keys_of_a_newer_box() -> None:
 
 def test_the_committed_files_are_what_the_models_say() -> None:
     stale = [p.name for p, text in generated(ROOT).items() if p.read_text() != text]
-    assert stale == [], "run python -m edge.publish.schemas --write"
+    assert stale == [], "run python -m edge.publish.messages.schemas --write"
 
 
 @pytest.mark.parametrize("message", MESSAGES)

@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.errors import ProtocolError
-from edge.publish import mqtt311
+from edge.publish.mqtt import mqtt311
 
 CONNECT_HEAD = b"\x00\x04MQTT"
 
 
 def unpacked(packet: bytes) -> tuple[int, bytes]:
-    [(first, body)] = mqtt311.Splitter().feed(packet)
+    [(first, body)] = mqtt311.PacketSplitter().feed(packet)
     return first, body
 
 
@@ -89,7 +89,7 @@ def test_packets_come_out_however_the_stream_is_cut(
     packets: list[tuple[int, bytes]], data: st.DataObject
 ) -> None:
     stream = b"".join(mqtt311.packet(*packet) for packet in packets)
-    splitter = mqtt311.Splitter()
+    splitter = mqtt311.PacketSplitter()
     found = []
     while stream:
         size = data.draw(st.integers(1, len(stream)))
@@ -101,7 +101,7 @@ def test_packets_come_out_however_the_stream_is_cut(
 @given(st.binary(max_size=200))
 def test_any_bytes_give_packets_or_a_protocol_error(data: bytes) -> None:
     try:
-        packets = list(mqtt311.Splitter().feed(data))
+        packets = list(mqtt311.PacketSplitter().feed(data))
     except ProtocolError:
         return
     for first, body in packets:
@@ -129,7 +129,7 @@ def test_any_packet_is_rewritten_or_refused(first: int, body: bytes) -> None:
 )
 def test_a_length_beyond_the_limits_is_refused(data: bytes, words: str) -> None:
     with pytest.raises(ProtocolError, match=words):
-        list(mqtt311.Splitter().feed(data))
+        list(mqtt311.PacketSplitter().feed(data))
 
 
 @pytest.mark.parametrize(

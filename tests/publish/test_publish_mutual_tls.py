@@ -17,7 +17,7 @@ import pytest
 from edge.config import TlsConfig
 from edge.errors import BrokerError
 from edge.publish import Endpoint, Topics
-from edge.publish.client import TouchlineClient
+from edge.publish.client.subscriber import TouchlineClient
 from tests.publish.parts import (
     FAST,
     Mosquitto,

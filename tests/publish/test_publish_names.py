@@ -9,9 +9,9 @@ import pytest
 from edge.config import Config, config_from_mapping
 from edge.errors import ConfigError, UsageError
 from edge.publish import Topics
-from edge.publish.paths import spool_path
-from edge.publish.segments_publisher import job_of
-from edge.publish.topics import parse_topic
+from edge.publish.mqtt.topics import parse_topic
+from edge.publish.queue.paths import spool_path
+from edge.publish.queue.segments_publisher import job_of
 
 BAD = [
     "", ".", "..", "../x", "a/b", "a/../b", "+", "#", "a+", "a#", "$SYS", "a\0", "a\n", "\na",

@@ -17,8 +17,8 @@ import pytest
 from edge.config import PublishConfig
 from edge.config.models import EventConfig
 from edge.publish import Endpoint
-from edge.publish.messages import Event, Homography, Info, StateMessage
-from edge.publish.outbox import EventItem, FrameItem
+from edge.publish.messages.registration import Event, Homography, Info, StateMessage
+from edge.publish.queue.outbox import EventItem, FrameItem
 from tests.publish.listener import Listener
 from tests.publish.parts import (
     FIELD_FROM_IMAGE,

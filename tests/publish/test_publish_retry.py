@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from edge.publish.acks import AckClock
-from edge.publish.own_topics import OwnTopics
-from edge.publish.retry import Backoff, Ending, Pauses
-from edge.publish.rivals import Rivals
-from edge.publish.send_queue import Reading, SendQueue
-from edge.publish.suspects import Suspects
+from edge.publish.mqtt.ack_clock import AckClock
+from edge.publish.mqtt.backoff import Backoff, Ending, Pauses
+from edge.publish.mqtt.own_topics import OwnTopics
+from edge.publish.mqtt.rivals import Rivals
+from edge.publish.mqtt.send_queue import QueueReading, SendQueue
+from edge.publish.queue.suspects import Suspects
 
 LONGEST = Backoff(0.25, 1.5, fault_first_s=1.0, fault_most_s=60.0, stable_s=90.0)
 
@@ -57,12 +57,12 @@ def test_time_for_an_acknowledgement_runs_from_when_the_kernel_has_the_message()
 
 def test_a_frame_is_handed_over_where_the_queue_drains_in_time() -> None:
     queue = SendQueue()
-    assert queue.takes(Reading(0, 0, 0.0), 1000, 0.5, 10.0), "nothing lies before it"
-    assert not queue.takes(Reading(1000, 0, 0.0), 1000, 0.5, 10.1), "no rate is known"
-    assert not queue.takes(Reading(3000, 1000, 0.0), 1000, 0.5, 10.5), "two thousand a second"
-    assert queue.takes(Reading(3000, 40_000, 0.0), 1000, 0.5, 11.0), "forty thousand"
-    assert not queue.takes(Reading(3000, 40_000, 0.0), 1000, 0.5, 13.0), "it stalled"
-    assert queue.takes(Reading(0, 40_000, 0.0), 1000, 0.5, 99.0)
+    assert queue.takes(QueueReading(0, 0, 0.0), 1000, 0.5, 10.0), "nothing lies before it"
+    assert not queue.takes(QueueReading(1000, 0, 0.0), 1000, 0.5, 10.1), "no rate is known"
+    assert not queue.takes(QueueReading(3000, 1000, 0.0), 1000, 0.5, 10.5), "two thousand a second"
+    assert queue.takes(QueueReading(3000, 40_000, 0.0), 1000, 0.5, 11.0), "forty thousand"
+    assert not queue.takes(QueueReading(3000, 40_000, 0.0), 1000, 0.5, 13.0), "it stalled"
+    assert queue.takes(QueueReading(0, 40_000, 0.0), 1000, 0.5, 99.0)
 
 
 def test_an_own_topic_is_watched_once_the_broker_has_the_message() -> None:

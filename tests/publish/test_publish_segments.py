@@ -12,12 +12,12 @@ import pytest
 from edge.config.ids import ID_PATTERN
 from edge.errors import BrokerError, UsageError
 from edge.publish import Endpoint
-from edge.publish.client import Segments, TouchlineClient
-from edge.publish.examples import TOPICS as DOCS
-from edge.publish.messages import schema_of
-from edge.publish.segments_message import MarkedSegment, Programme
-from edge.publish.segments_publisher import SegmentsPublisher, job_of
-from edge.publish.topics import parse_topic
+from edge.publish.client.subscriber import Segments, TouchlineClient
+from edge.publish.messages.examples import TOPICS as DOCS
+from edge.publish.messages.registration import schema_of
+from edge.publish.messages.segments import MarkedSegment, Programme
+from edge.publish.mqtt.topics import parse_topic
+from edge.publish.queue.segments_publisher import SegmentsPublisher, job_of
 from tests.publish.listener import Listener
 from tests.publish.parts import FAST, TOPICS, eventually, free_port
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.publish.slots import Slots
-from edge.publish.spool import Spool
+from edge.publish.queue.slots import Slots
+from edge.publish.queue.spool import Spool
 
 SECOND = 10**9
 

@@ -16,7 +16,7 @@ from edge.engines import EngineOptions
 from edge.errors import BundleError, UsageError
 from quantize.__main__ import main
 from quantize.bundles import quantize_bundle
-from quantize.gate import GateResult, Limits, run_gate
+from quantize.gate import GateLimits, GateResult, run_gate
 from quantize.int8 import Int8Options
 from quantize.prepare import simplify
 from tests.bundles.parts import bundle
@@ -174,7 +174,7 @@ def test_gate_refuses_what_loses_too_much(quantized: Bundle, scores: Scores, tol
 
 
 def test_limits_can_be_set(quantized: Bundle) -> None:
-    limits = Limits(iou_loss=0.1)
+    limits = GateLimits(iou_loss=0.1)
     assert run_gate(quantized, Scores(iou=0.05), engines=["onnxruntime"], n=1, limits=limits).passed
 
 

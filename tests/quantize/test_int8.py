@@ -12,7 +12,7 @@ import pytest
 
 from edge.engines import load_engine
 from edge.errors import UsageError
-from quantize.compare import Difference, compare
+from quantize.compare import OutputDifference, compare
 from quantize.int8 import Feed, Int8Options, Prepared, prepare, quantize
 from quantize.sensitivity import rank_layers
 from tests.engines.graphs import dense, encoder, picture
@@ -40,7 +40,7 @@ def prepared(source: Path) -> Prepared:
     return prepare(source, feeds, Int8Options())
 
 
-def differences(a: Path, b: Path, engine: str) -> dict[str, Difference]:
+def differences(a: Path, b: Path, engine: str) -> dict[str, OutputDifference]:
     found = compare(load_engine(a, "onnxruntime"), load_engine(b, engine), HELD_OUT)
     return {d.output: d for d in found}
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edge.bundles import open_graphs
 from edge.engines import Engine, load_engine
 from edge.errors import EngineError
-from edge.types import Image
+from edge.types import ImageArray
 from quantize.bundles import quantize_bundle
 from quantize.int8 import Int8Options, Prepared, prepare, quantize
 from quantize.tflite import _out_size, _same, convert
@@ -51,7 +51,7 @@ def test_describes_itself_as_other_engines_do(engine: Engine) -> None:
     assert engine.outputs["features"].fixed == (1, FEATURES, HEIGHT // 4, WIDTH // 4)
 
 
-def as_defined(path: Path, image: dict[str, Image]) -> dict[str, NDArray[np.float32]]:
+def as_defined(path: Path, image: dict[str, ImageArray]) -> dict[str, NDArray[np.float32]]:
     """What a QDQ graph says in ONNX Runtime, step by step in float.
 
     Its integer kernels would saturate on processors without VNNI.

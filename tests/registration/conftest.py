@@ -4,13 +4,15 @@ import pytest
 
 from edge.bundles import find_bundle
 from edge.fields import load_field
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 
 
 @pytest.fixture(scope="module")
 def registrar():
     """Soccer's, on one thread."""
-    made = Registrar(find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1)
+    made = FieldRegistrar(
+        find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1
+    )
     yield made
     made.close()
 

@@ -10,9 +10,9 @@ from edge.bundles import find_bundle
 from edge.capture import RenderedMatch
 from edge.errors import EngineError
 from edge.fields import load_field
-from edge.registration import Registrar, candidates
+from edge.registration import FieldRegistrar, candidates
 from edge.registration.stopwatch import Stopwatch
-from edge.types import Reason, State
+from edge.types import RegistrationState, RejectionReason
 from models.registration.metrics import errors
 
 PTS_S = 1 / 60
@@ -33,7 +33,9 @@ def shot():
 @pytest.fixture
 def fresh():
     """One of its own: its thread ends with it."""
-    made = Registrar(find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1)
+    made = FieldRegistrar(
+        find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1
+    )
     yield made
     made.close()
 
@@ -79,7 +81,7 @@ def test_no_sure_frame_waits_for_the_network_and_each_fourth_is_looked_at(fresh,
         given = [late(fresh, image, i) for i, (image, _) in enumerate(shot)]
         fresh.reset()  # waits for a look that is under way
     assert [waited_for(a) for a in given] == [True] + [False] * (len(shot) - 1)
-    assert {a.state for a in given[1:]} == {State.TRACKED}
+    assert {a.state for a in given[1:]} == {RegistrationState.TRACKED}
     assert threads[0] is threading.main_thread()
     assert len(threads) == len(given[::4])
     assert len(set(threads[1:])) == 1
@@ -143,7 +145,7 @@ def test_another_shot_leaves_the_look_behind(fresh, shot):
 def test_a_field_that_comes_into_view_is_seen_behind(fresh, shot):
     grey = np.full_like(shot[0][0], 90)
     given = [late(fresh, grey, i) for i in range(12)]
-    assert {a.reason for a in given} == {Reason.NO_FIELD}
+    assert {a.reason for a in given} == {RejectionReason.NO_FIELD}
     assert [waited_for(a) for a in given] == [True] + [False] * 11
 
 

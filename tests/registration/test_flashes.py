@@ -9,7 +9,7 @@ from edge.registration import motion as moving
 from edge.registration.cuts import ALIKE, alike, change
 from edge.registration.motion import motion
 from edge.registration.tracking import DAZZLED, DAZZLED_FRAMES
-from edge.types import State
+from edge.types import RegistrationState
 from models.registration.metrics import errors
 
 
@@ -52,7 +52,7 @@ def test_a_flash_does_not_end_the_shot(fresh, shot):
         for i, (image, _) in enumerate(shot)
     ]
     assert not any(a.cut for a in answers)
-    assert all(a.state is not State.LOST for a in answers)
+    assert all(a.state is not RegistrationState.LOST for a in answers)
     for answer, (image, truth) in zip(answers, shot, strict=True):
         assert reprojection(truth, answer, image) < 0.02
 
@@ -77,7 +77,7 @@ def test_what_a_flash_hides_is_carried_by_the_motion(fresh, shot):
         sure = fresh.register(image)
     image, truth = shot[6]
     alone = fresh.register(hidden(image))
-    assert alone.state is State.TRACKED
+    assert alone.state is RegistrationState.TRACKED
     assert alone.quality.score == pytest.approx(DAZZLED * sure.quality.score, abs=0.1)
     assert reprojection(truth, alone, image) < 0.02
     after = fresh.register(shot[7][0])
@@ -88,8 +88,8 @@ def test_without_lines_nothing_is_carried_for_long(fresh, shot):
     for image, _ in shot[:6]:
         fresh.register(image)
     dark = [fresh.register(hidden(shot[6][0])) for _ in range(DAZZLED_FRAMES + 4)]
-    assert dark[0].state is State.TRACKED
-    assert dark[-1].state is State.LOST
+    assert dark[0].state is RegistrationState.TRACKED
+    assert dark[-1].state is RegistrationState.LOST
 
 
 def test_without_a_flash_lines_that_vanish_are_not_carried_over(fresh, shot):
@@ -97,7 +97,7 @@ def test_without_a_flash_lines_that_vanish_are_not_carried_over(fresh, shot):
         fresh.register(image)
     gone = shot[6][0].copy()
     gone[170:] = np.minimum(gone[170:], cv2.medianBlur(gone[170:], 61))
-    assert fresh.register(gone).state is State.LOST
+    assert fresh.register(gone).state is RegistrationState.LOST
 
 
 def greys(shot):

@@ -8,9 +8,9 @@ import pytest
 from edge.bundles import find_bundle
 from edge.capture import RenderedMatch
 from edge.fields import load_field
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 from edge.registration.turns import Turns
-from edge.types import Reason, State
+from edge.types import RegistrationState, RejectionReason
 from models.registration.metrics import errors
 
 PTS_S = 1 / 60
@@ -18,7 +18,7 @@ PTS_S = 1 / 60
 
 def make(**options):
     bundle, field = find_bundle("soccer"), load_field("soccer")
-    return Registrar(bundle, field, engine="onnxruntime", threads=1, **options)
+    return FieldRegistrar(bundle, field, engine="onnxruntime", threads=1, **options)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_two_frames_of_three_are_followed_and_as_near_the_truth(fresh, shot):
     given = answers(fresh, [image for image, _ in shot])
     followed = [a for a in given if not seen_by_network(a)]
     assert followed == [a for i, a in enumerate(given) if i % 3]
-    assert {a.state for a in followed} == {State.TRACKED}
+    assert {a.state for a in followed} == {RegistrationState.TRACKED}
     off = [
         errors(truth.field_from_image, a.field_from_image, 105.0, 68.0, 1280, 720).reprojection
         for a, (_, truth) in zip(given, shot, strict=True)
@@ -139,7 +139,7 @@ def test_a_doubtful_answer_is_followed_only_where_there_is_no_time(fresh, shot):
 def test_where_no_field_was_seen_a_still_picture_shows_none(fresh, shot):
     grey = np.full_like(shot[0][0], 90)
     given = answers(fresh, [grey, grey, grey, grey, grey, shot[0][0]])
-    assert [a.reason for a in given[:5]] == [Reason.NO_FIELD] * 5
+    assert [a.reason for a in given[:5]] == [RejectionReason.NO_FIELD] * 5
     assert [seen_by_network(a) for a in given] == [True, False, False, True, False, True]
     assert given[5].field_from_image is not None
 
@@ -158,7 +158,7 @@ def test_overlapping_frames_are_followed_alike(shot):
     alone.close()
     made.close()
     assert [(a.state, a.reason) for a in one] == [(a.state, a.reason) for a in other]
-    assert State.TRACKED in {a.state for a in one}
+    assert RegistrationState.TRACKED in {a.state for a in one}
     for a, b in zip(one, other, strict=True):
         if a.field_from_image is not None:
             assert np.array_equal(a.field_from_image, b.field_from_image)

@@ -10,9 +10,9 @@ import pytest
 
 from edge.capture import RenderedMatch
 from edge.cli.camera import _Match, _placed
-from edge.registration import Registrar
+from edge.registration import FieldRegistrar
 from edge.registration.guidance import EARNED, PriorRecord
-from edge.types import CameraPrior, Image, Registration, State
+from edge.types import CameraPrior, ImageArray, Registration, RegistrationState
 from firmware_bridge.model import CameraPose
 from firmware_bridge.pose import estimate_pose, homography_from_pose
 from firmware_bridge.sim import SimSettings, SimulatedCamera
@@ -59,10 +59,10 @@ def prior_of(truth, time_s: float, rng: np.random.Generator) -> CameraPrior:
     )
 
 
-def earn(registrar: Registrar, shot, frames: int = 34) -> list[Registration]:
+def earn(registrar: FieldRegistrar, shot, frames: int = 34) -> list[Registration]:
     """Register the first pictures of the shot with their priors."""
     answers = [registrar.register(image, prior=prior) for image, _, prior in shot[:frames]]
-    assert sum(a.state is not State.LOST for a in answers) > 0.8 * frames
+    assert sum(a.state is not RegistrationState.LOST for a in answers) > 0.8 * frames
     return answers
 
 
@@ -71,7 +71,7 @@ def reprojection(truth, answer: Registration) -> float:
     return float(errors(truth, answer.field_from_image, 105.0, 68.0, 640, 360).reprojection)
 
 
-def black(like: Image) -> Image:
+def black(like: ImageArray) -> ImageArray:
     return np.zeros_like(like)
 
 
@@ -79,26 +79,32 @@ def test_a_black_picture_is_held_only_where_that_is_allowed_and_not_for_long(fre
     earn(fresh, shot)
     image, truth, prior = shot[35]
     lost = fresh.register(black(image), prior=prior)
-    assert (lost.state, lost.field_from_image) == (State.LOST, None)
+    assert (lost.state, lost.field_from_image) == (RegistrationState.LOST, None)
     held = fresh.register(black(image), prior=replace(prior, hold_s=1.0))
-    assert held.state is State.HELD
+    assert held.state is RegistrationState.HELD
     assert held.guided
     assert reprojection(truth, held) < 0.01
     assert 0.8 < held.quality.score < 1.0
     assert held.quality.expected_error_m is not None
     assert 0.01 < held.quality.expected_error_m < 1.0
     late = fresh.register(black(image), prior=replace(prior, hold_s=1.0, time_s=prior.time_s + 1.5))
-    assert late.state is State.LOST
+    assert late.state is RegistrationState.LOST
     # and what comes after the gap is the same shot
     back = fresh.register(shot[36][0], prior=shot[36][2])
     assert not back.cut
-    assert back.state in {State.VERIFIED, State.REFINED, State.TRACKED}
+    assert back.state in {
+        RegistrationState.VERIFIED,
+        RegistrationState.REFINED,
+        RegistrationState.TRACKED,
+    }
 
 
 def test_a_prior_that_no_picture_has_borne_out_holds_nothing(fresh, shot):
     earn(fresh, shot, EARNED // 2)
     image, _, prior = shot[EARNED // 2]
-    assert fresh.register(black(image), prior=replace(prior, hold_s=9)).state is State.LOST
+    assert (
+        fresh.register(black(image), prior=replace(prior, hold_s=9)).state is RegistrationState.LOST
+    )
 
 
 def test_after_a_cut_the_prior_must_be_borne_out_again(fresh, shot):
@@ -108,23 +114,31 @@ def test_after_a_cut_the_prior_must_be_borne_out_again(fresh, shot):
     crowd = np.repeat(rng.integers(0, 255, (45, 80, 3), np.uint8).repeat(8, 0), 8, 1)
     away = fresh.register(crowd, prior=replace(prior, hold_s=9))
     assert away.cut
-    assert away.state is State.LOST
-    assert fresh.register(black(image), prior=replace(prior, hold_s=9)).state is State.LOST
+    assert away.state is RegistrationState.LOST
+    assert (
+        fresh.register(black(image), prior=replace(prior, hold_s=9)).state is RegistrationState.LOST
+    )
     for image, _, prior in shot[36:40]:
         fresh.register(image, prior=prior)
-    assert fresh.register(black(image), prior=replace(prior, hold_s=9)).state is State.HELD
+    assert (
+        fresh.register(black(image), prior=replace(prior, hold_s=9)).state is RegistrationState.HELD
+    )
 
 
 def test_a_wrong_prior_neither_leads_nor_holds(fresh, shot):
     wrong = [(i, t, replace(p, pan_deg=p.pan_deg + 3.0)) for i, t, p in shot]
     answers = earn(fresh, wrong)
     found = [
-        (t, a) for (_, t, _), a in zip(wrong, answers, strict=False) if a.state is not State.LOST
+        (t, a)
+        for (_, t, _), a in zip(wrong, answers, strict=False)
+        if a.state is not RegistrationState.LOST
     ]
     assert np.median([reprojection(t, a) for t, a in found]) < 0.01
     assert max(reprojection(t, a) for t, a in found) < 0.03
     image, _, prior = wrong[35]
-    assert fresh.register(black(image), prior=replace(prior, hold_s=9)).state is State.LOST
+    assert (
+        fresh.register(black(image), prior=replace(prior, hold_s=9)).state is RegistrationState.LOST
+    )
 
 
 def test_narrow_views_are_tracked_with_the_prior_and_confirmed_by_their_lines(fresh):
@@ -154,6 +168,6 @@ def test_narrow_views_are_tracked_with_the_prior_and_confirmed_by_their_lines(fr
             answers.append((answer, right))
     assert sum(right for _, right in led) >= sum(right for _, right in alone) + 4
     assert all(right for answer, right in led if answer.field_from_image is not None)
-    tracked = [answer for answer, _ in led if answer.state is State.TRACKED]
+    tracked = [answer for answer, _ in led if answer.state is RegistrationState.TRACKED]
     assert len(tracked) >= 2
     assert all(answer.guided for answer in tracked)

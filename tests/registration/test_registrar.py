@@ -12,8 +12,8 @@ from edge.bundles import find_bundle
 from edge.capture import RenderedMatch
 from edge.errors import UsageError
 from edge.fields import load_field
-from edge.registration import Registrar
-from edge.types import Reason, State
+from edge.registration import FieldRegistrar
+from edge.types import RegistrationState, RejectionReason
 from models.registration.metrics import errors
 
 
@@ -35,7 +35,7 @@ def test_a_match_is_registered(fresh):
         answer = fresh.register(image)
         if truth.field_from_image is None:
             continue
-        assert answer.state is not State.LOST
+        assert answer.state is not RegistrationState.LOST
         height, width = image.shape[:2]
         errors.append(reprojection(truth.field_from_image, answer.field_from_image, width, height))
     assert len(errors) > 8
@@ -48,8 +48,8 @@ def test_cutaways_are_lost_with_a_reason(fresh):
     for image, truth in match(seconds=20.0, fps=1.5, seed=1):
         if truth.shot in {"close_up", "crowd"}:
             answer = fresh.register(image)
-            assert answer.state is State.LOST
-            assert answer.reason is not Reason.NONE
+            assert answer.state is RegistrationState.LOST
+            assert answer.reason is not RejectionReason.NONE
             assert answer.field_from_image is None
             lost += 1
     assert lost > 3
@@ -93,9 +93,9 @@ def pictures_without_a_field():
 @pytest.mark.parametrize("name", pictures_without_a_field())
 def test_no_field_no_homography(fresh, name):
     answer = fresh.register(pictures_without_a_field()[name])
-    assert answer.state is State.LOST
+    assert answer.state is RegistrationState.LOST
     assert answer.field_from_image is None
-    assert answer.reason is not Reason.NONE
+    assert answer.reason is not RejectionReason.NONE
 
 
 @pytest.mark.parametrize("sport", ["nba", "nhl", "itf"])
@@ -125,7 +125,7 @@ def test_another_sports_field_is_no_soccer_field(fresh, sport):
 )
 def test_unusable_pictures_are_refused(fresh, image):
     answer = fresh.register(image)
-    assert (answer.state, answer.reason) == (State.LOST, Reason.BAD_FRAME)
+    assert (answer.state, answer.reason) == (RegistrationState.LOST, RejectionReason.BAD_FRAME)
 
 
 def test_lost_frames_leave_no_trace(fresh):
@@ -155,7 +155,7 @@ def test_refine_always_runs_the_dense_head_and_never_does_not():
     image, truth = next(iter(match(cutaways=False)))
     found = {}
     for mode in ("always", "never"):
-        made = Registrar(
+        made = FieldRegistrar(
             find_bundle("soccer"),
             load_field("soccer"),
             engine="onnxruntime",
@@ -171,7 +171,7 @@ def test_refine_always_runs_the_dense_head_and_never_does_not():
 
 def test_a_bundle_of_another_sport_is_a_wrong_call():
     with pytest.raises(UsageError, match="basketball"):
-        Registrar(find_bundle("soccer"), load_field("nba"))
+        FieldRegistrar(find_bundle("soccer"), load_field("nba"))
 
 
 def test_overlapping_frames_get_the_same_answers(fresh):
@@ -179,12 +179,14 @@ def test_overlapping_frames_get_the_same_answers(fresh):
     frames[2] = np.full_like(frames[2], 255)  # another shot
     frames[4] = np.zeros((16, 16, 3), np.uint8)  # cannot be used
     alone = [fresh.register(image) for image in frames]
-    made = Registrar(find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1)
+    made = FieldRegistrar(
+        find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1
+    )
     with ThreadPoolExecutor(1) as network:
         flights = [network.submit(made.sense, image) for image in frames]
         overlapped = [made.finish(flight.result()) for flight in flights]
     made.close()
-    assert {a.state for a in alone} >= {State.VERIFIED, State.LOST}
+    assert {a.state for a in alone} >= {RegistrationState.VERIFIED, RegistrationState.LOST}
     assert any(a.cut for a in alone)
     for one, other in zip(alone, overlapped, strict=True):
         assert (one.state, one.reason, one.cut) == (other.state, other.reason, other.cut)
@@ -265,7 +267,7 @@ def test_a_verified_answer_that_is_not_sure_is_refined_while_that_gains_somethin
         fresh.thresholds = given
     assert tried[0]
     assert tried[1:].count(True) <= 3  # the same picture gains nothing more
-    assert cut.state is State.LOST
+    assert cut.state is RegistrationState.LOST
     assert again.dense_ran  # another shot
     assert not late.dense_ran
     assert not plain.dense_ran

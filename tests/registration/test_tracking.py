@@ -9,7 +9,7 @@ from edge.geometry import apply_homography
 from edge.registration.motion import Motion, motion
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import KEPT
-from edge.types import State
+from edge.types import RegistrationState
 from models.registration.metrics import errors
 
 SIZE = (640, 360)
@@ -150,7 +150,7 @@ def test_the_answer_before_is_carried_to_the_next_frame(registrar):
             height, width = image.shape[:2]
             h = np.linalg.inv(carried.image_from_field) @ seen.picture.net_from_source
             off.append(errors(truth.field_from_image, h, 105.0, 68.0, width, height).reprojection)
-        assert before.state is not State.LOST
+        assert before.state is not RegistrationState.LOST
     assert len(off) > 15
     assert np.median(off) < 0.006
 
@@ -173,11 +173,11 @@ def test_a_frame_of_doubt_is_answered_by_the_frame_before(registrar, monkeypatch
     registrar.reset()
     frames = [image for image, _ in match(fps=8.0)][:2]
     first = registrar.register(frames[0])
-    assert first.state is State.VERIFIED
+    assert first.state is RegistrationState.VERIFIED
     doubt = dict.fromkeys(registrar.workbench.model, 0.0) | {"score.bias": -4.0}
     monkeypatch.setattr(registrar.workbench, "model", doubt)
     second = registrar.register(frames[1])
-    assert second.state is State.TRACKED
+    assert second.state is RegistrationState.TRACKED
     assert second.quality.score == pytest.approx(KEPT * first.quality.score)
     registrar.reset()
-    assert registrar.register(frames[1]).state is State.LOST
+    assert registrar.register(frames[1]).state is RegistrationState.LOST

@@ -13,7 +13,7 @@ from edge.registration.verdict import (
     overlap,
     refusal,
 )
-from edge.types import Reason
+from edge.types import RejectionReason
 from tests.registration.scenes import HEIGHT, SOCCER, VIEWS, WIDTH, coordinate_map, project
 
 SIZE = (WIDTH, HEIGHT)
@@ -102,9 +102,9 @@ def test_no_features_overflow():
 @pytest.mark.parametrize(
     ("features", "reason"),
     [
-        ({"agreement": 3.5}, Reason.DISAGREEMENT),
-        ({"support": 0.02, "chance": 0.1}, Reason.NO_LINES),
-        ({"overlap": 0.05}, Reason.NO_FIELD),
+        ({"agreement": 3.5}, RejectionReason.DISAGREEMENT),
+        ({"support": 0.02, "chance": 0.1}, RejectionReason.NO_LINES),
+        ({"overlap": 0.05}, RejectionReason.NO_FIELD),
     ],
 )
 def test_refusal_names_the_worst(features, reason):
@@ -113,5 +113,5 @@ def test_refusal_names_the_worst(features, reason):
 
 def test_lines_that_repeat_are_ambiguous_where_coordinates_are_unsure():
     unsure = GOOD | {"sigma": float(np.log(3.0))}
-    assert refusal(unsure, period_m=4.572) is Reason.AMBIGUOUS
-    assert refusal(unsure) is not Reason.AMBIGUOUS
+    assert refusal(unsure, period_m=4.572) is RejectionReason.AMBIGUOUS
+    assert refusal(unsure) is not RejectionReason.AMBIGUOUS

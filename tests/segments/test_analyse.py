@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from edge.errors import SourceError
-from edge.segments.ahead import ahead
 from edge.segments.analyse import analyse
 from edge.segments.cues import levels_db
+from edge.segments.demux import DecodedPicture, Reader, whole_seconds
+from edge.segments.inference import SegmentsNetwork
 from edge.segments.manifest import load_segments_bundle
 from edge.segments.media import open_media
-from edge.segments.network import SegmentsNetwork
-from edge.segments.reading import Picture, Reader, whole_seconds
-from edge.segments.rows import Rows
+from edge.segments.prefetch import ahead
+from edge.segments.row_builder import Rows
 from edge.segments.sound import SILENCE, log_mel
 from edge.segments.types import Label
 from tests.segments.parts import write_bundle
@@ -267,7 +267,7 @@ def test_sound_is_read_as_it_was_written(tmp_path):
     levels = [(0.0, 25.5), (0.3, 10.0), (0.0, 5.5)]
     path = write_programme(tmp_path / "a.mkv", [(GREY, 41.0)], tones=levels, rate=44_100)
     with open_media(path) as media:
-        pieces = [p for p in Reader(media).pieces() if not isinstance(p, Picture)]
+        pieces = [p for p in Reader(media).pieces() if not isinstance(p, DecodedPicture)]
     assert [(p.first_s, p.seconds) for p in pieces] == [(0, 20), (20, 20), (40, 1)]
     level = np.concatenate([levels_db(p.samples, p.seconds) for p in pieces])
     loud = np.flatnonzero(level > -40) / 100
@@ -294,7 +294,7 @@ def test_sound_decoded_in_another_thread_is_the_same(tmp_path, exact):
     assert len(made[0]) == len(made[1]) > 4
     for one, other in zip(*made, strict=True):
         assert type(one) is type(other)
-        if isinstance(one, Picture):
+        if isinstance(one, DecodedPicture):
             assert one.time_s == other.time_s
             assert np.array_equal(one.image, other.image)
         else:
@@ -310,7 +310,7 @@ def test_sound_of_another_rate_from_some_point_on_loses_none(tmp_path):
     path = tmp_path / "both.ts"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     with open_media(path) as media:
-        pieces = [p for p in Reader(media).pieces() if not isinstance(p, Picture)]
+        pieces = [p for p in Reader(media).pieces() if not isinstance(p, DecodedPicture)]
     seconds = sum(p.seconds for p in pieces)
     assert seconds == pytest.approx(12, abs=1)
     level = np.concatenate([levels_db(p.samples, p.seconds) for p in pieces])
@@ -327,7 +327,7 @@ def test_long_programmes_are_judged_in_parts_as_in_one(network, programme):
         with open_media(programme) as media:
             reader = Reader(media)
             for piece in reader.pieces():
-                (rows.see if isinstance(piece, Picture) else rows.hear)(piece)
+                (rows.see if isinstance(piece, DecodedPicture) else rows.hear)(piece)
             made.append(rows.finish(whole_seconds(reader.end_s)).emissions)
     assert made[0].shape == (70, 3)
     assert made[1] == pytest.approx(made[0])
@@ -335,7 +335,7 @@ def test_long_programmes_are_judged_in_parts_as_in_one(network, programme):
 
 def test_a_picture_of_each_second_is_the_one_shown_in_its_middle(programme):
     with open_media(programme) as media:
-        shown = [p for p in Reader(media, exact=True).pieces() if isinstance(p, Picture)]
+        shown = [p for p in Reader(media, exact=True).pieces() if isinstance(p, DecodedPicture)]
     assert [p.time_s for p in shown] == [s + 0.5 for s in range(70)]
     colours = np.array([p.image[72, 128] for p in shown], int)
     blue = np.flatnonzero((colours[:, 2] > 150) & (colours[:, 0] < 90))
@@ -352,7 +352,7 @@ def test_a_picture_that_lies_on_its_side_is_turned_upright(tmp_path):
     data[at : at + 36] = quarter.tobytes()
     path.write_bytes(data)
     with open_media(path) as media:
-        first = next(p for p in Reader(media).pieces() if isinstance(p, Picture))
+        first = next(p for p in Reader(media).pieces() if isinstance(p, DecodedPicture))
     assert first.image.shape == (144, 256, 3)
 
 

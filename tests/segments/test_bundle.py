@@ -7,8 +7,8 @@ import pytest
 
 from edge.errors import BundleError
 from edge.segments.features import LOW, Track
+from edge.segments.inference import SegmentsNetwork
 from edge.segments.manifest import load_segments_bundle
-from edge.segments.network import SegmentsNetwork
 from edge.segments.types import Label
 from tests.segments.parts import write_bundle
 
@@ -142,7 +142,7 @@ def test_verifiers_take_the_head_s_evidence(tmp_path):
 
 def test_a_head_of_another_version_is_told(tmp_path, monkeypatch):
     folder = write_bundle(tmp_path / "b")
-    monkeypatch.setattr("edge.segments.network.LOW", LOW + 2)
+    monkeypatch.setattr("edge.segments.inference.LOW", LOW + 2)
     with pytest.raises(BundleError, match=f"takes {LOW} low-level features, .* makes {LOW + 2}"):
         SegmentsNetwork(load_segments_bundle(folder), threads=1)
 

@@ -11,8 +11,8 @@ from torchcrf import CRF
 
 from edge.segments.crf import (
     Crf,
+    DurationLimits,
     FixedLag,
-    Limits,
     backward,
     constrained,
     forward,
@@ -139,7 +139,9 @@ def test_a_segment_is_as_probable_as_the_paths_that_have_it(seed, steps, k, marg
 
 
 LIMITS = st.builds(
-    lambda most, shortest, more: Limits(most, shortest, None if more is None else shortest + more),
+    lambda most, shortest, more: DurationLimits(
+        most, shortest, None if more is None else shortest + more
+    ),
     st.none() | st.integers(0, 2),
     st.integers(1, 3),
     st.none() | st.integers(0, 2),
@@ -180,7 +182,7 @@ def test_constrained_decoding_finds_the_best_path_that_keeps_to_the_limits(
 @OWN
 def test_without_limits_it_is_viterbi(own):
     emissions, crf = case(8, 400, 3, scale=1.0, own=own)
-    path, score = constrained(emissions, crf, (Limits(),) * 3)
+    path, score = constrained(emissions, crf, (DurationLimits(),) * 3)
     expected, best = viterbi(emissions, crf)
     assert path.tolist() == expected.tolist()
     assert score == pytest.approx(best)
@@ -231,7 +233,7 @@ def test_parameters_of_different_sizes_are_refused():
 @pytest.mark.parametrize("limits", [{"shortest": 0}, {"shortest": 3, "longest": 2}, {"most": -1}])
 def test_limits_that_nothing_keeps_to_are_refused(limits):
     with pytest.raises(ValueError, match="keeps"):
-        Limits(**limits)
+        DurationLimits(**limits)
 
 
 def test_forbidden_transitions_stay_forbidden():

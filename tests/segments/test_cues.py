@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from edge.segments import cues, near
+from edge.segments import boundary_refinement, cues
+from edge.segments.boundary_refinement import around_s, cues_near, stretches
 from edge.segments.decode import REACH_S
 from edge.segments.media import open_media
-from edge.segments.near import around_s, cues_near, stretches
 from tests.segments.programmes import BLACK, BLUE, GREY, RED, write_programme
 
 
@@ -83,8 +83,10 @@ def test_no_more_pictures_are_looked_at_than_an_end_can_reach(tmp_path, monkeypa
     film = write_programme(tmp_path / "film.mkv", shots, fps=25, gop=100, bframes=3)
     ends_s = [12.0, 24.0, 31.0]
     scaled, decoded = [], []
-    real, frames = near.Scaler.__call__, near.frames_from
-    monkeypatch.setattr(near.Scaler, "__call__", lambda *a: (scaled.append(1), real(*a))[1])
+    real, frames = boundary_refinement.Scaler.__call__, boundary_refinement.frames_from
+    monkeypatch.setattr(
+        boundary_refinement.Scaler, "__call__", lambda *a: (scaled.append(1), real(*a))[1]
+    )
 
     def counted(*a):
         for frame in frames(*a):

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.segments.crf import Crf, marginals
-from edge.segments.decode import REACH_S, USUAL, Cues, Rules, decode, movable, runs, snapped
-from edge.segments.types import Judged, Label, Segment
+from edge.segments.decode import REACH_S, USUAL, Cues, SegmentRules, decode, movable, runs, snapped
+from edge.segments.types import Emissions, Label, Segment
 from edge.segments.verify import Verifier
 
 STICKY = Crf.of([[0, -4, -4], [-4, 0, -4], [-4, -4, 0]], [0, -1, -1], [0, -1, -1])
@@ -20,7 +20,7 @@ def emissions(labels, strength=2.0):
     """Rows that speak for the labels, and evidence of one column: the row's number."""
     e = np.zeros((len(labels), 3))
     e[np.arange(len(labels)), labels] = strength
-    return Judged(e, np.arange(len(labels), dtype=float)[:, None])
+    return Emissions(e, np.arange(len(labels), dtype=float)[:, None])
 
 
 def programme(*parts):
@@ -47,8 +47,8 @@ def test_clear_emissions_are_decoded(parts, expected):
 
 def test_what_is_not_sure_is_not_marked():
     weak = emissions(programme((C, 40), (I, 20), (C, 40)), 0.45)
-    assert decode(weak, STICKY, {I: Rules(threshold=0.0)})
-    assert not decode(weak, STICKY, {I: Rules(threshold=0.9)})
+    assert decode(weak, STICKY, {I: SegmentRules(threshold=0.0)})
+    assert not decode(weak, STICKY, {I: SegmentRules(threshold=0.9)})
 
 
 def test_a_window_begins_where_it_begins():
@@ -59,33 +59,33 @@ def test_a_window_begins_where_it_begins():
 def test_a_label_without_rules_is_never_marked():
     both = emissions(programme((C, 30), (R, 30), (C, 20), (I, 25), (C, 100)))
     assert [s.label for s in decode(both, STICKY, {I: USUAL[I]})] == [I]
-    assert decode(Judged(np.zeros((0, 3)), np.zeros((0, 0))), STICKY) == ()
+    assert decode(Emissions(np.zeros((0, 3)), np.zeros((0, 0))), STICKY) == ()
 
 
 def test_a_step_says_where_one_part_ends_and_another_begins():
     judged = emissions(programme((R, 30), (C, 70)))
     judged.emissions[20:45] = 0  # no second says whether it is still the recap
-    doubtful = decode(judged, STICKY, {R: Rules(threshold=0.0)})
+    doubtful = decode(judged, STICKY, {R: SegmentRules(threshold=0.0)})
     moves = np.zeros((100, 3, 3))
     moves[38, R, C] = 3.0
-    told = Judged(judged.emissions, judged.evidence, moves)
-    found = decode(told, STICKY, {R: Rules(threshold=0.0)})
+    told = Emissions(judged.emissions, judged.evidence, moves)
+    found = decode(told, STICKY, {R: SegmentRules(threshold=0.0)})
     assert (found[0].start_s, found[0].end_s) == (0, 38)
     assert found[0].probability > doubtful[0].probability
     # the rows of moves go with the seconds, the first one with none
-    apart = Judged.joined([told[:30], told[30:]])
-    assert decode(apart, STICKY, {R: Rules(threshold=0.0)}) == found
-    later = decode(told[10:], STICKY, {R: Rules(threshold=0.0)})
+    apart = Emissions.joined([told[:30], told[30:]])
+    assert decode(apart, STICKY, {R: SegmentRules(threshold=0.0)}) == found
+    later = decode(told[10:], STICKY, {R: SegmentRules(threshold=0.0)})
     assert (later[0].start_s, later[0].end_s) == (0, 28)
     assert told.scaled(2.0).moves[38, R, C] == 1.5
-    assert Judged.joined([judged[:30], judged[30:]]).moves is None
+    assert Emissions.joined([judged[:30], judged[30:]]).moves is None
 
 
 def test_ends_that_the_chain_doubts_are_left_out():
     judged = emissions(programme((C, 40), (I, 30), (C, 40)))
     judged.emissions[40:48] *= 0.05
     found = {
-        ends: decode(judged, STICKY, {I: Rules(threshold=0.0, ends=ends)})
+        ends: decode(judged, STICKY, {I: SegmentRules(threshold=0.0, ends=ends)})
         for ends in (0.0, 0.5, 0.7, 0.9, 0.9999)
     }
     starts = {ends: one[0].start_s for ends, one in found.items() if one}
@@ -97,14 +97,14 @@ def test_ends_that_the_chain_doubts_are_left_out():
     for ends, one in found.items():
         inside = sure[int(one[0].start_s) : int(one[0].end_s)] if one else np.ones(1)
         assert min(inside[0], inside[-1]) >= ends
-    nothing = decode(judged, STICKY, {I: Rules(threshold=0.0, ends=0.7, shortest_s=28)})
+    nothing = decode(judged, STICKY, {I: SegmentRules(threshold=0.0, ends=0.7, shortest_s=28)})
     assert not nothing  # what is left is too short
 
 
 def test_a_segment_is_as_likely_as_its_seconds_are_on_average():
     judged = emissions(programme((C, 40), (I, 30), (C, 40)), 1.0)
     judged.emissions[50:55] *= -1
-    (found,) = decode(judged, STICKY, {I: Rules(threshold=0.0)})
+    (found,) = decode(judged, STICKY, {I: SegmentRules(threshold=0.0)})
     inside = marginals(judged.emissions, STICKY)[int(found.start_s) : int(found.end_s), I]
     assert inside.min() < 0.9
     assert found.probability == pytest.approx(inside.mean())
@@ -116,7 +116,7 @@ def test_a_verifier_has_a_say_in_how_likely_a_segment_is():
     late = Verifier(np.array([0.1, 0, 0]), -4.0)  # mean second above 40
     for label, sure in ((R, False), (I, True)):
         told = {s.label: s.probability for s in decode(
-            both, STICKY, {R: Rules(threshold=0.0), I: Rules(threshold=0.0)}, {label: late}
+            both, STICKY, {R: SegmentRules(threshold=0.0), I: SegmentRules(threshold=0.0)}, {label: late}
         )}  # fmt: skip
         other = I if label is R else R
         assert told[other] == plain[other]

@@ -9,11 +9,11 @@ import pytest
 
 from edge.errors import SourceError
 from edge.segments import analyse as analysing
-from edge.segments.heap import give_back
+from edge.segments.malloc_trim import give_back
 
 _PROCESS = """
 import threading
-from edge.segments.heap import give_back
+from edge.segments.malloc_trim import give_back
 
 def resident_mb():
     with open("/proc/self/statm") as file:
@@ -54,5 +54,5 @@ def test_each_film_is_followed_by_it(tmp_path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_c_library_without_the_call_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edge.segments.heap._trim", lambda: None)
+    monkeypatch.setattr("edge.segments.malloc_trim._trim", lambda: None)
     give_back()

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from edge.segments import look
+from edge.segments import second_pass
 from edge.segments.analyse import analyse
+from edge.segments.demux import DecodedPicture, Reader, whole_seconds
+from edge.segments.inference import SegmentsNetwork
 from edge.segments.manifest import load_segments_bundle
 from edge.segments.media import open_media
-from edge.segments.network import SegmentsNetwork
-from edge.segments.reading import Picture, Reader, whole_seconds
-from edge.segments.rows import Rows
+from edge.segments.row_builder import Rows
 from edge.segments.types import Label, Segment
 from tests.segments.parts import write_bundle
 from tests.segments.programmes import BLUE, GREY, RED, write_programme
@@ -51,14 +51,16 @@ def suspect(start_s, end_s, probability=0.5):
     ],
 )
 def test_suspects_are_looked_at_with_what_is_around_them_the_likeliest_first(candidates, wanted):
-    assert look.spans(candidates, 600.0) == wanted
+    assert second_pass.spans(candidates, 600.0) == wanted
 
 
 def test_a_second_look_gives_the_pictures_that_exact_reading_gives(sparse):
     with open_media(sparse) as media:
-        exact = {p.time_s: p for p in Reader(media, exact=True).pieces() if isinstance(p, Picture)}
+        exact = {
+            p.time_s: p for p in Reader(media, exact=True).pieces() if isinstance(p, DecodedPicture)
+        }
     with open_media(sparse) as media:
-        again = list(look.pictures(media, [(0.0, 12.0), (31.0, 55.0), (80.0, 90.0)]))
+        again = list(second_pass.pictures(media, [(0.0, 12.0), (31.0, 55.0), (80.0, 90.0)]))
         assert not media.warnings
     times = [p.time_s for p in again]
     assert times == [s + 0.5 for s in [*range(12), *range(31, 55), *range(80, 90)]]
@@ -71,10 +73,10 @@ def judged(network, path, spans=None, *, exact=False, at_once_s=3600):
     with open_media(path) as media:
         reader = Reader(media, exact=exact)
         for piece in reader.pieces():
-            (rows.see if isinstance(piece, Picture) else rows.hear)(piece)
+            (rows.see if isinstance(piece, DecodedPicture) else rows.hear)(piece)
         made = rows.finish(whole_seconds(reader.end_s))
         if spans is not None:
-            made = rows.look_again(look.pictures(media, spans))
+            made = rows.look_again(second_pass.pictures(media, spans))
     return made.emissions, rows
 
 
@@ -120,7 +122,7 @@ def test_a_span_that_cannot_be_reached_has_no_pictures_and_a_warning(tmp_path, m
     path = write_programme(tmp_path / "a.mkv", [(GREY, 20.0)])
     with open_media(path) as media:
         monkeypatch.setattr(look, "frames_from", refused)
-        assert list(look.pictures(media, [(2.0, 6.0)])) == []
+        assert list(second_pass.pictures(media, [(2.0, 6.0)])) == []
         assert "no second look there" in media.warnings[0]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edge.segments.scores import Scores, seconds
+from edge.segments.scores import SegmentScores, seconds
 from edge.segments.types import Label, Segment
 
 INTRO, RECAP = Label.INTRO, Label.RECAP
@@ -21,7 +21,7 @@ def test_seconds_are_labelled_at_their_middle() -> None:
 
 
 def test_counts() -> None:
-    scores = Scores()
+    scores = SegmentScores()
     scores.add(
         spans((RECAP, 0, 30), (INTRO, 100, 130)), spans((RECAP, 2, 30), (INTRO, 96, 134)), 600
     )
@@ -38,14 +38,14 @@ def test_counts() -> None:
 
 
 def test_an_intro_taken_for_a_recap_is_wrong_but_skips_no_content() -> None:
-    scores = Scores()
+    scores = SegmentScores()
     scores.add(spans((INTRO, 10, 20)), spans((RECAP, 10, 20)), 100)
     assert (scores.skipped_s, scores.intro.f1, scores.recap.f1) == (0, 0, 0)
     assert scores.intro.segment_f1(5.0) == 0
 
 
 def test_false_alarms_and_nothing_at_all() -> None:
-    scores = Scores()
+    scores = SegmentScores()
     assert scores.skipped_s_per_hour is None
     scores.add([], [], 100)
     assert (scores.intro.precision, scores.intro.f1, scores.intro.segment_f1(1.0)) == (None,) * 3
@@ -54,14 +54,14 @@ def test_false_alarms_and_nothing_at_all() -> None:
 
 
 def test_a_true_segment_is_hit_once() -> None:
-    scores = Scores()
+    scores = SegmentScores()
     scores.add(spans((INTRO, 10, 20)), spans((INTRO, 10, 20), (INTRO, 11, 20)), 100)
     assert scores.intro.hits[1.0] == 1
     assert scores.intro.segment_f1(1.0) == pytest.approx(2 / 3)
 
 
 def test_what_is_skipped_is_counted_to_the_picture() -> None:
-    scores = Scores()
+    scores = SegmentScores()
     scores.add(
         spans((INTRO, 10, 20.25)),
         spans((INTRO, 9.7, 20.5), (RECAP, 40.25, 45.0)),
@@ -73,12 +73,12 @@ def test_what_is_skipped_is_counted_to_the_picture() -> None:
 
 
 def test_true_segments_that_overlap_count_once() -> None:
-    scores = Scores()
+    scores = SegmentScores()
     scores.add(spans((INTRO, 10, 20), (RECAP, 15, 30)), spans((INTRO, 5, 32)), 100)
     assert scores.skipped_s == 7
 
 
 def test_a_true_segment_is_a_boundary_s_measure_once() -> None:
-    scores = Scores()
+    scores = SegmentScores()
     scores.add(spans((INTRO, 10, 30)), spans((INTRO, 9, 12), (INTRO, 13, 31)), 100)
     assert (scores.intro.start_errors_s, scores.intro.end_errors_s) == ([3], [1])

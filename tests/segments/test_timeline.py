@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.segments.timeline import Timeline
+from edge.segments.timeline import StreamTimeline
 
 
 def times(raw, start=0.0, end=None, lasts=0.5):
-    line = Timeline(start, end)
+    line = StreamTimeline(start, end)
     return [line.at(r, lasts) for r in raw], line.jumps
 
 

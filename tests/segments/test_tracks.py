@@ -9,9 +9,9 @@ import pytest
 from edge.errors import SourceError
 from edge.segments import ebml, matroska
 from edge.segments.analyse import analyse
+from edge.segments.boundary_refinement import decoder
+from edge.segments.demux import DecodedPicture, Reader
 from edge.segments.media import open_media
-from edge.segments.near import decoder
-from edge.segments.reading import Picture, Reader
 from tests.segments.containers import ffmpeg
 from tests.segments.parts import write_bundle
 from tests.segments.programmes import GREY, RED, write_programme
@@ -45,7 +45,7 @@ def test_the_default_track_is_read_else_the_largest_and_it_is_named(
         assert media.video is not None
         assert media.video.width == width
         assert any(f"{width}x" in w and "2 video tracks" in w for w in media.warnings)
-        assert any(isinstance(piece, Picture) for piece in Reader(media).pieces())
+        assert any(isinstance(piece, DecodedPicture) for piece in Reader(media).pieces())
         with decoder(media) as (_, video):
             assert video.index == media.video.index
 

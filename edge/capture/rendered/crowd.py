@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.capture.rendered.people import Bgr, rounded
-from edge.types import Image
+from edge.types import ImageArray
 
 _SKINS: tuple[Bgr, ...] = (
     (150, 180, 225),
@@ -42,7 +42,7 @@ _NAMES = (
 
 def stand_texture(
     length_m: float, depth_m: float, px_per_m: float, teams: Sequence[Bgr], rng: np.random.Generator
-) -> Image:
+) -> ImageArray:
     """Draw a stand seen square on, (height, width, 3) uint8 BGR: seats, people, stairs.
 
     A few dozen different seats are drawn, and tiled at random to tens of thousands.
@@ -61,7 +61,7 @@ def stand_texture(
 
 def _seats(
     tile: tuple[int, int], teams: Sequence[Bgr], group: int, rng: np.random.Generator
-) -> Image:
+) -> ImageArray:
     """Draw the variants of one seat, (n, height, width, 3), free or with somebody in it."""
     width, height = tile
     shell = (np.array(teams[0]) * 0.45 + 22).astype(np.uint8)
@@ -74,7 +74,7 @@ def _seats(
     return pictures
 
 
-def board_texture(length_m: float, px_per_m: float, rng: np.random.Generator) -> Image:
+def board_texture(length_m: float, px_per_m: float, rng: np.random.Generator) -> ImageArray:
     """Advertising boards in a row, one metre high, (height, width, 3) uint8 BGR."""
     width, height = int(length_m * px_per_m), int(px_per_m)
     picture = np.zeros((height, width, 3), np.uint8)
@@ -137,7 +137,7 @@ def _shirt(teams: Sequence[Bgr], group: int, rng: np.random.Generator) -> Bgr:
     return blue, green, red
 
 
-def _spectator(picture: Image, shirt: Bgr, rng: np.random.Generator) -> None:
+def _spectator(picture: ImageArray, shirt: Bgr, rng: np.random.Generator) -> None:
     """Draw one person into the (height, width, 3) picture of a seat.
 
     Taller than people are: a stand is seen at a flat angle, those who sit in it are not.
@@ -158,13 +158,13 @@ def _spectator(picture: Image, shirt: Bgr, rng: np.random.Generator) -> None:
 
 def crowd_rows(
     width: int, teams: Sequence[Bgr], rng: np.random.Generator
-) -> list[tuple[Image, Image]]:
+) -> list[tuple[ImageArray, ImageArray]]:
     """Rows of supporters as a close shot of a stand shows them: pictures and masks, back row first.
 
     Each is ((h, width, 3), (h, width)) uint8; the mask is 255 where the row hides what is behind
     it.
     """
-    rows: list[tuple[Image, Image]] = []
+    rows: list[tuple[ImageArray, ImageArray]] = []
     for row in range(7):
         seat = width / (17 - 1.2 * row)
         tall = int(seat * 3.4)
@@ -186,7 +186,12 @@ def crowd_rows(
 
 
 def _supporter(
-    picture: Image, mask: Image, x: float, seat: float, shirt: Bgr, rng: np.random.Generator
+    picture: ImageArray,
+    mask: ImageArray,
+    x: float,
+    seat: float,
+    shirt: Bgr,
+    rng: np.random.Generator,
 ) -> None:
     """One person from the waist up, for a picture in which a seat is `seat` pixels wide."""
     skin = _SKINS[int(rng.integers(len(_SKINS)))]
@@ -227,14 +232,14 @@ def _supporter(
         _disc(picture, mask, head - (0, 0.11 * seat), (0.2 * seat, 0.17 * seat), hair)
 
 
-def _fill(picture: Image, mask: Image, polygon: np.ndarray, colour: Bgr) -> None:
+def _fill(picture: ImageArray, mask: ImageArray, polygon: np.ndarray, colour: Bgr) -> None:
     fixed = np.rint(polygon * 16).astype(np.int32)
     cv2.fillPoly(picture, [fixed], colour, cv2.LINE_AA, 4)
     cv2.fillPoly(mask, [fixed], 255, cv2.LINE_8, 4)
 
 
 def _limb(
-    picture: Image, mask: Image, a: np.ndarray, b: np.ndarray, thick: float, colour: Bgr
+    picture: ImageArray, mask: ImageArray, a: np.ndarray, b: np.ndarray, thick: float, colour: Bgr
 ) -> None:
     start, end = (
         tuple(np.rint(a * 16).astype(int).tolist()),
@@ -245,7 +250,7 @@ def _limb(
 
 
 def _disc(
-    picture: Image, mask: Image, at: np.ndarray, size: tuple[float, float], colour: Bgr
+    picture: ImageArray, mask: ImageArray, at: np.ndarray, size: tuple[float, float], colour: Bgr
 ) -> None:
     centre = (round(float(at[0])), round(float(at[1])))
     axes = (max(1, round(size[0])), max(1, round(size[1])))

@@ -18,7 +18,7 @@ from edge.capture.rendered.people import (
     rounded,
     scaled,
 )
-from edge.types import Image
+from edge.types import ImageArray
 
 
 class CloseUp:
@@ -44,9 +44,9 @@ class CloseUp:
             tone = cv2.resize(tone, wide, interpolation=cv2.INTER_CUBIC)[..., None]
             back = np.clip(back + tone, 0, 255).astype(np.uint8)
         blur = max(3, width // 40) | 1
-        self._back: Image = np.asarray(cv2.GaussianBlur(back, (blur, blur), 0), np.uint8)
+        self._back: ImageArray = np.asarray(cv2.GaussianBlur(back, (blur, blur), 0), np.uint8)
 
-    def draw(self, picture: Image, time_s: float) -> None:
+    def draw(self, picture: ImageArray, time_s: float) -> None:
         """Paint the shot as it is `time_s` after its beginning."""
         width = picture.shape[1]
         room = self._back.shape[1] - width
@@ -72,7 +72,7 @@ class CrowdShot:
         self._beat = rng.uniform(0, 2 * np.pi, (len(self._rows), 2))
         self._jump = rng.uniform(0.01, 0.03) * height
 
-    def draw(self, picture: Image, time_s: float) -> None:
+    def draw(self, picture: ImageArray, time_s: float) -> None:
         """Paint the shot as it is `time_s` after its beginning."""
         width, height = self._size
         picture[:] = (40, 36, 34)

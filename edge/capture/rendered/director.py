@@ -15,7 +15,7 @@ WIPE_S = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Shot:
+class RenderedShot:
     """One shot of the programme."""
 
     kind: Kind
@@ -25,7 +25,7 @@ class Shot:
     """Whether a wipe leads into it; else it is a hard cut."""
 
 
-def shots(rng: np.random.Generator, *, cutaways: bool) -> Iterator[Shot]:
+def shots(rng: np.random.Generator, *, cutaways: bool) -> Iterator[RenderedShot]:
     """Plan a programme without end, beginning with the main camera."""
     at = 0.0
     away: list[Kind] = ["close_up", "crowd"] if rng.random() < 0.5 else ["crowd", "close_up"]
@@ -34,9 +34,9 @@ def shots(rng: np.random.Generator, *, cutaways: bool) -> Iterator[Shot]:
         long = float(rng.uniform(5.0, 8.0))
         if not cutaways:
             long = float("inf")
-        yield Shot("main", at, at + long, wipe=number > 0 and bool(rng.random() < 0.3))
+        yield RenderedShot("main", at, at + long, wipe=number > 0 and bool(rng.random() < 0.3))
         at += long
         long = float(rng.uniform(1.8, 3.0))
-        yield Shot(away[number % 2], at, at + long, wipe=bool(rng.random() < 0.3))
+        yield RenderedShot(away[number % 2], at, at + long, wipe=bool(rng.random() < 0.3))
         at += long
         number += 1

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from edge.capture.rendered.people import Bgr
-from edge.types import Image
+from edge.types import ImageArray
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
@@ -31,10 +31,10 @@ class Graphics:
         self._names = (names[0], names[1])
         self._score = f"{int(rng.integers(0, 4))}-{int(rng.integers(0, 3))}"
         self._clock_s = float(rng.integers(60, 5000))
-        self._bug: Image | None = None
+        self._bug: ImageArray | None = None
         self._shown = -1
 
-    def draw_score(self, picture: Image, time_s: float) -> None:
+    def draw_score(self, picture: ImageArray, time_s: float) -> None:
         """Lay the score and clock over the top left, the channel's mark over the top right."""
         second = int(self._clock_s + time_s)
         if self._bug is None or second != self._shown:
@@ -45,7 +45,7 @@ class Graphics:
         cv2.addWeighted(bug, 0.92, part, 0.08, 0, dst=part)
         self._draw_mark(picture)
 
-    def draw_wipe(self, picture: Image, progress: float) -> None:
+    def draw_wipe(self, picture: ImageArray, progress: float) -> None:
         """Sweep a slanted band in the home team's colours across, `progress` 0..1."""
         width, height = self._size
         middle = (-0.9 + 2.8 * progress) * width
@@ -71,7 +71,7 @@ class Graphics:
             cv2.LINE_AA,
         )
 
-    def _draw_mark(self, picture: Image) -> None:
+    def _draw_mark(self, picture: ImageArray) -> None:
         scale = 0.8 * self._unit
         at = (self._size[0] - round(170 * self._unit), round(64 * self._unit))
         (wide, tall), below = cv2.getTextSize("TL SPORT", _FONT, scale, 1)
@@ -91,7 +91,7 @@ class Graphics:
         )
         cv2.addWeighted(marked, 0.6, part, 0.4, 0, dst=part)
 
-    def _make_bug(self, second: int) -> Image:
+    def _make_bug(self, second: int) -> ImageArray:
         unit = self._unit
         bug = np.empty((max(2, round(34 * unit)), max(8, round(310 * unit)), 3), np.uint8)
         bug[:] = (38, 28, 24)
@@ -121,12 +121,12 @@ class Lens:
         x = np.linspace(-1, 1, width)[None] ** 2
         y = np.linspace(-1, 1, height)[:, None] ** 2 * (height / width) ** 2
         fall = 255 * (1 - 0.17 * (x + y) ** 1.5)
-        self._corners: Image = np.repeat(fall.astype(np.uint8)[..., None], 3, axis=2)
+        self._corners: ImageArray = np.repeat(fall.astype(np.uint8)[..., None], 3, axis=2)
         shape = (height + 64, width + 64, 3)
-        self._grain: Image = np.clip(rng.normal(3.5, 2.0, shape), 0, 12).astype(np.uint8)
+        self._grain: ImageArray = np.clip(rng.normal(3.5, 2.0, shape), 0, 12).astype(np.uint8)
         self._rng = rng
 
-    def expose(self, picture: Image, smear_px: float) -> None:
+    def expose(self, picture: ImageArray, smear_px: float) -> None:
         """Finish `picture` in place; `smear_px` is how far it moved during the exposure."""
         smear = round(smear_px)
         if smear >= 2:

@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.capture.rendered.camera import Camera
 from edge.capture.rendered.light import Light
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.fields import Field, Raster, texture
-from edge.types import Float, Image
+from edge.types import FloatArray, ImageArray
 
 _APRON_M = 6.5
 """Grass beyond the lines; behind it asphalt."""
@@ -33,13 +33,13 @@ class Ground:
         raster = _painted(field, metres_per_px, light, rng)
         self._metres_per_px = raster.metres_per_px
         self._pixel_from_field = raster.pixel_from_field
-        self._levels: list[Image] = [raster.data]
+        self._levels: list[ImageArray] = [raster.data]
         while self._levels[-1].shape[0] > 64 and len(self._levels) < 6:
             last = self._levels[-1]
             size = (last.shape[1], last.shape[0] // 2)
             self._levels.append(np.asarray(cv2.resize(last, size, interpolation=cv2.INTER_AREA)))
 
-    def draw(self, picture: Image, camera: Camera) -> None:
+    def draw(self, picture: ImageArray, camera: RenderedCamera) -> None:
         """Paint the ground into (height, width, 3) `picture` wherever it lies below the horizon."""
         field_from_image = np.linalg.inv(camera.image_from_field)
         edges = np.linspace(_horizon_row(camera), camera.height, _BANDS + 1).astype(int)
@@ -47,7 +47,9 @@ class Ground:
             if bottom > top:
                 self._draw_band(picture, field_from_image, top, bottom)
 
-    def _draw_band(self, picture: Image, field_from_image: Float, top: int, bottom: int) -> None:
+    def _draw_band(
+        self, picture: ImageArray, field_from_image: FloatArray, top: int, bottom: int
+    ) -> None:
         width = picture.shape[1]
         middle = np.array([[width / 2, (top + bottom) / 2], [width / 2, (top + bottom) / 2 + 1]])
         a, b = (field_from_image @ np.append(p, 1.0) for p in middle)
@@ -70,7 +72,7 @@ class Ground:
         )
 
 
-def _horizon_row(camera: Camera) -> int:
+def _horizon_row(camera: RenderedCamera) -> int:
     """First picture row in which the ground nearer than 400 m is seen."""
     forward = np.radians(camera.pan_deg)
     away = np.array(camera.position_m) + 400 * np.array([np.sin(forward), np.cos(forward), 0])

@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterable
 import cv2
 import numpy as np
 
-from edge.capture.rendered.camera import Camera
-from edge.types import Image
+from edge.capture.rendered.match_camera import RenderedCamera
+from edge.types import ImageArray
 
 
 class Panorama:
     """A wide still picture from one camera position, in two sizes."""
 
-    def __init__(self, cameras: Iterable[Camera], paint: Callable[[Image, Camera], None]) -> None:
+    def __init__(
+        self, cameras: Iterable[RenderedCamera], paint: Callable[[ImageArray, RenderedCamera], None]
+    ) -> None:
         """Cover what all `cameras` see from one position; `paint` draws a camera's picture."""
         self._camera = _covering(list(cameras))
         canvas = np.zeros((self._camera.height, self._camera.width, 3), np.uint8)
@@ -29,7 +31,7 @@ class Panorama:
         half = cv2.resize(full, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         self._levels = (full, np.asarray(half, np.uint8))
 
-    def draw(self, picture: Image, camera: Camera) -> None:
+    def draw(self, picture: ImageArray, camera: RenderedCamera) -> None:
         """Cut what `camera` sees into (height, width, 3) `picture`."""
         shrunk = camera.focal_px < 0.7 * self._camera.focal_px
         # both cameras stand in one place: a plane's homography is as good as the rotation between
@@ -48,19 +50,19 @@ class Panorama:
         cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR, dst=picture)
 
 
-def _covering(cameras: list[Camera]) -> Camera:
+def _covering(cameras: list[RenderedCamera]) -> RenderedCamera:
     """Choose a camera without pan and roll whose picture holds those of all the others."""
     first = cameras[0]
     focal = float(np.median([c.focal_px for c in cameras]))
     tilt = float(np.mean([c.tilt_deg for c in cameras]))
-    probe = Camera(first.position_m, 0.0, tilt, 0.0, focal, 1, 1)
+    probe = RenderedCamera(first.position_m, 0.0, tilt, 0.0, focal, 1, 1)
     points = np.concatenate([_corners(c, probe) for c in cameras])
     reach = np.abs(points).max(axis=0) * 1.03 + 8
     width, height = (2 * np.ceil(reach)).astype(int)
-    return Camera(first.position_m, 0.0, tilt, 0.0, focal, int(width), int(height))
+    return RenderedCamera(first.position_m, 0.0, tilt, 0.0, focal, int(width), int(height))
 
 
-def _corners(camera: Camera, probe: Camera) -> np.ndarray:
+def _corners(camera: RenderedCamera, probe: RenderedCamera) -> np.ndarray:
     """Where the corners of one camera's picture lie in another's, (4, 2) pixels from its middle."""
     w, h = camera.width, camera.height
     corners = np.array([[0, 0, 1], [w, 0, 1], [w, h, 1], [0, h, 1]], float)

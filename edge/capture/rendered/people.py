@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import Image
+from edge.types import ImageArray
 
 Bgr = tuple[int, int, int]
 
@@ -34,9 +34,9 @@ class Kit:
 class Figure:
     """One pose of one person, feet at the bottom middle."""
 
-    colour: Image
+    colour: ImageArray
     """(h, w, 3) uint8, BGR."""
-    alpha: Image
+    alpha: ImageArray
     """(h, w) uint8, opacity."""
 
 
@@ -66,7 +66,7 @@ def scaled(figure: Figure, height_px: int) -> Figure:
     )
 
 
-def rounded(colour: Image, alpha: Image, depth_px: float) -> Image:
+def rounded(colour: ImageArray, alpha: ImageArray, depth_px: float) -> ImageArray:
     """Darken (h, w, 3) `colour` towards the edges of what (h, w) `alpha` shows, as on a round body.
 
     `depth_px` is how far from the edge the full light begins.
@@ -77,7 +77,7 @@ def rounded(colour: Image, alpha: Image, depth_px: float) -> Image:
     return np.asarray(colour * soft[..., None], np.uint8)
 
 
-def paste(picture: Image, figure: Figure, feet_px: tuple[float, float]) -> None:
+def paste(picture: ImageArray, figure: Figure, feet_px: tuple[float, float]) -> None:
     """Blend a figure into `picture` with its feet at `feet_px`, clipped at the border."""
     rows, columns = figure.alpha.shape
     left, top = round(feet_px[0] - columns / 2), round(feet_px[1] - 0.97 * rows)
@@ -90,21 +90,21 @@ def paste(picture: Image, figure: Figure, feet_px: tuple[float, float]) -> None:
     blend(part, figure.colour[inner], figure.alpha[inner])
 
 
-def blend(part: Image, colour: Image, alpha: Image) -> None:
+def blend(part: ImageArray, colour: ImageArray, alpha: ImageArray) -> None:
     """Lay (h, w, 3) `colour` over `part` with (h, w) opacity 0..255, in place."""
     a = alpha[..., None].astype(np.uint16)
     mixed = part * (255 - a) + colour * a
     part[:] = (mixed + 127) // 255
 
 
-def darken(part: Image, alpha: Image, strength: float) -> None:
+def darken(part: ImageArray, alpha: ImageArray, strength: float) -> None:
     """Darken (h, w, 3) `part` in place where (h, w) `alpha` 0..255 is, by `strength` 0..1."""
     keep = 255 - (alpha * np.float32(strength)).astype(np.uint16)
     part[:] = (part * keep[..., None]) // 255
 
 
 def shadow(
-    picture: Image, figure: Figure, corners_px: NDArray[np.float64], strength: float
+    picture: ImageArray, figure: Figure, corners_px: NDArray[np.float64], strength: float
 ) -> None:
     """Lay a figure's shadow on the ground.
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.capture.rendered.camera import Camera
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.geometry import apply_homography, visible_polygon
-from edge.types import Image
+from edge.types import ImageArray
 
 Point = tuple[float, float, float]
 
@@ -20,7 +20,7 @@ Point = tuple[float, float, float]
 class Plane:
     """A rectangle of (height, width, 3) texture in space, of which a polygon may be cut out."""
 
-    texture: Image
+    texture: ImageArray
     corner_m: NDArray[np.float64]
     """(3,) where the texture's top left corner is."""
     right_m: NDArray[np.float64]
@@ -32,7 +32,7 @@ class Plane:
 
     @staticmethod
     def between(
-        texture: Image,
+        texture: ImageArray,
         top_left_m: Point,
         top_right_m: Point,
         bottom_left_m: Point,
@@ -43,7 +43,7 @@ class Plane:
         right, down = np.array(top_right_m) - corner, np.array(bottom_left_m) - corner
         return Plane(texture, corner, right, down, tuple(cut))
 
-    def draw(self, picture: Image, camera: Camera) -> None:
+    def draw(self, picture: ImageArray, camera: RenderedCamera) -> None:
         """Paint what is seen of it into (height, width, 3) `picture`."""
         rows, columns = self.texture.shape[:2]
         place = np.zeros((4, 3))
@@ -59,8 +59,8 @@ class Plane:
 
 
 def _warp(
-    picture: Image,
-    texture: Image,
+    picture: ImageArray,
+    texture: ImageArray,
     image_from_texture: NDArray[np.float64],
     corners: NDArray[np.float64],
 ) -> None:

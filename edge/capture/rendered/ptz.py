@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge.capture.rendered.camera import Camera
+from edge.capture.rendered.match_camera import RenderedCamera
 
 
 class Eased:
@@ -62,7 +62,7 @@ class Ptz:
 
     def follow(
         self, ball_m: np.ndarray, ball_ms: np.ndarray, half_m: np.ndarray, dt_s: float
-    ) -> Camera:
+    ) -> RenderedCamera:
         """Move on by `dt_s` seconds and aim at the ball."""
         self._time_s += dt_s
         lead = np.clip(ball_m[:2] + 0.45 * ball_ms[:2], -half_m, half_m)
@@ -73,7 +73,7 @@ class Ptz:
         view = self._view.follow(self._mount.view_m * (1 - 0.34 * near_goal + 0.16 * pace), dt_s)
         return self.camera(x, y, view)
 
-    def camera(self, x: float, y: float, view_m: float) -> Camera:
+    def camera(self, x: float, y: float, view_m: float) -> RenderedCamera:
         """Aim at the field point (x, y) so that `view_m` metres across are seen there."""
         to = np.array([x, y, 0.0]) - self._mount.position_m
         ground = float(np.hypot(to[0], to[1]))
@@ -81,7 +81,7 @@ class Ptz:
         width, height = self._size
         focal = float(np.clip(distance / view_m, 1.2, 4.0)) * width
         pan_shake, tilt_shake = self._unrest()
-        return Camera(
+        return RenderedCamera(
             position_m=self._mount.position_m,
             pan_deg=float(np.degrees(np.arctan2(to[0], to[1]))) + pan_shake,
             tilt_deg=float(np.degrees(np.arctan2(ground, -to[2]))) + tilt_shake,

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge.capture.rendered.camera import Camera
 from edge.capture.rendered.ground import Ground
 from edge.capture.rendered.light import Light
 from edge.capture.rendered.match import TEAM_SIZE, Match
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.capture.rendered.panorama import Panorama
 from edge.capture.rendered.people import (
     PHASES,
@@ -25,9 +25,9 @@ from edge.capture.rendered.people import (
     shadow,
 )
 from edge.capture.rendered.ptz import Mount, Ptz
-from edge.capture.rendered.venue import Venue
+from edge.capture.rendered.venue import RenderedVenue
 from edge.fields import Field
-from edge.types import Image
+from edge.types import ImageArray
 
 _COLOURS: tuple[Bgr, ...] = (
     (38, 38, 190), (220, 222, 224), (150, 70, 30), (60, 150, 210), (60, 60, 60), (110, 40, 120),
@@ -60,10 +60,10 @@ class Scene:
         self._ball = ball(max(2, round(24 * scale)))
         # textures as fine as the picture can show, but no finer than is worth the memory
         ground = Ground(field, float(np.clip(0.06 / scale, 0.04, 0.25)), self._light, rng)
-        venue = Venue(field, float(np.clip(20 * scale, 6, 28)), self.teams, rng)
+        venue = RenderedVenue(field, float(np.clip(20 * scale, 6, 28)), self.teams, rng)
         stewards = self._stewards(rng)
 
-        def paint(picture: Image, camera: Camera) -> None:
+        def paint(picture: ImageArray, camera: RenderedCamera) -> None:
             ground.draw(picture, camera)
             venue.draw(picture, camera)
             self._draw_people(
@@ -72,12 +72,12 @@ class Scene:
 
         self._panorama = Panorama(self._extremes(), paint)
 
-    def step(self, dt_s: float) -> Camera:
+    def step(self, dt_s: float) -> RenderedCamera:
         """Move match and camera on by `dt_s` seconds; returns where the camera looks now."""
         self.match.step(dt_s)
         return self.ptz.follow(self.match.ball_m, self.match.ball_velocity_ms, self.half_m, dt_s)
 
-    def draw(self, picture: Image, camera: Camera) -> None:
+    def draw(self, picture: ImageArray, camera: RenderedCamera) -> None:
         """Paint the main camera's picture into (height, width, 3) `picture`."""
         self._panorama.draw(picture, camera)
         match = self.match
@@ -86,7 +86,7 @@ class Scene:
         )
         self._draw_ball(picture, camera)
 
-    def _extremes(self) -> list[Camera]:
+    def _extremes(self) -> list[RenderedCamera]:
         """List the views at the ends of what the operator does: the panorama must cover them."""
         views = [self.mount.view_m * share for share in (0.6, 1.2)]
         xs = [side * 0.96 * self.half_m[0] for side in (-1, 0, 1)]
@@ -100,8 +100,8 @@ class Scene:
 
     def _draw_people(
         self,
-        picture: Image,
-        camera: Camera,
+        picture: ImageArray,
+        camera: RenderedCamera,
         people_m: np.ndarray,
         velocity_ms: np.ndarray,
         who: Sequence[int],
@@ -135,7 +135,7 @@ class Scene:
         return self._poses[who][pose][int(to_right_ms < 0)]
 
     def _draw_shadows(
-        self, picture: Image, camera: Camera, people: list[tuple[np.ndarray, Figure]]
+        self, picture: ImageArray, camera: RenderedCamera, people: list[tuple[np.ndarray, Figure]]
     ) -> None:
         """Lay everybody's shadow on the ground; those in the stand's shadow have none."""
         pan = np.radians(camera.pan_deg)
@@ -154,7 +154,7 @@ class Scene:
             if lit[i] > 0.3 and depth[three].min() > 2:
                 shadow(picture, figure, corners[three], self._light.strength * float(lit[i]))
 
-    def _draw_ball(self, picture: Image, camera: Camera) -> None:
+    def _draw_ball(self, picture: ImageArray, camera: RenderedCamera) -> None:
         x, y, z = self.match.ball_m
         fall = np.array(self._light.shadow_m) * z
         pixels, depth = camera.project([[x, y, z], [x + fall[0], y + fall[1], 0.0]])
@@ -173,7 +173,7 @@ class Scene:
 
 
 def _dim_ellipse(
-    picture: Image, at: np.ndarray, axes: tuple[float, float], strength: float
+    picture: ImageArray, at: np.ndarray, axes: tuple[float, float], strength: float
 ) -> None:
     """Darken an axis-parallel ellipse of the picture."""
     left, top = np.floor(at - axes).astype(int) - 1

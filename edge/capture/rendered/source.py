@@ -9,15 +9,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.capture.rendered.camera import Camera
 from edge.capture.rendered.cutaways import CloseUp, CrowdShot
-from edge.capture.rendered.director import WIPE_S, Shot, shots
+from edge.capture.rendered.director import WIPE_S, RenderedShot, shots
 from edge.capture.rendered.graphics import Graphics, Lens
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.capture.rendered.scene import Scene
 from edge.capture.source import SourceBase, SourceInfo
 from edge.errors import SourceError
 from edge.fields import load_field
-from edge.types import Frame, Image
+from edge.types import Frame, ImageArray
 
 _SHUTTER = 0.5
 """Share of a frame's time for which the shutter is open."""
@@ -32,7 +32,7 @@ class Truth:
     index: int
     pts_s: float
     shot: Shown
-    camera: Camera | None
+    camera: RenderedCamera | None
     """The main camera; None where the frame shows something else, or a wipe lies over it."""
 
     @property
@@ -75,7 +75,7 @@ class RenderedMatch(SourceBase):
         self._shots = shots(self._rng, cutaways=cutaways)
         self._shot, self._next_shot = next(self._shots), next(self._shots)
         self._cutaway: CloseUp | CrowdShot | None = None
-        self._camera: Camera | None = None
+        self._camera: RenderedCamera | None = None
         self._truth: Truth | None = None
         self._index = 0
         self._opened_ns = time.time_ns()
@@ -108,10 +108,10 @@ class RenderedMatch(SourceBase):
         """End the match; may be called twice."""
         self._index = self._info.frames or 0
 
-    def _render(self, pts_s: float, dt_s: float) -> Image:
+    def _render(self, pts_s: float, dt_s: float) -> ImageArray:
         while pts_s >= self._shot.end_s:
             self._cut()
-        image: Image = np.empty((self._size[1], self._size[0], 3), np.uint8)
+        image: ImageArray = np.empty((self._size[1], self._size[0], 3), np.uint8)
         before, self._camera = self._camera, self._scene.step(dt_s)
         if self._cutaway is not None:
             self._cutaway.draw(image, pts_s - self._shot.start_s)
@@ -165,4 +165,4 @@ def _check(sport: str, seconds: float, fps: float, width: int, height: int, seed
             )
 
 
-__all__ = ["RenderedMatch", "Shot", "Truth"]
+__all__ = ["RenderedMatch", "RenderedShot", "Truth"]

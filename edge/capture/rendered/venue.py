@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.capture.rendered.camera import Camera
 from edge.capture.rendered.crowd import board_texture, stand_texture
+from edge.capture.rendered.match_camera import RenderedCamera
 from edge.capture.rendered.people import Bgr
 from edge.capture.rendered.planes import Plane
 from edge.fields import Field
-from edge.types import Image
+from edge.types import ImageArray
 
 _BOARD_M, _FOOT_M = 5.0, 9.0
 """Distances behind the lines: of the boards, and of the wall below the stands' lowest row."""
@@ -25,7 +25,7 @@ _GOAL_M, _BAR_M, _NET_M, _MESH_M = 7.32, 2.44, 2.0, 0.24
 """IFAB Law 1: between the posts, and to the bar's lower edge; the net's depth and (coarse) mesh."""
 
 
-class Venue:
+class RenderedVenue:
     """All that stands still, drawn back to front."""
 
     def __init__(
@@ -41,7 +41,7 @@ class Venue:
         self._planes += self._near_side()
         self._goals = [Goal(side * self._half[0]) for side in (-1.0, 1.0)]
 
-    def draw(self, picture: Image, camera: Camera) -> None:
+    def draw(self, picture: ImageArray, camera: RenderedCamera) -> None:
         """Paint stands, walls, boards, goals and flags into `picture`; people come later."""
         for plane in self._planes:
             plane.draw(picture, camera)
@@ -49,7 +49,7 @@ class Venue:
             goal.draw(picture, camera)
         self._draw_flags(picture, camera)
 
-    def _draw_flags(self, picture: Image, camera: Camera) -> None:
+    def _draw_flags(self, picture: ImageArray, camera: RenderedCamera) -> None:
         """Paint the four corner flags."""
         for x, y in self._half * ((-1, -1), (1, -1), (-1, 1), (1, 1)):
             flag = [[x, y, 0], [x, y, 1.5], [x, y, 1.15], [x + 0.42, y, 1.32]]
@@ -127,11 +127,11 @@ class Venue:
             ]
         return planes
 
-    def _stand(self, length_m: float, teams: Sequence[Bgr]) -> Image:
+    def _stand(self, length_m: float, teams: Sequence[Bgr]) -> ImageArray:
         depth_m = float(np.hypot(_SEATS_M, _RISE_M))
         return stand_texture(length_m, depth_m, 0.8 * self._px_per_m, teams, self._rng)
 
-    def _boards(self, length_m: float) -> Image:
+    def _boards(self, length_m: float) -> ImageArray:
         return board_texture(length_m, 1.3 * self._px_per_m, self._rng)
 
 
@@ -149,7 +149,7 @@ class Goal:
         ]
         self._net = _net_lines(x_m, float(back), y)
 
-    def draw(self, picture: Image, camera: Camera) -> None:
+    def draw(self, picture: ImageArray, camera: RenderedCamera) -> None:
         """Paint the net half transparent, then the frame over it."""
         pixels, depth = camera.project(np.concatenate(self._net))
         if depth.min() < 1:
@@ -191,14 +191,14 @@ def _net_lines(front: float, back: float, y: float) -> list[NDArray[np.float64]]
     return lines
 
 
-def _wall(colour: Bgr) -> Image:
+def _wall(colour: Bgr) -> ImageArray:
     wall = np.empty((8, 64, 3), np.uint8)
     wall[:] = [int(0.5 * c) for c in colour]
     wall[0] = (170, 170, 170)
     return wall
 
 
-def _roof() -> Image:
+def _roof() -> ImageArray:
     """Draw the dark underside of the roof, a little lighter towards its front edge."""
     light = np.linspace(34, 12, 64).astype(np.uint8)
     return np.repeat(np.repeat(light[:, None, None], 64, axis=1), 3, axis=2)

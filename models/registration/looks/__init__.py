@@ -7,7 +7,7 @@ import importlib
 import numpy as np
 
 from edge.errors import UsageError
-from models.registration.looks.look import Look
+from models.registration.looks.base import Appearance
 
 _LOOKS = {
     "soccer": "SoccerLook",
@@ -18,18 +18,18 @@ _LOOKS = {
 }
 SPORTS = tuple(_LOOKS)
 
-__all__ = ["SPORTS", "Look", "look_class", "look_of"]
+__all__ = ["SPORTS", "Appearance", "look_class", "look_of"]
 
 
-def look_class(sport: str) -> type[Look]:
+def look_class(sport: str) -> type[Appearance]:
     """The class that renders a sport; raises UsageError for one that is not rendered."""
     if sport not in _LOOKS:
         raise UsageError(f"no views of {sport!r} are rendered: known are {', '.join(SPORTS)}")
     module = importlib.import_module(f"models.registration.looks.{sport}")
-    found: type[Look] = getattr(module, _LOOKS[sport])
+    found: type[Appearance] = getattr(module, _LOOKS[sport])
     return found
 
 
-def look_of(sport: str, rng: np.random.Generator, *, negatives: float, sizes: int) -> Look:
+def look_of(sport: str, rng: np.random.Generator, *, negatives: float, sizes: int) -> Appearance:
     """Make a sport's look; every texture comes from `rng`."""
     return look_class(sport)(rng, negatives=negatives, sizes=sizes)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from edge.fields import Field
 from edge.fields.shapes import YARD
-from edge.types import Image
-from models.registration import clutter, scenery
+from edge.types import ImageArray
+from models.registration import foreground, scenery
 from models.registration.cameras import Array, Cameras, Mix, look_at
 from models.registration.floors import Canvas
 from models.registration.ground import Rays
@@ -129,7 +129,7 @@ class AmericanFootballLook(FloorLook):
         shaded = scenery.shadows(self.rng, picture, rays)
         return virtual_lines(self.rng, shaded, rays)
 
-    def stand(self, image: Image, cams: Cameras, i: int, field: Field) -> None:
+    def stand(self, image: ImageArray, cams: Cameras, i: int, field: Field) -> None:
         """Virtual signs, people, posts and pylons, what stands before a low camera."""
         rng = self.rng
         look = people.seen_middle(cams, i)
@@ -140,7 +140,7 @@ class AmericanFootballLook(FloorLook):
         people.everyone(image, cams, i, field, scrimmage, rng)
         low = bool(cams.centre_m[i, 2] < 9)
         if (low and rng.random() < 0.4) or rng.random() < 0.05:
-            clutter.foreground(image, rng)
+            foreground.foreground(image, rng)
 
 
 def virtual_lines(rng: np.random.Generator, picture: Tensor, rays: Rays) -> Tensor:

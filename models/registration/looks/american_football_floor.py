@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Field, load_field
 from edge.fields.shapes import YARD
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration import logos
 from models.registration.floors import Canvas
 from models.registration.looks.american_football_art import bold, emblem, name, triple
@@ -80,7 +80,7 @@ def _venue(rng: np.random.Generator, field: Field) -> _Venue:
     return _Venue(ground, team, second, field.name == "high_school_football")
 
 
-def blend(canvas: Canvas, other: Image, weight: NDArray[np.float32]) -> None:
+def blend(canvas: Canvas, other: ImageArray, weight: NDArray[np.float32]) -> None:
     """Mix `other` (rows, columns, 3) in, by a map of weights 0..1 that is resized to the canvas."""
     rows, columns = canvas.image.shape[:2]
     full = np.clip(cv2.resize(weight, (columns, rows)), 0, 1).astype(np.float32)
@@ -92,7 +92,7 @@ def _shade(canvas: Canvas, factor: NDArray[np.float32]) -> None:
     canvas.image[:] = cv2.multiply(canvas.image, cv2.merge([factor] * 3), dtype=cv2.CV_8U)
 
 
-def _flat(canvas: Canvas, colour: Array | tuple[float, float, float]) -> Image:
+def _flat(canvas: Canvas, colour: Array | tuple[float, float, float]) -> ImageArray:
     out = np.empty_like(canvas.image)
     out[:] = np.clip(colour, 0, 255).astype(np.uint8)
     return out
@@ -348,7 +348,7 @@ def _alignment(canvas: Canvas, field: Field, ink: Array) -> None:
             canvas.stroke(np.array([[x - 0.3, sign * y], [x + 0.3, sign * y]]), 0.1, ink)
 
 
-def _fade(rng: np.random.Generator, canvas: Canvas, bare: Image) -> None:
+def _fade(rng: np.random.Generator, canvas: Canvas, bare: ImageArray) -> None:
     """Paint wears off here and there: the ground without it shows through."""
     worn = rng.choice([0.0, 0.15, 0.4], p=[0.45, 0.35, 0.2])
     thin = 1 - (rng.uniform(0.0, 0.5) if rng.random() < 0.4 else 0.0)

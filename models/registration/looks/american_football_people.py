@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Field
 from edge.fields.shapes import FOOT, YARD
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.cameras import Array, Cameras
 from models.registration.looks.american_football_art import bold
 from models.registration.people import Kit, crew, kits
@@ -31,7 +31,12 @@ def seen_middle(cams: Cameras, i: int) -> Array:
 
 
 def everyone(
-    image: Image, cams: Cameras, i: int, field: Field, scrimmage: float, rng: np.random.Generator
+    image: ImageArray,
+    cams: Cameras,
+    i: int,
+    field: Field,
+    scrimmage: float,
+    rng: np.random.Generator,
 ) -> None:
     """Two teams around x = `scrimmage`, officials, both benches, the chain crew; far ones first."""
     dress = _dress(rng)
@@ -108,7 +113,7 @@ def _sidelines(
     return np.concatenate(out), np.concatenate(wears)
 
 
-def _stripes(image: Image, x: float, y: float, tall: float) -> None:
+def _stripes(image: ImageArray, x: float, y: float, tall: float) -> None:
     """Black stripes on a white shirt."""
     for k in (-0.08, -0.027, 0.027, 0.08):
         top, low = (
@@ -119,7 +124,12 @@ def _stripes(image: Image, x: float, y: float, tall: float) -> None:
 
 
 def _chain(
-    image: Image, cams: Cameras, i: int, field: Field, scrimmage: float, rng: np.random.Generator
+    image: ImageArray,
+    cams: Cameras,
+    i: int,
+    field: Field,
+    scrimmage: float,
+    rng: np.random.Generator,
 ) -> None:
     """Two rods with orange ends ten yards apart on one sideline, and the down marker."""
     h, w = image.shape[:2]
@@ -133,7 +143,7 @@ def _chain(
             line(image, p[1], p[2], (20, 100, 240), 4 * thick)
 
 
-def posts(image: Image, cams: Cameras, i: int, field: Field, rng: np.random.Generator) -> None:
+def posts(image: ImageArray, cams: Cameras, i: int, field: Field, rng: np.random.Generator) -> None:
     """Goal posts on the end lines, yellow or white, and the pylons."""
     h, w = image.shape[:2]
     ink = (40, 215, 245) if rng.random() < 0.7 else (235, 235, 235)
@@ -154,7 +164,7 @@ def posts(image: Image, cams: Cameras, i: int, field: Field, rng: np.random.Gene
         _pylons(image, cams, i, field, sign)
 
 
-def _pylons(image: Image, cams: Cameras, i: int, field: Field, sign: int) -> None:
+def _pylons(image: ImageArray, cams: Cameras, i: int, field: Field, sign: int) -> None:
     """Orange, 18 inches high, at the corners of one end zone."""
     h, w = image.shape[:2]
     for x in (sign * 50 * YARD, sign * field.length_m / 2):
@@ -166,7 +176,7 @@ def _pylons(image: Image, cams: Cameras, i: int, field: Field, sign: int) -> Non
 
 
 def down_sign(
-    image: Image, cams: Cameras, i: int, scrimmage: float, rng: np.random.Generator
+    image: ImageArray, cams: Cameras, i: int, scrimmage: float, rng: np.random.Generator
 ) -> None:
     """Lay the arrow with down and distance on the ground, as television does."""
     h, w = image.shape[:2]

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from edge.fields import Field
-from edge.types import Image
-from models.registration import clutter, scenery
+from edge.types import ImageArray
+from models.registration import foreground, scenery
 from models.registration.cameras import Array, Cameras, Mix
 from models.registration.floors import Canvas
 from models.registration.ground import Rays, tile
@@ -139,7 +139,7 @@ class BasketballLook(FloorLook):
 
     # -- what stands there
 
-    def stand(self, image: Image, cams: Cameras, i: int, field: Field) -> None:
+    def stand(self, image: ImageArray, cams: Cameras, i: int, field: Field) -> None:
         """Rows of people, tables, baskets, players, what is before the camera."""
         rng = self.rng
         crowded = rng.random() < 0.65
@@ -165,14 +165,16 @@ class BasketballLook(FloorLook):
             props.table(image, cams, i, field, -1, main)
         self._before(image, cams, i, field, crowded=crowded)
 
-    def _before(self, image: Image, cams: Cameras, i: int, field: Field, *, crowded: bool) -> None:
+    def _before(
+        self, image: ImageArray, cams: Cameras, i: int, field: Field, *, crowded: bool
+    ) -> None:
         """The near side's rows, heads before a low camera, a score banner."""
         rng = self.rng
         if crowded and rng.random() < 0.7:
             props.rows(image, cams, i, self._near_seats(field, cams.centre_m[i]), rng)
         low = bool(cams.centre_m[i, 2] < 5)
         if rng.random() < (0.3 if low else 0.08):
-            clutter.foreground(image, rng)
+            foreground.foreground(image, rng)
         if rng.random() < 0.15:
             props.banner(image, rng)
 
@@ -242,7 +244,7 @@ class BasketballLook(FloorLook):
             parts.append(np.c_[along, np.full(len(along), at), level])
         return np.concatenate(parts) if parts else np.zeros((0, 3))
 
-    def _mirrored(self, image: Image, cams: Cameras, i: int, places: Array) -> None:
+    def _mirrored(self, image: ImageArray, cams: Cameras, i: int, places: Array) -> None:
         """Faint figures upside down below the players' feet."""
         rng = self.rng
         if not len(places):

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from edge.fields import Field
-from edge.types import Image
-from models.registration import clutter
+from edge.types import ImageArray
+from models.registration import foreground
 from models.registration.cameras import Array, Cameras
 from models.registration.people import SKINS, Kit
 from models.registration.strokes import (
@@ -62,7 +62,9 @@ def suits(rng: np.random.Generator) -> list[Kit]:
     return out
 
 
-def basket(image: Image, cams: Cameras, i: int, field: Field, sign: int, parts: Basket) -> None:
+def basket(
+    image: ImageArray, cams: Cameras, i: int, field: Field, sign: int, parts: Basket
+) -> None:
     """Draw a basket as camera i sees it; `sign` is its end of the court."""
     face = float(field.marking("right no-charge line").points_m[0, 0])
     h, w = image.shape[:2]
@@ -127,7 +129,7 @@ def _basket_points(face: float, parts: Basket) -> Array:
     return np.concatenate([np.array(board + arm + base + clock), ring, net])
 
 
-def _stanchion(image: Image, arm: Array, base: Array, pixel: float, parts: Basket) -> None:
+def _stanchion(image: ImageArray, arm: Array, base: Array, pixel: float, parts: Basket) -> None:
     """Base, mast and arms, or the arms alone."""
     if parts.stands:
         hull = cv2.convexHull(base.astype(np.float32))[:, 0].astype(float)
@@ -139,7 +141,9 @@ def _stanchion(image: Image, arm: Array, base: Array, pixel: float, parts: Baske
     line(image, arm[3], arm[2], parts.colour, max(0.1 * pixel, 0.5))
 
 
-def rows(image: Image, cams: Cameras, i: int, places_m: Array, rng: np.random.Generator) -> None:
+def rows(
+    image: ImageArray, cams: Cameras, i: int, places_m: Array, rng: np.random.Generator
+) -> None:
     """Draw seated people at (n, 3) seats, in that order: a trunk and a head each."""
     if not len(places_m):
         return
@@ -160,7 +164,7 @@ def rows(image: Image, cams: Cameras, i: int, places_m: Array, rng: np.random.Ge
         disc(image, offset(head[k], 0, 0.06 * s), max(7, int(0.14 * s * 16)), skin)
 
 
-def table(image: Image, cams: Cameras, i: int, field: Field, side: int, parts: Table) -> None:
+def table(image: ImageArray, cams: Cameras, i: int, field: Field, side: int, parts: Table) -> None:
     """Draw the scorers' table, full of advertising, along the sideline of y's sign `side`."""
     h, w = image.shape[:2]
     y = side * (field.width_m / 2 + parts.gap_m)
@@ -190,7 +194,7 @@ class Table:
         self.panels = [(one or random_colour(rng), random_colour(rng)) for _ in range(count)]
 
 
-def banner(image: Image, rng: np.random.Generator) -> None:
+def banner(image: ImageArray, rng: np.random.Generator) -> None:
     """An opaque score banner over the lower part of the picture."""
     h, w = image.shape[:2]
     tall = rng.uniform(0.06, 0.15) * h
@@ -207,4 +211,4 @@ def banner(image: Image, rng: np.random.Generator) -> None:
         if rng.random() < 0.8:
             place = (int(a) + 2, int(bottom - 0.25 * tall))
             size = 0.022 * tall * rng.uniform(0.6, 1.3)
-            clutter.text(image, rng, *place, size, random_colour(rng))
+            foreground.text(image, rng, *place, size, random_colour(rng))

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from edge.fields import Field, load_field
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration import scenery
 from models.registration.cameras import Cameras, Mix
 from models.registration.floors import Canvas, Floor, look_down
 from models.registration.ground import FieldMaps, Rays, cast
-from models.registration.looks.look import Ground
+from models.registration.looks.base import Ground
 from models.registration.negatives import negative, other_fields
 
 
@@ -52,7 +52,7 @@ class FloorLook:
 
     def __init__(self, rng: np.random.Generator, *, negatives: float, sizes: int) -> None:
         self.rng = rng
-        self.venue = scenery.Venue(rng)
+        self.venue = scenery.SceneryVenue(rng)
         names = [n for n, _ in self.variants[: max(1, sizes)]]
         self._pools = [self._pool(name) for name in names]
         shares = np.array([s for _, s in self.variants[: len(names)]])
@@ -75,7 +75,7 @@ class FloorLook:
         """Draw boards and stands into (n, h, w, 3), in place or not; the near side is open."""
         return scenery.surroundings(self.rng, self.venue, picture, cams, rays, field)
 
-    def stand(self, image: Image, cams: Cameras, i: int, field: Field) -> None:
+    def stand(self, image: ImageArray, cams: Cameras, i: int, field: Field) -> None:
         """Draw what stands on the floor and before it, as camera i sees it, into `image`."""
         raise NotImplementedError
 
@@ -117,6 +117,6 @@ class FloorLook:
         shade = self.rng.uniform(0.75, 1.2, (n, 1)) * self.rng.uniform(0.93, 1.07, (n, 3))
         return torch.from_numpy(shade).float().view(n, 1, 1, 3)
 
-    def refuse(self, image: Image, cams: Cameras, i: int) -> Image:
+    def refuse(self, image: ImageArray, cams: Cameras, i: int) -> ImageArray:
         """Close-ups, crowds, other sports, studios, bare floor."""
         return negative(image, cams, i, self.rng, self.venue, self.others)

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.cameras import Cameras
 from models.registration.ground import Rays, tile
 from models.registration.looks.hockey_rink import (
@@ -74,11 +74,11 @@ class Layer:
     """What stands between one camera and the ice, from row `top` of its picture down."""
 
     top: int
-    colour: Image
+    colour: ImageArray
     alpha: NDArray[np.float32]
     """(h - top, w), 0..1: 0 shows the ice."""
 
-    def over(self, image: Image) -> None:
+    def over(self, image: ImageArray) -> None:
         """Lay it over a picture, in place."""
         if len(self.alpha):
             part = image[self.top :]

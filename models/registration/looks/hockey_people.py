@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from edge.fields import Field
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration.cameras import Array, Cameras
 from models.registration.people import Kit, person
 from models.registration.strokes import (
@@ -43,7 +43,7 @@ def teams(rng: np.random.Generator) -> tuple[Kit, Kit]:
 
 
 def skaters(
-    image: Image, cams: Cameras, i: int, field: Field, rng: np.random.Generator
+    image: ImageArray, cams: Cameras, i: int, field: Field, rng: np.random.Generator
 ) -> tuple[Kit, Kit]:
     """Draw all who are on the ice, and the goals among them, far ones first; returns the teams."""
     lx, ly = field.length_m / 2, field.width_m / 2
@@ -81,7 +81,7 @@ def skaters(
     return dress
 
 
-def _seen(image: Image, cams: Cameras, i: int, xy: Array, rng: np.random.Generator) -> Array:
+def _seen(image: ImageArray, cams: Cameras, i: int, xy: Array, rng: np.random.Generator) -> Array:
     """(n, 2) places -> (n, 3) foot x, y and height in pixels; height 0 outside the picture."""
     h, w = image.shape[:2]
     tall = rng.uniform(1.7, 2.05, len(xy))
@@ -93,7 +93,7 @@ def _seen(image: Image, cams: Cameras, i: int, xy: Array, rng: np.random.Generat
     return np.c_[foot, np.where(inside, size, 0)]
 
 
-def _shadows(image: Image, cams: Cameras, i: int, xy: Array, rng: np.random.Generator) -> None:
+def _shadows(image: ImageArray, cams: Cameras, i: int, xy: Array, rng: np.random.Generator) -> None:
     """Soft shadows of the hall's lamps, in one or two directions, under people at (n, 2) places."""
     h, w = image.shape[:2]
     dark = np.zeros((h, w), np.uint8)
@@ -110,14 +110,16 @@ def _shadows(image: Image, cams: Cameras, i: int, xy: Array, rng: np.random.Gene
         cv2.multiply(image, cv2.merge([left.astype(np.uint8)] * 3), image, scale=1 / 255)
 
 
-def goals(image: Image, cams: Cameras, i: int, goal_x: float, rng: np.random.Generator) -> None:
+def goals(
+    image: ImageArray, cams: Cameras, i: int, goal_x: float, rng: np.random.Generator
+) -> None:
     """Draw both."""
     for side in (-1, 1):
         goal(image, cams, i, goal_x, side, rng)
 
 
 def _one(
-    image: Image, place: Array, role: int, dress: tuple[Kit, Kit], rng: np.random.Generator
+    image: ImageArray, place: Array, role: int, dress: tuple[Kit, Kit], rng: np.random.Generator
 ) -> None:
     """One skater (role 0, 1), official (2) or goalkeeper (3, 4): foot x, y and height, pixels."""
     foot, h = place[:2], float(place[2])
@@ -139,7 +141,7 @@ def _one(
     _stick(image, foot, h, rng)
 
 
-def _stick(image: Image, foot: Array, h: float, rng: np.random.Generator) -> None:
+def _stick(image: ImageArray, foot: Array, h: float, rng: np.random.Generator) -> None:
     """From the hands down to a blade on the ice, to either side."""
     side = rng.choice([-1, 1])
     tone = int(rng.choice([15, 40, 200, 235]))
@@ -151,7 +153,7 @@ def _stick(image: Image, foot: Array, h: float, rng: np.random.Generator) -> Non
 
 
 def goal(
-    image: Image, cams: Cameras, i: int, goal_x: float, side: int, rng: np.random.Generator
+    image: ImageArray, cams: Cameras, i: int, goal_x: float, side: int, rng: np.random.Generator
 ) -> None:
     """Draw the goal on one side as camera i sees it: red frame, white net, padded base."""
     h, w = image.shape[:2]
@@ -191,7 +193,7 @@ def goal(
 
 
 def bench(
-    image: Image,
+    image: ImageArray,
     cams: Cameras,
     i: int,
     field: Field,

@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from edge.fields import Field
-from edge.types import Image
+from edge.types import ImageArray
 from models.registration import textures
 from models.registration.cameras import Cameras
 from models.registration.ground import Rays, tile
-from models.registration.scenery import Venue, column
+from models.registration.scenery import SceneryVenue, column
 from models.registration.strokes import random_colour
 
 BOARD_M = 1.07
@@ -110,7 +110,7 @@ def strip_in_sizes(rng: np.random.Generator) -> list[Tensor]:
     return [torch.from_numpy(s).float() for s in out]
 
 
-def _strip(rng: np.random.Generator) -> Image:
+def _strip(rng: np.random.Generator) -> ImageArray:
     """(BOARD_ROWS, 4096, 3): panels with sponsors, kick plate below, cap above; top row first."""
     px = BOARD_ROWS / BOARD_M
     if rng.random() < 0.3:
@@ -129,7 +129,7 @@ def _strip(rng: np.random.Generator) -> Image:
     return strip
 
 
-def _sponsors(strip: Image, rng: np.random.Generator, px: float) -> None:
+def _sponsors(strip: ImageArray, rng: np.random.Generator, px: float) -> None:
     """Words and emblems on white panels, some on colours, from close together to none."""
     x, share = 0, rng.choice([0.0, 0.4, 0.9], p=[0.12, 0.25, 0.63])
     while x < strip.shape[1]:
@@ -181,7 +181,7 @@ class Rink:
 
 def far_side(
     rng: np.random.Generator,
-    venue: Venue,
+    venue: SceneryVenue,
     rinks: list[Rink],
     picture: Tensor,
     cams: Cameras,
@@ -249,7 +249,7 @@ def posts(s: Tensor, foot: Tensor, rink: Rink) -> Tensor:
 
 def _far(
     rng: np.random.Generator,
-    venue: Venue,
+    venue: SceneryVenue,
     rink: Rink,
     wall: tuple[Tensor, Tensor, Tensor],
     beside: Tensor,
@@ -276,7 +276,9 @@ def _far(
     return torch.where(((z < BOARD_M) & ~beside)[:, None], board, out)
 
 
-def _stand(rng: np.random.Generator, venue: Venue, s: Tensor, up: Tensor, pixel_m: float) -> Tensor:
+def _stand(
+    rng: np.random.Generator, venue: SceneryVenue, s: Tensor, up: Tensor, pixel_m: float
+) -> Tensor:
     """People on their seats, gangways, an upper rank or a wall, then the roof's dark."""
     stand = venue.stands[int(rng.integers(len(venue.stands)))]
     # people are drawn about as large as the picture can show them, whatever the distance

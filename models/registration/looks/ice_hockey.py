@@ -10,8 +10,8 @@ from torch import Tensor
 
 from edge.fields import Field, load_field
 from edge.fields.ice_hockey import IIHF_LENGTH_RANGE_M, IIHF_WIDTH_RANGE_M
-from edge.types import Image
-from models.registration import clutter
+from edge.types import ImageArray
+from models.registration import foreground
 from models.registration.cameras import Array, Cameras, Mix
 from models.registration.floors import Canvas
 from models.registration.ground import Rays
@@ -146,7 +146,7 @@ class IceHockeyLook(FloorLook):
         ]
         return picture
 
-    def stand(self, image: Image, cams: Cameras, i: int, field: Field) -> None:
+    def stand(self, image: ImageArray, cams: Cameras, i: int, field: Field) -> None:
         """Benches, skaters and goals, then the near boards, glass and spectators before them."""
         rng = self.rng
         benches = int(rng.choice([-1, 0, 1], p=[0.3, 0.2, 0.5]))
@@ -157,4 +157,4 @@ class IceHockeyLook(FloorLook):
         if benches < 0:
             bench(image, cams, i, field, -1, dress, rng)
         if rng.random() < (0.2 if cams.centre_m[i, 2] < 6 else 0.05):
-            clutter.foreground(image, rng)
+            foreground.foreground(image, rng)

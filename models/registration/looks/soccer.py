@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from edge.fields import Field, load_field
-from edge.types import Image
-from models.registration import clutter, scenery
+from edge.types import ImageArray
+from models.registration import foreground, scenery
 from models.registration.cameras import MIX, Cameras, Mix, anywhere, broadcast, small_venue
 from models.registration.ground import FieldMaps, Rays, cast
-from models.registration.looks.look import Ground
+from models.registration.looks.base import Ground
 from models.registration.negatives import negative, other_fields
 from models.registration.people import players
 
@@ -39,7 +39,7 @@ class SoccerLook:
 
     def __init__(self, rng: np.random.Generator, *, negatives: float, sizes: int) -> None:
         self.rng = rng
-        self.venue = scenery.Venue(rng)
+        self.venue = scenery.SceneryVenue(rng)
         self.fields = [self._field(standard=k == 0) for k in range(sizes)]
         self.others = other_fields(self.sport) if negatives > 0 else []
 
@@ -75,18 +75,18 @@ class SoccerLook:
             maps = self.others[0].maps
         return scenery.other_lines(self.rng, picture, maps, rays)
 
-    def stand(self, image: Image, cams: Cameras, i: int, field: Field) -> None:
+    def stand(self, image: ImageArray, cams: Cameras, i: int, field: Field) -> None:
         """Goals, players, and what stands before a low camera."""
         rng = self.rng
         for sign in (-1, 1):
             if rng.random() < 0.94:
-                clutter.goal(image, cams, i, field.length_m, sign, rng)
+                foreground.goal(image, cams, i, field.length_m, sign, rng)
         shadow = rng.uniform(10, 90) if rng.random() < 0.7 else 0.0
         players(image, cams, i, (field.length_m, field.width_m), rng, shadow)
         low = bool(cams.centre_m[i, 2] < 9)
         if (low and rng.random() < 0.5) or rng.random() < 0.06:
-            clutter.foreground(image, rng)
+            foreground.foreground(image, rng)
 
-    def refuse(self, image: Image, cams: Cameras, i: int) -> Image:
+    def refuse(self, image: ImageArray, cams: Cameras, i: int) -> ImageArray:
         """Close-ups, crowds, other sports, studios, bare turf."""
         return negative(image, cams, i, self.rng, self.venue, self.others)

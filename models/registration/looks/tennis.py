@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from edge.fields import Field
-from edge.types import Image
-from models.registration import clutter, logos, scenery
+from edge.types import ImageArray
+from models.registration import foreground, logos, scenery
 from models.registration.cameras import Array, Cameras, Mix
 from models.registration.floors import Canvas, markings
 from models.registration.ground import Rays
@@ -180,7 +180,7 @@ class TennisLook(FloorLook):
         size = (field.width_m + 8, field.length_m + 8)
         return scenery.enclosed(self.rng, self.venue, picture, moved, turned, size)
 
-    def stand(self, image: Image, cams: Cameras, i: int, field: Field) -> None:
+    def stand(self, image: ImageArray, cams: Cameras, i: int, field: Field) -> None:
         """Net, players, officials, ball children, heads before a low camera."""
         rng = self.rng
         far = self._people(field)
@@ -190,7 +190,7 @@ class TennisLook(FloorLook):
         crew(image, cams, i, far[far[:, 0] < 0], rng)
         low = bool(cams.centre_m[i, 2] < 6)
         if (low and rng.random() < 0.3) or rng.random() < 0.08:
-            clutter.foreground(image, rng)
+            foreground.foreground(image, rng)
 
     def _people(self, field: Field) -> Array:
         """(n, 2) places, the farthest first: players, umpire, line judges, ball children."""
@@ -213,7 +213,7 @@ class TennisLook(FloorLook):
         return places[np.argsort(-places[:, 0])]
 
 
-def net(image: Image, cams: Cameras, i: int, field: Field, rng: np.random.Generator) -> None:
+def net(image: ImageArray, cams: Cameras, i: int, field: Field, rng: np.random.Generator) -> None:
     """Draw the net as camera i sees it: half transparent mesh, white band, posts, strap."""
     h, w = image.shape[:2]
     reach = field.width_m / 2 + POST_Y_M

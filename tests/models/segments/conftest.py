@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.segments.library import Library, Writer
+from models.segments.library import Library, LibraryWriter
 
 
 def font() -> Path:
@@ -33,7 +33,7 @@ def tone(rng: np.random.Generator, seconds: float) -> np.ndarray:
 def write(folder: Path) -> None:
     """Write it: two clips, two scenes, three stills and a few sounds for each split."""
     rng = np.random.default_rng(0)
-    with Writer(folder) as writer:
+    with LibraryWriter(folder) as writer:
         for split in ("train", "validation", "test"):
             for k in range(2):
                 for kind in ("clip", "scene"):

@@ -11,13 +11,13 @@ import torch
 
 from edge.errors import UsageError
 from edge.segments.types import Label
-from models.segments import discriminant, drawn
+from models.segments import discriminant, rendered_cache
 from models.segments.dataset import APART, fit, paths
 from models.segments.discriminant import KEPT, Scatter, music, setups
 from models.segments.episodes import FIRST_S, plan
 from models.segments.library import Library
 from models.segments.network import COMPARED, HEARD, continuity
-from models.segments.timeline import Piece, Shot, Timeline
+from models.segments.timeline import Piece, ProgrammeTimeline, TimelineShot
 
 
 def told_apart_by_the_last(rng: np.random.Generator, rows: int = 60) -> tuple[np.ndarray, ...]:
@@ -73,14 +73,14 @@ def test_one_class_tells_nothing() -> None:
 
 def test_a_view_that_returns_is_the_same_setup() -> None:
     near, far = (0.4, 0.5, 1.5), (0.5, 0.5, 1.0)
-    made = Timeline(
+    made = ProgrammeTimeline(
         shots=[
-            Shot(0, 4, 7, first=near, last=near),
-            Shot(4, 8, 7, first=far, last=far),
-            Shot(8, 12, 7, 3.0, first=near, last=near),  # the scene has gone on meanwhile
-            Shot(9, 10, 3, place=(0.6, 0.1, 0.3, 0.3)),  # a picture in the picture
-            Shot(12, 15, 8, dissolve_s=1.0),
-            Shot(15, 17, colour=(0, 0, 0)),
+            TimelineShot(0, 4, 7, first=near, last=near),
+            TimelineShot(4, 8, 7, first=far, last=far),
+            TimelineShot(8, 12, 7, 3.0, first=near, last=near),  # the scene has gone on meanwhile
+            TimelineShot(9, 10, 3, place=(0.6, 0.1, 0.3, 0.3)),  # a picture in the picture
+            TimelineShot(12, 15, 8, dissolve_s=1.0),
+            TimelineShot(15, 17, colour=(0, 0, 0)),
         ],
         begin_s=1.0,
     )
@@ -93,7 +93,7 @@ def test_a_view_that_returns_is_the_same_setup() -> None:
 def test_a_second_is_known_by_the_loudest_music(library: Library) -> None:
     tracks = [n for g in library.of("music", "train").values() for n in g]
     voice = next(n for g in library.of("speech", "train").values() for n in g)
-    made = Timeline(
+    made = ProgrammeTimeline(
         sounds=[
             Piece(1.0, 10.0, tracks[0], gain_db=-9),
             Piece(5.5, 3.0, tracks[1], gain_db=-2),
@@ -120,7 +120,7 @@ def test_cached_programmes_give_directions_that_heads_are_trained_with(
         seen, heard = setups(made, times_s), music(library, made, seconds)
         visual = views[seen] + 0.1 * rng.standard_normal((len(times_s), 1280))
         sound = tracks[heard] + 0.1 * rng.standard_normal((seconds, 1280))
-        drawn.write(
+        rendered_cache.write(
             tmp_path / f"train-{seed:05d}.npz",
             {
                 "visual": visual[:seconds].astype(np.float16),

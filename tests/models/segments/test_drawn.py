@@ -9,12 +9,12 @@ from edge.errors import UsageError
 from edge.segments.pictures import thumbs
 from edge.segments.sound import log_mel
 from edge.segments.types import Label
-from models.segments import drawn
+from models.segments import rendered_cache
 from models.segments.annotate import SOUNDS, heard, shown
 from models.segments.change import CHANGES, change
 from models.segments.episodes import episode, plan
 from models.segments.series import series
-from models.segments.timeline import TEXTS, Fade, Piece, Text, Timeline
+from models.segments.timeline import TEXTS, Fade, Piece, ProgrammeTimeline, Text
 
 CREDIT, TITLE = TEXTS.index("credit"), TEXTS.index("title")
 MUSIC, LOUD, NOISE = (SOUNDS.index(s) for s in ("music", "loud music", "noise"))
@@ -26,9 +26,9 @@ def made(library):
 
 
 def test_what_is_kept_is_the_programme(made, tmp_path):
-    kept = drawn.drawn(made)
-    drawn.keep(tmp_path / "train-00002.npz", kept)
-    again = drawn.read(tmp_path / "train-00002.npz")
+    kept = rendered_cache.drawn(made)
+    rendered_cache.keep(tmp_path / "train-00002.npz", kept)
+    again = rendered_cache.read(tmp_path / "train-00002.npz")
     count = len(made.frames)
     frames = again.frames(range(len(again.pictures)))
     assert frames.shape == (count + len(made.cut_frames), 144, 256, 3)
@@ -42,11 +42,11 @@ def test_what_is_kept_is_the_programme(made, tmp_path):
     ]
     assert again.recipe["seed"] == 2
     with pytest.raises(UsageError, match="not drawn yet"):
-        drawn.read(tmp_path / "train-00003.npz")
+        rendered_cache.read(tmp_path / "train-00003.npz")
 
 
 def test_texts_are_said_while_they_are_seen():
-    timeline = Timeline(
+    timeline = ProgrammeTimeline(
         length_s=40,
         begin_s=2,
         texts=[
@@ -65,7 +65,7 @@ def test_texts_are_said_while_they_are_seen():
 
 def test_sounds_are_said_by_their_share_of_a_second(library):
     music = next(iter(library.of("music", "train").values()))[0]
-    timeline = Timeline(
+    timeline = ProgrammeTimeline(
         length_s=12,
         begin_s=1,
         sounds=[
@@ -140,15 +140,19 @@ def test_an_unknown_change_is_said(library):
 
 def test_shares_of_the_work_are_written_as_fractions(library, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        drawn.main([str(tmp_path), "--library", str(library.folder), "--part", "2/2"])
+        rendered_cache.main([str(tmp_path), "--library", str(library.folder), "--part", "2/2"])
     assert "'2/2' is no share" in capsys.readouterr().err
 
 
 def test_the_command_draws_what_is_missing(library, tmp_path):
     counts = ["--train", "0", "--validation", "0", "--far", "0", "--test", "1"]
-    drawn.main([str(tmp_path), "--library", str(library.folder), *counts, "--change", "erased"])
-    kept = drawn.read(tmp_path / "test-00000.npz")
+    rendered_cache.main(
+        [str(tmp_path), "--library", str(library.folder), *counts, "--change", "erased"]
+    )
+    kept = rendered_cache.read(tmp_path / "test-00000.npz")
     assert not kept.shown.any()
     at = (tmp_path / "test-00000.npz").stat().st_mtime_ns
-    drawn.main([str(tmp_path), "--library", str(library.folder), *counts, "--change", "erased"])
+    rendered_cache.main(
+        [str(tmp_path), "--library", str(library.folder), *counts, "--change", "erased"]
+    )
     assert (tmp_path / "test-00000.npz").stat().st_mtime_ns == at

@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from models.segments import gather, scenes, synth
+from models.segments import import_media, scenes, synth
 from models.segments.data import table
-from models.segments.library import Library, Writer, filled
+from models.segments.library import Library, LibraryWriter, filled
 from models.segments.sources import SPLITS, listed, material_split, media_split, split_of
 
 
@@ -48,8 +48,8 @@ def test_a_media_folder_becomes_shots_and_sounds(tmp_path):
     ]
     (tmp_path / "index.json").write_text(json.dumps({"items": items}))
     said: list[str] = []
-    with Writer(tmp_path / "library") as writer:
-        gather.media(writer, tmp_path, said.append)
+    with LibraryWriter(tmp_path / "library") as writer:
+        import_media.media(writer, tmp_path, said.append)
     library = Library(tmp_path / "library")
     assert Counter(s.kind for s in library.sources) == {"clip": 3, "music": 1}
     assert said == ["c.wav: left out (CC-BY-NC)"]
@@ -121,8 +121,8 @@ def test_a_gradient_is_no_place_and_a_photograph_is():
     ramp = np.linspace(0, 255, 960, dtype=np.uint8)[None, :, None].repeat(540, 0).repeat(3, 2)
     rng = np.random.default_rng(0)
     small = rng.integers(0, 255, (60, 107, 3), np.uint8)
-    assert gather._is_flat(np.ascontiguousarray(ramp))
-    assert not gather._is_flat(small.repeat(9, 0).repeat(9, 1))
+    assert import_media._is_flat(np.ascontiguousarray(ramp))
+    assert not import_media._is_flat(small.repeat(9, 0).repeat(9, 1))
 
 
 def test_packages_of_one_design_are_one_family():

@@ -14,9 +14,9 @@ from edge.errors import UsageError
 from edge.segments.crf import Crf, log_partition
 from edge.segments.features import LOW, LOW_PICTURE, assemble
 from edge.segments.manifest import load_segments_bundle
-from edge.segments.types import Judged, Label, Segment
+from edge.segments.types import Emissions, Label, Segment
 from edge.segments.verify import Verifier
-from models.segments import backbone, cache, drawn, evaluate, export, scoring
+from models.segments import backbone, cache, evaluate, export, rendered_cache, scoring
 from models.segments import train as training
 from models.segments.augment import SOUND_LEVELS, held, key_frames, louder, noisy, shown_at
 from models.segments.crf_loss import CrfLikelihood
@@ -64,8 +64,8 @@ def programme(seed: int) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("cache")
-    for job in drawn.jobs({"train": 6, "validation": 3, "test": 3}):
-        drawn.write(path / job.name, programme(job.seed + 100 * len(job.split)))
+    for job in rendered_cache.jobs({"train": 6, "validation": 3, "test": 3}):
+        rendered_cache.write(path / job.name, programme(job.seed + 100 * len(job.split)))
     return path
 
 
@@ -83,7 +83,7 @@ def head(reductions) -> Head:
 
 
 def test_jobs_mix_the_splits() -> None:
-    made = drawn.jobs({"train": 4, "test": 2})
+    made = rendered_cache.jobs({"train": 4, "test": 2})
     assert [job.split for job in made] == ["train", "train", "test", "train", "train", "test"] or {
         job.split for job in made[:3]
     } == {"train", "test"}
@@ -216,7 +216,7 @@ def test_the_loss_has_the_box_s_partition() -> None:
 
 def test_a_short_training_lowers_the_loss_and_is_restored(folder: Path, tmp_path: Path) -> None:
     data = training.read(folder)
-    settings = training.Settings(SHAPE, epochs=6, batch=3, rate=1e-2, shortest=20)
+    settings = training.SegmentsTrainingSettings(SHAPE, epochs=6, batch=3, rate=1e-2, shortest=20)
     told: list[str] = []
     made = training.train(data, settings, told.append)
     losses = [h["loss"] for h in made["history"]]
@@ -236,8 +236,8 @@ def test_programmes_without_text_are_trained_on_too(folder: Path, tmp_path: Path
     for path in folder.glob("*.npz"):
         (tmp_path / path.name).symlink_to(path)
     (tmp_path / "erased").mkdir()
-    drawn.write(tmp_path / "erased" / "train-00000.npz", programme(900))
-    drawn.write(tmp_path / "erased" / "test-00000.npz", programme(901))  # a probe's
+    rendered_cache.write(tmp_path / "erased" / "train-00000.npz", programme(900))
+    rendered_cache.write(tmp_path / "erased" / "test-00000.npz", programme(901))  # a probe's
     both, first = training.read(tmp_path), training.read(tmp_path, limit=2)
     assert (len(both.train), len(first.train)) == (7, 2)
     torch.testing.assert_close(both.by.visual.basis, training.read(folder).by.visual.basis)
@@ -269,7 +269,7 @@ def test_each_label_has_ends_of_its_own(folder: Path, reductions) -> None:
         emissions[first:last, label] = score
     for item in items:
         item.spans, item.labels = (recap, intro), scoring.seconds_of((recap, intro), 60)
-    judged = [Judged(emissions, np.empty((60, 0)))] * len(items)
+    judged = [Emissions(emissions, np.empty((60, 0)))] * len(items)
     judge = calibrate(Crf.of(np.zeros((3, 3)), np.zeros(3), np.zeros(3)), {}, items, judged)
     found = judge.segments(judged[0])
     assert [(s.label, s.start_s, s.end_s) for s in found] == [
@@ -324,7 +324,7 @@ def test_the_bundle_loads_where_the_box_looks(
 ) -> None:
     cnn = tmp_path / "cnn"
     rng = np.random.default_rng(0)
-    seen = backbone.Material(
+    seen = backbone.BackboneMaterial(
         rng.uniform(-1, 1, (2, 3, 144, 256)).astype(np.float32),
         rng.uniform(-1, 1, (2, 3, 64, 100)).astype(np.float32),
     )

@@ -9,14 +9,14 @@ import torch
 
 from edge.errors import UsageError
 from edge.segments.features import FEATURES
-from models.segments import backbone, drawn, tune
+from models.segments import backbone, rendered_cache, tune
 from models.segments.annotate import SOUNDS
 from models.segments.episodes import episode
 from models.segments.network import Reduction
 from models.segments.timeline import TEXTS
 
 
-def material(count: int = 40, subtitled: int | None = None) -> tune.Material:
+def material(count: int = 40, subtitled: int | None = None) -> tune.TuningMaterial:
     """White letters in half of the pictures, a loud patch in half of the patches."""
     rng = np.random.default_rng(0)
     shown = np.zeros((count, len(TEXTS)), bool)
@@ -32,7 +32,7 @@ def material(count: int = 40, subtitled: int | None = None) -> tune.Material:
     heard = np.zeros((count, len(SOUNDS)), np.float32)
     heard[1::2, 2] = 1
     mel = np.where(heard[:, 2, None, None] > 0, -2.0, -11.0) + rng.normal(0, 0.5, (count, 64, 100))
-    return tune.Material(pictures, shown, mel.astype(np.float16), heard)
+    return tune.TuningMaterial(pictures, shown, mel.astype(np.float16), heard)
 
 
 @pytest.fixture(autouse=True)
@@ -94,8 +94,10 @@ def test_a_tuned_trunk_is_kept_and_made_int8_with_what_it_names(
     monkeypatch.setattr(backbone, "milliseconds", lambda *_: 1.0)  # a timing is no matter here
     (tmp_path / "drawn").mkdir()
     for split in ("train", "validation"):
-        job = drawn.Job(split, 0)
-        drawn.keep(tmp_path / "drawn" / job.name, drawn.drawn(episode(0, split, library)))
+        job = rendered_cache.Job(split, 0)
+        rendered_cache.keep(
+            tmp_path / "drawn" / job.name, rendered_cache.drawn(episode(0, split, library))
+        )
     found = tune.measure(net, sorted((tmp_path / "drawn").glob("validation-*.npz")), 40)
     assert set(found) == {*TEXTS, *SOUNDS}
     tune.save(tmp_path / tune.TRUNK, net, {"steps": 3})

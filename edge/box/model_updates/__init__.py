@@ -1,0 +1,1 @@
+"""Model bundles over MQTT: download, install, self-test, hot swap, rollback."""

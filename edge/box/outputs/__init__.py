@@ -1,0 +1,1 @@
+"""Files that a run writes: JSON Lines, overlay videos, pictures."""

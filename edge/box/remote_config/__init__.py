@@ -1,0 +1,1 @@
+"""Configuration over MQTT: request, trial, probation, rollback, report."""

@@ -1,0 +1,1 @@
+"""What a frame passes on its way: read, prefetch, register, pose, publish."""

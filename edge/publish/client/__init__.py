@@ -1,0 +1,4 @@
+"""For programs that subscribe to a box or configure one.
+
+Use `touchline.Client`.
+"""
