@@ -27,7 +27,7 @@ class Result:
 
     >>> result = touchline.register("still.jpg", sport="tennis")
     >>> result.state, result.score
-    (<State.VERIFIED: 'verified'>, 0.97)
+    (<RegistrationState.VERIFIED: 'verified'>, 0.97)
     >>> result.to_field([640, 360])
     array([-3.21,  0.44])
     """

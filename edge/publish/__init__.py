@@ -4,8 +4,8 @@
         with Publisher(endpoint, topics, info) as publisher:
             publisher.publish(frame, registration)
 
-What subscribers need is in `edge.publish.client.subscriber`. Names are loaded when they are first used: the
-broker's process and a subscriber need a part of this package only.
+Subscribers use `touchline.Client`. Names are loaded when they are first used: the publisher and the
+broker are not needed to listen.
 """
 
 from __future__ import annotations
@@ -56,16 +56,23 @@ __all__ = [
 ]
 
 _MODULES = {
-    "broker": ("EmbeddedBroker", "open_broker"),
-    "endpoint": ("Endpoint", "endpoint_of"),
-    "events": ("EventDetector", "EventDraft"),
-    "health_message": ("Health",),
-    "info": ("BoxInfo",),
-    "messages": ("BundleInfo", "Event", "EventKind", "Homography", "Info", "StateMessage"),
-    "paths": ("spool_path",),
-    "publisher": ("PublicationCounts", "EventCounts", "Publisher"),
-    "slots": ("FrameCounts",),
-    "topics": ("Topics",),
+    "mqtt.broker": ("EmbeddedBroker", "open_broker"),
+    "mqtt.endpoint": ("Endpoint", "endpoint_of"),
+    "queue.event_detector": ("EventDetector", "EventDraft"),
+    "messages.health": ("Health",),
+    "messages.box_info": ("BoxInfo",),
+    "messages.registration": (
+        "BundleInfo",
+        "Event",
+        "EventKind",
+        "Homography",
+        "Info",
+        "StateMessage",
+    ),
+    "queue.paths": ("spool_path",),
+    "queue.publisher": ("PublicationCounts", "EventCounts", "Publisher"),
+    "queue.slots": ("FrameCounts",),
+    "mqtt.topics": ("Topics",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -63,9 +63,8 @@ class Desk:
     def shot(self, length_s: float, setup: Setup | None = None, **how: object) -> TimelineShot:
         """Put a shot at the place reached; the place stays."""
         source, in_s, first, last, mirror = setup or self.setup()
-        made = TimelineShot(
-            self.now, self.now + length_s, source, in_s, 1.0, first, last, mirror, **how
-        )  # type: ignore[arg-type]
+        end = self.now + length_s
+        made = TimelineShot(self.now, end, source, in_s, 1.0, first, last, mirror, **how)  # type: ignore[arg-type]
         self.timeline.shots.append(made)
         return made
 

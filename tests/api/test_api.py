@@ -42,7 +42,10 @@ def result(registrar, frame):
 
 def test_a_picture_is_registered(result, frame):
     assert result
-    assert result.state in {touchline.State.VERIFIED, touchline.State.REFINED}
+    assert result.state in {
+        touchline.RegistrationState.VERIFIED,
+        touchline.RegistrationState.REFINED,
+    }
     centre = np.array([320, 200])
     q = frame[1] @ (*centre, 1)
     assert np.linalg.norm(result.to_field(centre) - q[:2] / q[2]) < 1.5
@@ -151,7 +154,7 @@ def test_a_missing_file_is_a_source_error(registrar):
 def test_a_lost_picture_says_why(registrar):
     lost = registrar(np.zeros((360, 640, 3), np.uint8))
     assert not lost
-    assert lost.state is touchline.State.LOST
+    assert lost.state is touchline.RegistrationState.LOST
     assert lost.to_dict()["field_from_image"] is None
     assert lost.visible_area.shape == (0, 2)
     with pytest.raises(touchline.UsageError, match="lost"):
@@ -257,7 +260,7 @@ import touchline
 def positions(path: Path) -> list[tuple[float, float]]:
     found: list[tuple[float, float]] = []
     for frame, result in touchline.track(path, sport="tennis", every=5):
-        if result and result.state is not touchline.State.LOST:
+        if result and result.state is not touchline.RegistrationState.LOST:
             x, y = result.to_field([frame.image.shape[1] / 2, 300.0])
             found.append((float(x), float(y)))
             drawn = result.draw(frame.image)

@@ -127,9 +127,9 @@ def test_a_bundle_that_passed_its_probation_stays(
 _PROCESS = """
 import os, sys
 from pathlib import Path
-from edge.bundles import ModelStore, Rules
+from edge.bundles import ModelStore, InstallRules
 public, paths = bytes.fromhex(sys.argv[1]), sys.argv[2:]
-store, rules = ModelStore("soccer"), Rules([public], allow_downgrade=True)
+store, rules = ModelStore("soccer"), InstallRules([public], allow_downgrade=True)
 for _ in sys.stdin:
     child = os.fork()
     if child == 0:

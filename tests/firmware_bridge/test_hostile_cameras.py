@@ -209,7 +209,7 @@ def test_a_recording_that_is_a_pipe_is_refused(tmp_path: Path) -> None:
 
 _IN_BLACK_HOLE = """
 import time
-from edge.types import Quality, Registration, State
+from edge.types import Quality, Registration, RegistrationState
 from firmware_bridge.bridge import Bridge
 from firmware_bridge.config import BridgeConfig
 from firmware_bridge.model import CameraPose

@@ -93,7 +93,7 @@ def test_no_more_pictures_are_looked_at_than_an_end_can_reach(tmp_path, monkeypa
             decoded.append(1)
             yield frame
 
-    monkeypatch.setattr(near, "frames_from", counted)
+    monkeypatch.setattr(boundary_refinement, "frames_from", counted)
 
     def look(around):
         scaled.clear()

@@ -116,7 +116,10 @@ def test_a_verifier_has_a_say_in_how_likely_a_segment_is():
     late = Verifier(np.array([0.1, 0, 0]), -4.0)  # mean second above 40
     for label, sure in ((R, False), (I, True)):
         told = {s.label: s.probability for s in decode(
-            both, STICKY, {R: SegmentRules(threshold=0.0), I: SegmentRules(threshold=0.0)}, {label: late}
+            both,
+            STICKY,
+            {R: SegmentRules(threshold=0.0), I: SegmentRules(threshold=0.0)},
+            {label: late},
         )}  # fmt: skip
         other = I if label is R else R
         assert told[other] == plain[other]

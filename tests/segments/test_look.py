@@ -121,7 +121,7 @@ def test_what_is_too_doubtful_to_be_marked_is_looked_at_too(sparse, tmp_path):
 def test_a_span_that_cannot_be_reached_has_no_pictures_and_a_warning(tmp_path, monkeypatch):
     path = write_programme(tmp_path / "a.mkv", [(GREY, 20.0)])
     with open_media(path) as media:
-        monkeypatch.setattr(look, "frames_from", refused)
+        monkeypatch.setattr(second_pass, "frames_from", refused)
         assert list(second_pass.pictures(media, [(2.0, 6.0)])) == []
         assert "no second look there" in media.warnings[0]
 

@@ -1,4 +1,4 @@
-"""The child of `edge.box.model_updates.self_test_process`: bounds itself, then loads a bundle and tests it.
+"""The child process of the self-test: bounds itself, then loads a bundle and tests it.
 
 Reads its order as JSON from its standard input and writes its answer as JSON to its standard
 output. Nothing is imported before the bounds are set but what they need.

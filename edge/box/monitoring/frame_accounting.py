@@ -52,7 +52,7 @@ class FrameLedger:
             return self._states.total()
 
     def states(self) -> dict[str, int]:
-        """Count processed frames by state, every state named, in the order of `RegistrationState`."""
+        """Count processed frames by state, in the order of `RegistrationState`."""
         with self._lock:
             return {state.value: self._states[state.value] for state in RegistrationState}
 

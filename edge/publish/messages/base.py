@@ -1,4 +1,4 @@
-"""What every message is made of; `edge.publish.messages.registration` and its neighbours hold the messages."""
+"""The parts that every message is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The generated files of the contract: `python -m edge.publish.messages.schemas --write` or `--check`.
+"""The generated files of the contract.
+
+`python -m edge.publish.messages.schemas --write` or `--check`.
 
 JSON Schemas of the configuration and of every message, the AsyncAPI document, and the generated
 parts of docs/reference/mqtt.md and docs/reference/configuration.md, between `<!-- generated -->`
@@ -73,8 +75,8 @@ def _json(data: Any) -> str:
 def _yaml(data: Any) -> str:
     text: str = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100)
     return (
-        "# Generated from edge/publish/messages/registration.py: python -m edge.publish.messages.schemas --write\n"
-        + text
+        "# Generated from edge/publish/messages:"
+        " python -m edge.publish.messages.schemas --write\n" + text
     )
 
 

@@ -1,6 +1,6 @@
 """The embedded broker's own process: rumqttd (from iotcore) behind one port for both MQTT versions.
 
-Started by `EmbeddedBroker` as `python -m edge.publish.mqtt.broker_process`, with its settings as JSON on
+`EmbeddedBroker` starts it as a module of its own, with its settings as JSON on
 the first line of stdin. It answers one line of JSON on stdout (`{"port": …}` or `{"error": …}`) and
 ends when stdin closes or its parent is gone, so that it never outlives the box.
 """
