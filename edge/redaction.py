@@ -3,7 +3,7 @@
 By form: the user and password of an address, escaped or not; what follows `password=` and the like
 in its path or query; credentials of HTTP headers; private keys. By value: every password that this
 process has read, as it is and as addresses, JSON, XML, HTTP and Python write it. All that leaves
-the process for people or peers goes through `redact` (docs/security.md).
+the process for people or peers goes through `redact` (docs/reference/configuration.md).
 """
 
 from __future__ import annotations

@@ -19,9 +19,23 @@ from edge.cli import main as command_line
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 RUN = [p for p in PAGES if p.parent.name in {"tutorials", "how-to"} or p.name == "README.md"]
+NAMING = [
+    "benchmarks",
+    "configs",
+    "docs/examples",
+    "edge",
+    "firmware_bridge",
+    "models",
+    "quantize",
+    "scripts",
+    "tests",
+]
+"""Folders of code and configurations that name pages."""
 LONGEST = 1800
 """Words of a page that is no reference."""
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
+_PAGE = re.compile(r"\bdocs/(?:[\w-]+/)*[\w-]+\.md\b")
+_TEXTS = {".py", ".conf", ".acl", ".yaml", ".json", ".html", ".js", ".sh", ".md", ""}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -50,6 +64,20 @@ def test_links_lead_to_files_and_headings_that_exist(page):
         if not path.exists() or (anchor and path.suffix == ".md" and anchor not in anchors(path)):
             wrong.append(target)
     assert wrong == []
+
+
+@pytest.mark.parametrize("folder", NAMING)
+def test_code_and_configurations_name_pages_that_exist(folder):
+    texts = [p for p in (ROOT / folder).rglob("*") if p.suffix in _TEXTS and p.is_file()]
+    named = {(p, page) for p in texts for page in _PAGE.findall(p.read_text(errors="replace"))}
+    assert [f"{name_of(p)}: {page}" for p, page in named if not (ROOT / page).exists()] == []
+
+
+def test_the_index_lists_every_page():
+    docs = ROOT / "docs"
+    listed = {(docs / a).resolve() for a, _ in _LINK.findall((docs / "README.md").read_text())}
+    wanted = {p for p in docs.glob("*/*.md") if p.parent.name != "decisions"}
+    assert sorted(name_of(p) for p in wanted - listed) == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
