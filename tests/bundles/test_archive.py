@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -164,3 +166,80 @@ def test_any_cut_and_any_changed_byte_are_refused_or_harmless(
         return
     bundle.verify()  # a byte that means nothing, such as a date
     assert bundle.manifest == read_archive(good, [PUBLIC])
+
+
+def directory(count: int, *, name: bytes = b"x", method: int = 8, said: int | None = None) -> bytes:
+    """A central directory of so many entries, and its end record."""
+    entry = struct.pack("<4s6H3L5H2L", b"PK\x01\x02", *[20, 20, 0, method], *[0] * 5, len(name),
+                        *[0] * 6)  # fmt: skip
+    index = (entry + name) * count
+    counts = [min(count, 65535) if said is None else said] * 2
+    return index + struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, *counts, len(index), 0, 0)
+
+
+LOCATOR = struct.pack("<4sLQL", b"PK\x06\x07", 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (directory(100_000), "files in it; a bundle has a few"),
+        (directory(100_000, said=3), "its index has"),
+        (directory(4, said=3), "its index is longer than it says"),
+        (directory(3, said=4), "its index is shorter than it says"),
+        (directory(3, name=b"x" * 60_000), "bytes; a bundle's"),
+        (directory(3, name=b"x" * 300), "a file name of 300 bytes"),
+        (directory(3, method=12), "packed by method 12"),
+        (directory(3, method=14), "packed by method 14"),
+        (LOCATOR + directory(0), "not where it says"),
+        (directory(3) + b"more", "no index at its end"),
+        (b"before" + directory(3), "not where it says"),
+        (b"", "too short"),
+        (bytes(1000), "no index at its end"),
+    ],
+)
+def test_an_index_that_is_not_small_and_plain_is_refused_before_it_is_built(
+    tmp_path: Path, data: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = tmp_path / "bad.bundle"
+    bad.write_bytes(data)
+    monkeypatch.delattr(zipfile, "ZipFile")  # whatever is built from it would need this
+    for keys in ([PUBLIC], None):
+        with pytest.raises(BundleError, match=words):
+            read_archive(bad, keys)
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(BundleError):
+            read_archive(path, [PUBLIC])
+
+
+def test_an_archive_that_the_disk_does_not_hold_is_not_unpacked(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.bundles.space.RESERVE_BYTES", 10**18)
+    with pytest.raises(BundleError, match="MB are free"):
+        unpack(good, tmp_path, [PUBLIC])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"training": {"x": [[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]}},
+        {"training": {"x": [0] * 100_000}},
+        {"version": "9" * 5000},
+        {"sport": "a" * 300},
+        {"files": [{}] * 5000},
+        {"decode": {"temperature": float("nan")}},
+    ],
+)
+def test_a_manifest_that_is_larger_than_any_is_refused(
+    good: Path, tmp_path: Path, keys: dict[str, object]
+) -> None:
+    bad = rewritten(good, tmp_path / "bad.bundle", lambda m: edited(m, **keys))
+    with pytest.raises(BundleError) as caught:
+        read_archive(bad, None)
+    assert "does not fit" not in str(caught.value)

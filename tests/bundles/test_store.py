@@ -71,6 +71,44 @@ def test_a_downgrade_is_refused_unless_allowed(
     assert version(store) == "0.3.0"
 
 
+def test_a_version_below_the_floor_is_refused_even_as_a_downgrade(
+    store: ModelStore, archives: dict[str, Path]
+) -> None:
+    rules = InstallRules([PUBLIC], allow_downgrade=True, min_version="0.3.0")
+    for older in ("0.2.0", "0.3.0rc1"):
+        with pytest.raises(BundleError, match=r"older than 0\.3\.0, the least version"):
+            store.install(archives[older], rules, None)
+    store.install(archives["0.3.0"], rules, None)
+
+
+def test_a_bundle_that_fails_its_test_leaves_the_spare_slot_and_the_way_back(
+    store: ModelStore, archives: dict[str, Path]
+) -> None:
+    for name in ("0.2.0", "0.3.0"):
+        store.install(archives[name], RULES, None)
+        store.activate(store.spare())
+
+    def fail(_bundle: object) -> None:
+        raise BundleError("no good")
+
+    with pytest.raises(BundleError, match="no good"):
+        store.install(archives["0.3.0"], RULES, None, test=fail)
+    assert not list(store.folder.glob(".new-*"))
+    found = store.rollback()
+    assert found is not None
+    assert found.manifest.version == "0.2.0"
+
+
+def test_going_back_never_leads_to_a_bundle_that_was_installed_and_not_used(
+    store: ModelStore, archives: dict[str, Path]
+) -> None:
+    for name in ("0.2.0", "0.3.0"):
+        store.install(archives[name], RULES, None)
+        store.activate(store.spare())
+    store.install(archives["0.3.0rc1"], RULES, None)  # in the place of 0.2.0
+    assert store.rollback() is None, "the one that ships"
+
+
 def test_another_sports_bundle_is_refused(store: ModelStore, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="is for tennis, not for soccer"):
         store.install(archive(tmp_path, sport="tennis"), RULES, None)
