@@ -141,7 +141,8 @@ def test_a_box_shows_none_of_its_secrets(tmp_path: Path, mosquitto: Mosquitto, f
     said = {t: p for t, p in heard.messages if not t.endswith("/desired")}
     assert {t.rpartition("/")[2] for t in said} >= {"health", "info", "reported", "schema"}
     assert json.loads(out.read_text())["source"].startswith("rtsp://***@127.0.0.1")
-    state = {f: f.read_bytes() for f in (tmp_path / "state").rglob("*") if f.is_file()}
+    kept = [*(tmp_path / "state").rglob("*"), *tmp_path.glob("box.yaml.state")]
+    state = {f: f.read_bytes() for f in kept if f.is_file()}
     outputs = {"stdout": out.read_bytes(), "stderr": err.read_bytes(), **said}
     outputs |= {str(f): data for f, data in state.items()}
     outputs |= {f"page {n}": data for n, data in enumerate(pages)}
