@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from edge import no_telemetry
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 no_telemetry.apply()  # before an engine is imported
