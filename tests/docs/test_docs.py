@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
@@ -35,6 +36,10 @@ LONGEST = 1800
 """Words of a page that is no reference."""
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 _PAGE = re.compile(r"\bdocs/(?:[\w-]+/)*[\w-]+\.md\b")
+_FILE = re.compile(
+    r"(?<![\w/.-])(?:benchmarks|configs|edge|models|quantize|scripts|tests)/[\w./-]*\w"
+)
+_MODULE = re.compile(r"python3? -m ([a-z_.]*[a-z])\b")
 _TEXTS = {".py", ".conf", ".acl", ".yaml", ".json", ".html", ".js", ".sh", ".md", ""}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
@@ -71,6 +76,17 @@ def test_code_and_configurations_name_pages_that_exist(folder):
     texts = [p for p in (ROOT / folder).rglob("*") if p.suffix in _TEXTS and p.is_file()]
     named = {(p, page) for p in texts for page in _PAGE.findall(p.read_text(errors="replace"))}
     assert [f"{name_of(p)}: {page}" for p, page in named if not (ROOT / page).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_pages_name_files_and_modules_that_exist(page):
+    if page.name == "CHANGELOG.md" or "decisions" in page.parts:
+        return  # of their time
+    text = page.read_text()
+    files = [f for f in _FILE.findall(text) if not f.endswith("NAME")]
+    modules = [m for m in _MODULE.findall(text) if m not in {"venv", "http.server", "pip"}]
+    assert [f for f in files if not (ROOT / f).exists()] == []
+    assert [m for m in modules if importlib.util.find_spec(m) is None] == []
 
 
 def test_the_index_lists_every_page():
