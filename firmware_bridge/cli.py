@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -374,8 +374,7 @@ def _simulate(
         targets = {name: getattr(options, name) for name in ("freed", "opentrackio")}
         lines += [f"{name} to {to} at {options.rate:g} Hz" for name, to in targets.items() if to]
         print("\n".join(lines) + "\nCtrl-C stops", flush=True)
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait(options.seconds)
+        threading.Event().wait(options.seconds)
     return 0
 
 

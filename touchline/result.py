@@ -126,7 +126,7 @@ class Result:
 
         The keys stand in configs/schema/registration.v1.schema.json.
         """
-        return self.to_record().model_dump(mode="json", by_alias=True)
+        return self.to_record().line()
 
     def to_record(self) -> RegistrationRecord:
         """Return the same as a pydantic model."""

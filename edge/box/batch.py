@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from edge.box.outputs.json_record import error_record, record
 from edge.box.protocols import FrameRegistrar
 from edge.capture import list_pictures, open_source, parse_source, read_picture
 from edge.capture.uri import SCHEMES
 from edge.errors import SourceError
+from edge.fields import Field
+from edge.publish.messages.record import RegistrationRecord, error_record, record_of
 from edge.redaction import redact
-from edge.types import ImageArray, Registration
+from edge.types import Frame, ImageArray, Registration
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
@@ -25,15 +25,12 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 class PictureAnswer:
     """What became of one picture."""
 
-    record: dict[str, Any]
+    name: str
+    """The picture's path, or `film.mp4/<number>`, as the file system spells it."""
+    record: RegistrationRecord
     image: ImageArray | None = None
     """The picture, or None where it could not be read."""
     registration: Registration | None = None
-
-    @property
-    def name(self) -> str:
-        """Return the picture's name, as it stands in the record."""
-        return str(self.record["image"])
 
 
 def local_path(text: str) -> Path:
@@ -62,46 +59,76 @@ def expand(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def register_all(
-    paths: Iterable[Path], registrar: FrameRegistrar, sport: str, *, every: int = 1
+    paths: Iterable[Path],
+    registrar: FrameRegistrar,
+    field: Field,
+    *,
+    every: int = 1,
+    far_side: bool = False,
 ) -> Iterator[PictureAnswer]:
     """Register pictures, and every `every`-th frame of films, in the order given.
+
+    `field` is the one that the registrar answers for; `far_side` turns it by half a turn.
 
     A film's frames are named `film.mp4/<number>`. What cannot be read gives an answer with an
     error; a film that breaks off gives one after its last good frame.
     """
+    describe = _Describer(field, far_side)
     for path in paths:
         registrar.reset()
         try:
             if _is_film(path):
-                yield from _film(path, registrar, sport, every)
+                yield from _film(path, registrar, describe, every)
             else:
-                yield _picture(path, registrar, sport)
+                yield _picture(path, registrar, describe)
         except SourceError as error:
-            yield PictureAnswer(
-                error_record(image=str(path), sport=sport, error=redact(str(error)))
-            )
+            record = error_record(image=str(path), field=field, error=redact(str(error)))
+            yield PictureAnswer(str(path), record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Describer:
+    """Describes registrations on one field."""
+
+    field: Field
+    far_side: bool
+
+    def __call__(
+        self, path: Path, image: ImageArray, registration: Registration, frame: Frame | None = None
+    ) -> PictureAnswer:
+        height, width = image.shape[:2]
+        record = record_of(
+            registration,
+            image=str(path),
+            image_size=(width, height),
+            field=self.field,
+            frame=frame,
+            far_side=self.far_side,
+        )
+        name = str(path) if frame is None else f"{path}/{frame.index}"
+        return PictureAnswer(name, record, image, registration)
 
 
 def _is_film(path: Path) -> bool:
     return parse_source(path).kind == "file"
 
 
-def _picture(path: Path, registrar: FrameRegistrar, sport: str) -> PictureAnswer:
+def _picture(path: Path, registrar: FrameRegistrar, describe: _Describer) -> PictureAnswer:
     if path.is_dir():
         raise SourceError(f"{path}: a folder without pictures")
     image = read_picture(path)
-    registration = registrar.register(image)
-    return PictureAnswer(record(registration, image=str(path), sport=sport), image, registration)
+    return describe(path, image, registrar.register(image))
 
 
-def _film(path: Path, registrar: FrameRegistrar, sport: str, every: int) -> Iterator[PictureAnswer]:
+def _film(
+    path: Path, registrar: FrameRegistrar, describe: _Describer, every: int
+) -> Iterator[PictureAnswer]:
     source = open_source(path)
     try:
         while (frame := source.read()) is not None:
             if frame.index % every:
                 continue
             registration = registrar.register(frame.image, pts_s=frame.pts_s)
-            item = record(registration, image=f"{path}/{frame.index}", sport=sport)
-            yield PictureAnswer(item, frame.image, registration)
+            yield describe(path, frame.image, registration, frame)
     finally:
         source.close()

@@ -48,6 +48,8 @@ class Options:
     realtime: bool = False
     """Whether to play a file at its own pace, as a camera would."""
     max_frames: int | None = None
+    every: int = 1
+    """Takes every n-th frame of a file."""
     outputs: OutputPaths = field(default_factory=OutputPaths)
     config_file: Path | None = None
     """Where the configuration comes from, which no output may be."""
@@ -112,7 +114,7 @@ def run_box(
     BrokerError for what cannot be opened; no output file is left behind then.
     """
     observer = observer or NullObserver()
-    plan = plan_source(config, options.source, realtime=options.realtime)
+    plan = plan_source(config, options.source, realtime=options.realtime, every=options.every)
     accounts = accounts or Accounts()
     # stages that are built anew find what those before them wrote
     outputs = options.outputs if accounts.empty else options.outputs.at_free_names()

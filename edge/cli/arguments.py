@@ -13,6 +13,7 @@ _SETTINGS = {
     "field": "field.name",
     "length": "field.length_m",
     "width": "field.width_m",
+    "camera_side": "field.camera_side",
     "engine": "engine.name",
     "threads": "engine.threads",
     "bundle": "engine.bundle",
@@ -24,6 +25,7 @@ _SETTINGS = {
     "camera": "camera.id",
 }
 """Option of the command line -> path in the configuration."""
+SIDES = ("near", "far")
 REFINE = ("auto", "never", "always")
 FOLLOW = ("auto", "never")
 ENGINES = ("auto", "onnxruntime", "openvino", "tflite")
@@ -55,6 +57,20 @@ def add_field_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--field", help="variant of its field (default: the sport's usual one)")
     group.add_argument("--length", type=positive_float, metavar="M", help="field length, metres")
     group.add_argument("--width", type=positive_float, metavar="M", help="field width, metres")
+    group.add_argument(
+        "--camera-side", choices=SIDES, help="side of the field the camera is on (default: near)"
+    )
+
+
+def add_every_option(parser: argparse.ArgumentParser) -> None:
+    """Add what thins out a video file's frames."""
+    parser.add_argument(
+        "--every",
+        type=positive_int,
+        default=1,
+        metavar="N",
+        help="take every N-th frame of video files (default: 1, all)",
+    )
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:

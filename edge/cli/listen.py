@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from edge.box.signals import stop_on_signals
+from edge.box.signals import INTERRUPTED, stop_on_signals
 from edge.cli.arguments import positive_float, positive_int
 from edge.cli.boxes import boxes_table
 from edge.cli.logs import show_warnings
@@ -66,7 +67,10 @@ def add_parser(subparsers: Subparsers) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Listen until a signal, or as long as was asked; 0 unless the broker cannot be reached."""
+    """Listen until a signal, or as long as was asked.
+
+    Returns 130 after Ctrl-C, else 0; raises BrokerError where the broker cannot be reached.
+    """
     client = TouchlineClient(
         options.broker,
         site=options.site,
@@ -81,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
             _json_lines(client, stop, options)
         else:
             _live_table(client, stop, options)
-    return 0
+    return INTERRUPTED if stop.number == signal.SIGINT else 0
 
 
 def _json_lines(

@@ -10,10 +10,11 @@ from pathlib import Path
 from edge.box.batch import PictureAnswer, expand, local_path, register_all
 from edge.box.loaded_model import load_network
 from edge.box.outputs.atomic_file import LineFile
+from edge.box.outputs.opening import VIDEO_SUFFIXES
 from edge.box.outputs.output_check import Inputs, PictureOutput, check_outputs, inputs_of
 from edge.box.outputs.overlay import Drawer
 from edge.box.outputs.writers import PictureFolder, drawn_names
-from edge.cli.arguments import add_engine_options, add_field_options, config_of, positive_int
+from edge.cli.arguments import add_engine_options, add_every_option, add_field_options, config_of
 from edge.cli.output import note, print_json, progress
 from edge.cli.parser import Subparsers
 from edge.config import Config
@@ -26,11 +27,17 @@ def add_parser(subparsers: Subparsers) -> None:
         "register", help="register the field in pictures or video files, one JSON object a line"
     )
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, folders, video files")
-    parser.add_argument("--out", type=Path, metavar="FILE.jsonl", help="default: standard output")
-    parser.add_argument("--overlay", type=Path, metavar="DIR", help="draw each answer as a picture")
     parser.add_argument(
-        "--every", type=positive_int, default=1, metavar="N", help="take every N-th frame of films"
+        "--out",
+        type=Path,
+        metavar="FILE.jsonl",
+        help="write the JSON lines there, not to standard output",
     )
+    parser.add_argument(
+        "--overlay", type=Path, metavar="DIR", help="pictures with the field drawn in"
+    )
+    parser.add_argument("--json", action="store_true", help="print the JSON lines beside --out")
+    add_every_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     add_field_options(parser)
     add_engine_options(parser)
@@ -45,11 +52,11 @@ class _Outcome:
     first_error: str = field(default="")
 
     def add(self, answer: PictureAnswer) -> None:
-        error = answer.record.get("error")
+        error, matrix = answer.record.error, answer.record.field_from_image
         self.first_error = self.first_error or error or ""
         self.unreadable += error is not None
-        self.lost += error is None and answer.record["field_from_image"] is None
-        self.answered += answer.record["field_from_image"] is not None
+        self.lost += error is None and matrix is None
+        self.answered += matrix is not None
 
 
 def run(options: argparse.Namespace) -> int:
@@ -62,8 +69,14 @@ def run(options: argparse.Namespace) -> int:
     if options.overlay is not None:
         folder = PictureFolder(options.overlay, Drawer(network.field), overwrite=options.overwrite)
     try:
-        answers = register_all(expand(images), network.registrar, config.sport, every=options.every)
-        outcome = _write(answers, options.out, folder, overwrite=options.overwrite)
+        answers = register_all(
+            expand(images),
+            network.registrar,
+            network.field,
+            every=options.every,
+            far_side=config.field.camera_side == "far",
+        )
+        outcome = _write(answers, options, folder)
     finally:
         network.registrar.close()
     return _report(outcome)
@@ -82,6 +95,11 @@ def _image(text: str) -> Path:
 def _check(options: argparse.Namespace, images: Sequence[Path], config: Config) -> None:
     pictures = None
     if options.overlay is not None:
+        if options.overlay.suffix in VIDEO_SUFFIXES and not options.overlay.is_dir():
+            raise UsageError(
+                f"{options.overlay}: register draws pictures: name a folder; "
+                f"touchline run --source FILM --overlay {options.overlay} draws a video"
+            )
         pictures = PictureOutput(options.overlay, drawn_names(expand(images)))
     files = [options.out] if options.out is not None else []
     inputs = inputs_of(config, None) + Inputs.of(images)
@@ -89,31 +107,30 @@ def _check(options: argparse.Namespace, images: Sequence[Path], config: Config) 
 
 
 def _write(
-    answers: Iterable[PictureAnswer],
-    out: Path | None,
-    folder: PictureFolder | None,
-    *,
-    overwrite: bool,
+    answers: Iterable[PictureAnswer], options: argparse.Namespace, folder: PictureFolder | None
 ) -> _Outcome:
-    if out is None:
-        return _consume(answers, print_json, folder)
-    file = LineFile(out, overwrite=overwrite)
+    if options.out is None:
+        return _consume(answers, [print_json], folder)
+    file = LineFile(options.out, overwrite=options.overwrite)
+    writers = [file.write_json, print_json] if options.json else [file.write_json]
     try:
-        return _consume(answers, file.write_json, folder)
+        return _consume(answers, writers, folder)
     finally:
         file.close()  # whatever ended it: the lines up to here are good
 
 
 def _consume(
     answers: Iterable[PictureAnswer],
-    write: Callable[[dict[str, object]], None],
+    writers: Sequence[Callable[[dict[str, object]], None]],
     folder: PictureFolder | None,
 ) -> _Outcome:
     outcome = _Outcome()
     with progress() as bar:
         task = bar.add_task("registering", total=None, detail="")
         for answer in answers:
-            write(answer.record)
+            line = answer.record.line()
+            for write in writers:
+                write(line)
             outcome.add(answer)
             if folder and answer.image is not None and answer.registration is not None:
                 folder.add(answer.name, answer.image, answer.registration)

@@ -25,6 +25,7 @@ from edge.box.signals import (
 )
 from edge.cli.arguments import (
     add_engine_options,
+    add_every_option,
     add_field_options,
     config_of,
     positive_int,
@@ -35,6 +36,7 @@ from edge.cli.output import note, print_json, progress, stdout
 from edge.cli.parser import Subparsers
 from edge.cli.summary import print_summary
 from edge.config.store import ConfigStore
+from edge.errors import UsageError
 from edge.part_file import discard_open_parts
 from edge.types import Frame, Registration
 
@@ -54,6 +56,7 @@ def add_parser(subparsers: Subparsers) -> None:
         "--realtime", action="store_true", help="play a file at its own pace, as a camera would"
     )
     parser.add_argument("--max-frames", type=positive_int, metavar="N", help="stop after N frames")
+    add_every_option(parser)
     add_field_options(parser)
     add_engine_options(parser)
     _add_publication_options(parser)
@@ -75,7 +78,10 @@ def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("outputs")
     group.add_argument("--out", type=Path, metavar="FILE.jsonl", help="one JSON object a frame")
     group.add_argument(
-        "--overlay", type=Path, metavar="OUT.mp4", help="video with the field drawn in"
+        "--overlay",
+        type=Path,
+        metavar="OUT.mp4|DIR",
+        help="video with the field drawn in; a folder: as --pictures",
     )
     group.add_argument(
         "--pictures", type=Path, metavar="DIR", help="a drawn picture each second, a contact sheet"
@@ -90,11 +96,13 @@ def run(options: argparse.Namespace) -> int:
     Returns 1 when an output could not be written, 130 after Ctrl-C.
     """
     write_in_background()
-    outputs = OutputPaths(options.out, options.overlay, options.pictures, options.overwrite)
+    overlay, pictures = _drawings(options.overlay, options.pictures)
+    outputs = OutputPaths(options.out, overlay, pictures, options.overwrite)
     wishes = Options(
         source=options.source,
         realtime=options.realtime,
         max_frames=options.max_frames,
+        every=options.every,
         outputs=outputs,
         config_file=options.config,
     )
@@ -110,6 +118,15 @@ def run(options: argparse.Namespace) -> int:
     if summary.failures:
         return 1
     return INTERRUPTED if stop.number == signal.SIGINT else 0
+
+
+def _drawings(overlay: Path | None, pictures: Path | None) -> tuple[Path | None, Path | None]:
+    """Return where the drawn video and the drawn pictures go; raises UsageError for two folders."""
+    if overlay is None or (overlay.suffix and not overlay.is_dir()):
+        return overlay, pictures
+    if pictures is not None:
+        raise UsageError(f"{overlay}: --overlay and --pictures both name a folder; name one")
+    return None, overlay
 
 
 def _leave(why: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from edge.box.outputs.writers import JsonLinesSink, PictureFolder, PictureSink, write_picture
 from edge.errors import TouchlineError
+from edge.fields import load_field
 from edge.types import ImageArray, Registration
 from tests.box.parts import GOOD, LOST, make_frame
 
@@ -22,7 +23,7 @@ def side_by_side(pictures: list[ImageArray]) -> ImageArray:
 
 
 def test_json_lines_are_one_object_a_frame(tmp_path: Path):
-    sink = JsonLinesSink(tmp_path / "h.jsonl", source="m.mp4", sport="soccer")
+    sink = JsonLinesSink(tmp_path / "h.jsonl", source="m.mp4", field=load_field("soccer"))
     sink.write(make_frame(0), GOOD)
     sink.write(make_frame(1), LOST)
     sink.close()

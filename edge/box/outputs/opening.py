@@ -23,7 +23,7 @@ from edge.fields import Field
 from edge.part_file import writer_of
 
 _DEFAULT_FPS = 25.0
-_VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
+VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class OutputPaths:
         the start where they are taken.
         """
         jsonl, overlay, pictures = config.output.jsonl, config.output.overlay, None
-        if overlay is not None and overlay.suffix.lower() not in _VIDEO_SUFFIXES:
+        if overlay is not None and overlay.suffix.lower() not in VIDEO_SUFFIXES:
             overlay, pictures = None, overlay
         configured = OutputPaths(jsonl, overlay, pictures, self.overwrite).at_free_names()
         return OutputPaths(
@@ -79,7 +79,7 @@ class OutputPaths:
 
     def check(self, inputs: Inputs = NO_INPUTS) -> None:
         """Refuse what cannot or must not be written, before anything is opened (UsageError)."""
-        if self.overlay is not None and self.overlay.suffix.lower() not in _VIDEO_SUFFIXES:
+        if self.overlay is not None and self.overlay.suffix.lower() not in VIDEO_SUFFIXES:
             raise UsageError(f"{self.overlay}: an overlay is a video; name it something.mp4")
         if self.overlay is not None and is_special(self.overlay) and not self.overlay.is_dir():
             raise UsageError(f"{self.overlay}: a video needs a file, no device or pipe")
@@ -151,8 +151,8 @@ def _sinks(paths: OutputPaths, config: Config, field: Field, source: SourceInfo)
             JsonLinesSink(
                 paths.out,
                 source=source.uri,
-                sport=config.sport,
-                half_turn=config.field.camera_side == "far",
+                field=field,
+                far_side=config.field.camera_side == "far",
                 overwrite=paths.overwrite,
             )
         )

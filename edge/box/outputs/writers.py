@@ -11,10 +11,11 @@ from typing import TypeAlias
 import cv2
 
 from edge.box.outputs.atomic_file import LineFile
-from edge.box.outputs.json_record import frame_record
 from edge.capture import read_picture
 from edge.errors import TouchlineError
+from edge.fields import Field
 from edge.part_file import write_new
+from edge.publish.messages.record import record_of
 from edge.types import Frame, ImageArray, Registration
 
 Draw: TypeAlias = Callable[[ImageArray, Registration], ImageArray]
@@ -35,27 +36,28 @@ class JsonLinesSink:
         path: Path,
         *,
         source: str,
-        sport: str,
-        half_turn: bool = False,
+        field: Field,
+        far_side: bool = False,
         overwrite: bool = True,
     ) -> None:
         self.path = path
         self._source = source
-        self._sport = sport
-        self._half_turn = half_turn
+        self._field = field
+        self._far_side = far_side
         self._file = LineFile(path, overwrite=overwrite)
 
     def write(self, frame: Frame, registration: Registration) -> None:
         """Add one frame's object."""
-        self._file.write_json(
-            frame_record(
-                frame,
-                registration,
-                source=self._source,
-                sport=self._sport,
-                half_turn=self._half_turn,
-            )
+        height, width = frame.image.shape[:2]
+        record = record_of(
+            registration,
+            image=self._source,
+            image_size=(width, height),
+            field=self._field,
+            frame=frame,
+            far_side=self._far_side,
         )
+        self._file.write_json(record.line())
 
     def close(self) -> None:
         """Finish the file."""

@@ -1,4 +1,4 @@
-"""A file played as if it were a camera, and one that starts over at its end."""
+"""A file played as if it were a camera, one thinned out, and one that starts over at its end."""
 
 from __future__ import annotations
 
@@ -78,6 +78,46 @@ class Paced:
     def close(self) -> None:
         """Wake a waiting `read` and close the source."""
         self._closed.set()
+        self._source.close()
+
+
+class EveryNth:
+    """Gives every n-th frame of a source; frames keep their numbers and times."""
+
+    def __init__(self, source: FrameSource, every: int) -> None:
+        self._source = source
+        self._every = every
+
+    @property
+    def info(self) -> SourceInfo:
+        """Return the source's facts, at the rate of the frames that are given."""
+        info = self._source.info
+        fps = None if info.fps is None else info.fps / self._every
+        return dataclasses.replace(info, fps=fps)
+
+    @property
+    def corrupt(self) -> int:
+        """Count the frames that could not be decoded."""
+        return self._source.corrupt
+
+    @property
+    def note(self) -> str | None:
+        """Return one line about something odd in the source."""
+        return self._source.note
+
+    def read(self) -> Frame | None:
+        """Return the next frame whose number divides by n, or None at the end."""
+        while (frame := self._source.read()) is not None:
+            if frame.index % self._every == 0:
+                return frame
+        return None
+
+    def interrupt(self) -> None:
+        """End a read that waits."""
+        interrupt(self._source)
+
+    def close(self) -> None:
+        """Close the source."""
         self._source.close()
 
 

@@ -6,12 +6,12 @@ import logging
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from edge.box.protocols import Stop
-from edge.box.stages.pacing import Looped, Paced
+from edge.box.stages.pacing import EveryNth, Looped, Paced
 from edge.capture import FrameSource, Kind, SourceInfo, open_source, parse_source
 from edge.config import (
     Config,
@@ -53,10 +53,13 @@ class SourcePlan:
     """Seconds without a frame after which a camera counts as silent; a film never does."""
 
 
-def plan_source(config: Config, text: str | None, *, realtime: bool = False) -> SourcePlan:
+def plan_source(
+    config: Config, text: str | None, *, realtime: bool = False, every: int = 1
+) -> SourcePlan:
     """Plan the source that `text` (the command line's) or the configuration names.
 
-    `realtime` plays a file at its own pace, as a camera. Raises UsageError when neither names one,
+    `realtime` plays a file at its own pace, as a camera; `every` takes every n-th frame of a file.
+    Raises UsageError when neither names one and for a camera of which every n-th frame is wanted,
     SourceError for a missing path or a wrong address.
     """
     if text is not None:
@@ -68,6 +71,11 @@ def plan_source(config: Config, text: str | None, *, realtime: bool = False) -> 
         raise UsageError(
             "no source: name one with --source, or under `source` in the configuration"
         )
+    opened = plan.open
+    if every > 1:
+        if plan.live:
+            raise UsageError(f"--every {every} is for files: a camera's newest frame is taken")
+        plan = replace(plan, open=lambda: EveryNth(opened(), every))
     if realtime and not plan.live:
         return SourcePlan(lambda: Paced(plan.open()), live=False, silent_after_s=math.inf)
     return plan

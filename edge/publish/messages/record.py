@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from edge import fields
+from edge.geometry import half_turn
 from edge.publish.messages.base import Document, Nanoseconds
 from edge.publish.messages.registration import FieldRef
 from edge.types import Frame, Registration, RegistrationState, RejectionReason
@@ -73,6 +74,17 @@ class RegistrationRecord(Document):
     )
     error: str | None = Field(None, description="Why the picture could not be read; null: it was.")
 
+    _file_name: str | None = PrivateAttr(None)
+    """The picture's name as Python spells a file's: a byte that is no UTF-8 is a surrogate."""
+
+    def line(self) -> dict[str, Any]:
+        """Return what a line of JSON holds.
+
+        `os.fsencode` of its image is the file's name, whatever bytes that has.
+        """
+        image = self._file_name or self.image
+        return self.model_dump(mode="json", by_alias=True) | {"image": image}
+
     @model_validator(mode="after")
     def _lost_has_none(self) -> RegistrationRecord:
         if (self.state is RegistrationState.LOST) != (self.field_from_image is None):
@@ -88,17 +100,21 @@ def record_of(
     image_size: tuple[int, int],
     field: fields.Field,
     frame: Frame | None = None,
+    far_side: bool = False,
 ) -> RegistrationRecord:
     """Describe the registration of a picture; a `frame` of a video adds its number and times.
 
-    `image` is the picture's name, of a video's frame the video's name.
+    `image` is the picture's name, of a video's frame the video's name. `far_side` turns the field
+    by half a turn, for a camera on its far side.
     """
     quality = registration.quality
     matrix = registration.field_from_image
+    if matrix is not None and far_side:
+        matrix = half_turn(matrix)
     name = image
     if frame is not None:
         name = frame.name or f"{image}/{frame.index}"
-    return RegistrationRecord(
+    record = RegistrationRecord(
         image=_readable(name),
         image_size=image_size,
         sport=field.sport,
@@ -116,18 +132,22 @@ def record_of(
         pts_s=None if frame is None else frame.pts_s,
         capture_ns=None if frame is None else frame.capture_ns,
     )
+    record._file_name = name  # noqa: SLF001 - no UTF-8 in it, which a field must be
+    return record
 
 
 def error_record(*, image: str, field: fields.Field, error: str) -> RegistrationRecord:
     """Describe a picture that could not be read."""
-    return RegistrationRecord(
+    record = RegistrationRecord(
         image=_readable(image),
         sport=field.sport,
         field=_field_ref(field),
         state=RegistrationState.LOST,
         reason=RejectionReason.BAD_FRAME,
-        error=error,
+        error=_readable(error),
     )
+    record._file_name = image  # noqa: SLF001 - as above
+    return record
 
 
 def _field_ref(field: fields.Field) -> FieldRef:
@@ -135,5 +155,5 @@ def _field_ref(field: fields.Field) -> FieldRef:
 
 
 def _readable(name: str) -> str:
-    """Return a file's name as text that UTF-8 can carry."""
+    """Return a text with a file's name in it as UTF-8 can carry it."""
     return name.encode(errors="surrogateescape").decode(errors="replace")
