@@ -92,14 +92,23 @@ class Registrars:
 
     def register(self, picture: Path, job: dict[str, Any]) -> dict[str, Any]:
         """Return the record of a still that stands alone."""
-        from edge.box.batch import register_all  # noqa: PLC0415 - `job` needs none of it
+        from edge.capture import read_picture  # noqa: PLC0415 - `job` needs none of it
+        from edge.errors import SourceError  # noqa: PLC0415
 
         key = job["field"], job["field_length_m"], job["field_width_m"]
         if key not in self._made:
             self._made[key] = open_registrar(job["sport"], *key)
         registrar = self._made[key]
-        (answer,) = register_all([picture], registrar, job["sport"])
-        return answer.record | {
+        try:
+            image = read_picture(picture)
+        except SourceError as error:
+            return {"error": str(error)}
+        registrar.reset()
+        found = registrar.register(image)
+        h = found.field_from_image
+        return {
+            "state": found.state.value,
+            "field_from_image": None if h is None else [float(v) for v in h.ravel()],
             "engine": registrar.engine_name,
             "precision": registrar.precision,
             "machine": platform.machine(),
