@@ -11,6 +11,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -118,6 +119,29 @@ def test_a_base_install_registers_a_rendered_frame(installed: Path, tmp_path: Pa
     assert all(json.loads(line)["sport"] == "soccer" for line in lines)
 
 
+def test_the_client_alone_needs_four_packages(wheel: Path, tmp_path: Path):
+    """As docs/how-to/subscribe.md installs it; no broker answers here."""
+    folder = tmp_path / "venv"
+    venv.create(folder, with_pip=False, symlinks=True)
+    (site,) = (folder / "lib").glob("python*/site-packages")
+    for name in closure(["numpy", "paho-mqtt", "pydantic", "PyYAML"]):
+        link_distribution(name, site)
+    install(folder / "bin" / "touchline", wheel)
+    program = """
+import importlib.util, touchline
+found = [m for m in ("cv2", "av", "onnxruntime", "openvino", "iotcore", "rich")
+         if importlib.util.find_spec(m)]
+assert not found, found
+touchline.field_from_pixels, touchline.pixels_from_field
+try:
+    with touchline.Client("mqtt://127.0.0.1:1") as client:
+        client.wait_connected(2)
+except touchline.BrokerError as error:
+    print(type(error).__name__)
+"""
+    assert call(folder / "bin" / "python", "-c", program) == "BrokerError\n"
+
+
 def files_below(folder: str) -> set[str]:
     """Names of the checkout's files below a folder, without what Python leaves there."""
     found = (p for p in (ROOT / folder).rglob("*") if p.is_file())
@@ -175,8 +199,13 @@ def base_closure(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
         metadata = email.message_from_bytes(archive.read(name))
+    return closure(metadata.get_all("Requires-Dist", []))
+
+
+def closure(requirements: Iterable[str]) -> set[str]:
+    """Names of the installed distributions that requirements need."""
     needed: set[str] = set()
-    waiting = list(metadata.get_all("Requires-Dist", []))
+    waiting = list(requirements)
     while waiting:
         requirement, _, marker = waiting.pop().partition(";")
         plain = re.split(r"[^A-Za-z0-9._-]", requirement.strip(), maxsplit=1)[0].lower()
