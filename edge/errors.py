@@ -50,6 +50,10 @@ class SourceError(TouchlineError):
         self.cause: SourceCause = cause
 
 
+class StoppedEarlyError(SourceError):
+    """Nothing failed: the run was told to stop before its source was open."""
+
+
 class EngineError(TouchlineError):
     """An inference engine that cannot load or run a graph."""
 

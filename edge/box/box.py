@@ -149,24 +149,24 @@ def run_box(
                 Started(info, network, publication.address, problem, publication, registrar)
             )
             begun_s = time.monotonic()
-            files = open_outputs(paths, config, network.field, info)
-            frames = reader_for(
-                source,
-                plan.open,
-                frozen_after_s=config.camera.frozen_after_s,
-                silent_after_s=plan.silent_after_s,
-            )
-            # a film's next frames are in the network while one is finished; a live frame gains
-            # nothing by growing old there
-            sensed = None if info.live else PrefetchedFrames(frames, registrar.sense)
-            reader = WatchedReader(sensed or frames, publication.source_event, registrar.reset)
-            answering = RegisterStage(
-                registrar,
-                flight_of=sensed.flight if sensed is not None else None,
-                allowance=RefinementBudget() if info.live else None,
-            )
             with ExitStack() as watch:
-                sinks = watch.enter_context(files)
+                # first: an output that cannot be opened leaves nothing running
+                sinks = watch.enter_context(open_outputs(paths, config, network.field, info))
+                frames = reader_for(
+                    source,
+                    plan.open,
+                    frozen_after_s=config.camera.frozen_after_s,
+                    silent_after_s=plan.silent_after_s,
+                )
+                # a film's next frames are in the network while one is finished; a live frame gains
+                # nothing by growing old there
+                sensed = None if info.live else PrefetchedFrames(frames, registrar.sense)
+                reader = WatchedReader(sensed or frames, publication.source_event, registrar.reset)
+                answering = RegisterStage(
+                    registrar,
+                    flight_of=sensed.flight if sensed is not None else None,
+                    allowance=RefinementBudget() if info.live else None,
+                )
                 watch.enter_context(closing(reader))
                 course = _RunRecord(info, registrar, tally, reader, publication, sinks, begun_s)
                 watched = Watched(

@@ -181,6 +181,8 @@ def _missing(path: Path) -> str:
         return f"{text}: no such camera; " + (
             f"this box has {', '.join(have)}" if have else "no camera is plugged in"
         )
+    if path.is_symlink():
+        return f"{text}: a link that leads to no file ({path.readlink()}); check where it points"
     folder = path.parent
     if not _exists(folder):
         return f"{text}: no such file, and no folder {folder} either; check the path"

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from edge.box.outputs.atomic_file import STDOUT
 from edge.config import Config, load_config, with_changes
 
 _SETTINGS = {
@@ -48,6 +49,13 @@ def positive_float(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is no number greater than 0")
     return value
+
+
+def output_file(text: str) -> Path:
+    """Read the name of an output; `-` is standard output."""
+    if not text:
+        raise argparse.ArgumentTypeError("the name is empty; name a file")
+    return STDOUT if text == "-" else Path(text)
 
 
 def add_field_options(parser: argparse.ArgumentParser) -> None:

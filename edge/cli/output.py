@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.progress import (
@@ -19,13 +19,14 @@ from edge.cli import logs
 from edge.redaction import redact
 
 
-def print_json(item: Any, *, indent: int | None = None) -> None:
+def print_json(item: Any, *, indent: int | None = None, file: IO[str] | None = None) -> None:
     """Print one object, on one line if not indented, and at once for whoever reads along.
 
-    Its texts are printed without secrets.
+    Its texts are printed without secrets. It goes to stdout without `file`.
     """
     separators = (",", ":") if indent is None else None
-    print(json.dumps(redact.tree(item), indent=indent, separators=separators), flush=True)
+    text = json.dumps(redact.tree(item), indent=indent, separators=separators)
+    print(text, file=file, flush=True)
 
 
 def print_text(text: str, *, end: str = "\n") -> None:
@@ -41,6 +42,11 @@ def note(line: str) -> None:
 def stdout() -> Console:
     """Return the console for tables."""
     return Console()
+
+
+def stderr() -> Console:
+    """Return the console for tables that must not stand among results."""
+    return Console(stderr=True)
 
 
 def progress() -> Progress:

@@ -14,7 +14,13 @@ from edge.box.outputs.opening import VIDEO_SUFFIXES
 from edge.box.outputs.output_check import Inputs, PictureOutput, check_outputs, inputs_of
 from edge.box.outputs.overlay import Drawer
 from edge.box.outputs.writers import PictureFolder, drawn_names
-from edge.cli.arguments import add_engine_options, add_every_option, add_field_options, config_of
+from edge.cli.arguments import (
+    add_engine_options,
+    add_every_option,
+    add_field_options,
+    config_of,
+    output_file,
+)
 from edge.cli.output import note, print_json, progress
 from edge.cli.parser import Subparsers
 from edge.config import Config
@@ -29,7 +35,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="pictures, folders, video files")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_file,
         metavar="FILE.jsonl",
         help="write the JSON lines there, not to standard output",
     )

@@ -13,6 +13,7 @@ from rich.progress import Progress, TaskID
 
 from edge.box.box import Options, Started, run_box
 from edge.box.monitoring.run_summary import Summary
+from edge.box.outputs.atomic_file import STDOUT
 from edge.box.outputs.opening import OutputPaths
 from edge.box.outputs.output_check import NO_INPUTS, Inputs, source_inputs
 from edge.box.remote_config.supervisor import run_managed
@@ -28,15 +29,16 @@ from edge.cli.arguments import (
     add_every_option,
     add_field_options,
     config_of,
+    output_file,
     positive_int,
     settings_of,
 )
 from edge.cli.logs import configure, finish, show_warnings, write_in_background
-from edge.cli.output import note, print_json, progress, stdout
+from edge.cli.output import note, print_json, progress, stderr, stdout
 from edge.cli.parser import Subparsers
 from edge.cli.summary import print_summary
 from edge.config.store import ConfigStore
-from edge.errors import UsageError
+from edge.errors import StoppedEarlyError, UsageError
 from edge.part_file import discard_open_parts
 from edge.types import Frame, Registration
 
@@ -76,7 +78,12 @@ def _add_publication_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_output_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("outputs")
-    group.add_argument("--out", type=Path, metavar="FILE.jsonl", help="one JSON object a frame")
+    group.add_argument(
+        "--out",
+        type=output_file,
+        metavar="FILE.jsonl",
+        help="one JSON object a frame; -: standard output, the summary goes to stderr then",
+    )
     group.add_argument(
         "--overlay",
         type=Path,
@@ -111,8 +118,12 @@ def run(options: argparse.Namespace) -> int:
     with stop_on_signals() as stop, closing(StopGuard(stop, _leave, patience_s=patience_s)):
         with progress() as bar:
             watcher = _Watcher(bar, options.max_frames)
-            summary = _run(options, wishes, stop, watcher)
-        _show(summary, as_json=options.json)
+            try:
+                summary = _run(options, wishes, stop, watcher)
+            except StoppedEarlyError as error:
+                note(str(error))
+                return INTERRUPTED if stop.number == signal.SIGINT else 0
+        _show(summary, as_json=options.json, beside=options.out == STDOUT)
     for line in filter(None, (summary.note, *summary.failures)):
         note(line)
     if summary.failures:
@@ -161,11 +172,13 @@ def _run(
     )
 
 
-def _show(summary: Summary, *, as_json: bool) -> None:
+def _show(summary: Summary, *, as_json: bool, beside: bool) -> None:
+    """Print the summary on stdout, or `beside` it where the frames' objects are there."""
+    console = stderr() if beside else stdout()
     if as_json:
-        print_json(summary.as_json(), indent=2)
+        print_json(summary.as_json(), indent=2, file=console.file)
     else:
-        print_summary(stdout(), summary)
+        print_summary(console, summary)
 
 
 class _Watcher:

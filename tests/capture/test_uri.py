@@ -171,3 +171,10 @@ def test_any_text_is_a_source_or_a_clear_error(text: str) -> None:
 @given(st.sampled_from(["rtsp://", "rendered:", "v4l2:", "file:"]), st.text(max_size=40))
 def test_any_text_behind_a_scheme_is_a_source_or_a_clear_error(scheme: str, rest: str) -> None:
     assert outcome(scheme + rest)
+
+
+@pytest.mark.parametrize("target", ["gone.mp4", "link.mp4"])
+def test_a_link_that_leads_nowhere_is_told(tmp_path: Path, target: str) -> None:
+    (tmp_path / "link.mp4").symlink_to(target)
+    with pytest.raises(SourceError, match=f"a link that leads to no file \\({target}\\)"):
+        parse_source(tmp_path / "link.mp4")

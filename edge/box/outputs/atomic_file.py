@@ -1,10 +1,18 @@
-"""Where outputs may go, and a file of JSON lines that grows under its own name."""
+"""Where outputs may go, and a file of JSON lines that grows under its own name.
+
+A pipe, a device and an open file such as /dev/stdout are written as they are: never replaced, so
+that nobody has to allow it.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import re
+import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,16 +20,27 @@ from typing import Any
 from edge.errors import UsageError
 from edge.part_file import PartFile, SetAside
 
+STDOUT = Path("/dev/stdout")
+_OPEN_FILE = re.compile(r"/dev/(?:(stdout)|(stderr)|fd/(\d+))|/proc/self/fd/(\d+)")
+_READER_S = 4.0
+"""How long a named pipe waits for the program that reads it; shorter than a stop may take."""
+_LOOK_S = 0.05
+
 
 def check_writable(path: Path) -> None:
     """Refuse, before any work is done, a file that could not be written (UsageError)."""
     if path.is_dir():
         raise UsageError(f"{path}: is a folder; name a file to write")
-    check_folder(path.parent)
+    if not is_special(path):
+        check_folder(path.parent)
+    elif _open_number(path) is None and not os.access(path, os.W_OK):
+        raise UsageError(f"{path}: no permission to write to it; name another output")
 
 
 def check_folder(folder: Path) -> None:
     """Make a folder for outputs, or say why that cannot be (UsageError)."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder}: is a file; name a folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -31,8 +50,48 @@ def check_folder(folder: Path) -> None:
 
 
 def is_special(path: Path) -> bool:
-    """Whether a path is a pipe or a device, which is written as it is and never replaced."""
-    return path.exists() and not path.is_file()
+    """Whether a path is a pipe, a device or an open file, which is written and never replaced."""
+    return _open_number(path) is not None or (path.exists() and not path.is_file())
+
+
+def _open_number(path: Path) -> int | None:
+    """Return the open file that a name such as /dev/stdout means."""
+    found = _OPEN_FILE.fullmatch(str(path))
+    if found is None:
+        return None
+    if found[1] or found[2]:
+        return 1 if found[1] else 2
+    return int(found[3] or found[4])
+
+
+def _open_special(path: Path) -> int:
+    """Open what is written as it is -> its file descriptor; raises UsageError, OSError."""
+    number = _open_number(path)
+    if number is not None:
+        try:
+            return os.dup(number)  # opened anew, a file would be written from its beginning
+        except OSError:
+            raise UsageError(f"{path}: nothing is connected there; name another output") from None
+    if not stat.S_ISFIFO(path.stat().st_mode):
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    until = time.monotonic() + _READER_S
+    while (number := _open_pipe(path)) is None:
+        if time.monotonic() > until:
+            raise UsageError(f"{path}: a pipe that no program reads; start the reader first")
+        time.sleep(_LOOK_S)
+    return number
+
+
+def _open_pipe(path: Path) -> int | None:
+    """Open a named pipe to write; None while no program reads it."""
+    try:
+        number = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return None
+        raise
+    os.set_blocking(number, True)
+    return number
 
 
 class LineFile:
@@ -52,7 +111,7 @@ class LineFile:
         self._size = 0
         self._ended = False
         if is_special(path):
-            self._number = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            self._number = _open_special(path)
 
     def write_json(self, item: Mapping[str, Any]) -> None:
         """Add one object as a line of JSON."""

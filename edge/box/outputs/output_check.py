@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from edge.box.outputs.atomic_file import check_folder, check_writable
+from edge.box.outputs.atomic_file import check_folder, check_writable, is_special
 from edge.capture import list_pictures, parse_source
 from edge.capture.uri import PICTURE_SUFFIXES
 from edge.config import Config
@@ -113,7 +113,8 @@ def check_outputs(
         _check_pictures(pictures, files, inputs, read, overwrite=overwrite)
     for file in files:
         check_writable(file)
-        sweep_parts(real_path(file).parent)
+        if not is_special(file):
+            sweep_parts(real_path(file).parent)
     if pictures is not None:
         check_folder(pictures.folder)
         sweep_parts(pictures.folder)
@@ -127,6 +128,8 @@ def _check_file(
     same = read.get(_identity(file))
     if same is not None:
         raise UsageError(_is_read(file, same))
+    if is_special(file):
+        return
     place = real_path(file)
     for folder in inputs.whole_folders:
         if place.exists() and place.is_relative_to(real_path(folder)):

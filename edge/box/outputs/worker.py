@@ -112,6 +112,7 @@ class SinkThread:
 
     def _fail(self, sink: Sink, error: Exception) -> None:
         message = (isinstance(error, OSError) and error.strerror) or str(error)
+        message = message.removeprefix(f"{sink.path}: ")
         self._failures.append(SinkFailure(str(sink.path), message))
         if sink in self._sinks:
             self._sinks.remove(sink)

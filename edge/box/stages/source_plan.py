@@ -23,7 +23,7 @@ from edge.config import (
     V4l2Source,
     credentials,
 )
-from edge.errors import SourceError, UsageError
+from edge.errors import SourceError, StoppedEarlyError, UsageError
 from edge.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -124,8 +124,10 @@ def open_or_wait(plan: SourcePlan, stop: Stop) -> FrameSource | None:
     try:
         return open_unless(plan, stop)
     except SourceError as error:
-        if plan.waits_as is None or stop.is_set():
+        if plan.waits_as is None:
             raise
+        if stop.is_set():
+            raise StoppedEarlyError(f"stopped before the source was open ({error})") from error
         log.warning("%s; going on without, and trying again", error)
         return None
 
@@ -140,7 +142,7 @@ def open_unless(plan: SourcePlan, stop: Stop) -> FrameSource:
     while not opening.done.wait(_LOOK_S):
         if stop.is_set():
             opening.leave()
-            raise SourceError("stopped before the source was open")
+            raise StoppedEarlyError("stopped before the source was open")
     return opening.result()
 
 
