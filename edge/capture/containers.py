@@ -38,13 +38,18 @@ _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"v=0", b"<?xml", b"<MPD", b"[playlist]",
 _LIMITS = {"max_pixels": str(8 * MOST_PIXELS), "enable_drefs": "0"}
 """While a file is opened: larger pictures are refused by their size, not as damaged."""
 
+_PROBE_FURTHER = {"probesize": str(1 << 26), "analyzeduration": "120000000"}
+"""Bytes, and microseconds of the film, in which FFmpeg looks for what a track holds."""
 
-def open_container(path: Path, wanted: str) -> InputContainer:
+
+def open_container(path: Path, wanted: str, *, probe_further: bool = False) -> InputContainer:
     """Open a file; what is none of these formats is told with what is `wanted` in its place.
 
-    Raises SourceError, FFmpegError or OSError.
+    `probe_further` finds out about tracks that begin a minute late as well. Raises SourceError,
+    FFmpegError or OSError.
     """
     options = {**FILE_PROTOCOLS, **_LIMITS, "format_whitelist": _formats(path)}
+    options |= _PROBE_FURTHER if probe_further else {}
     try:
         container: InputContainer = av.open(
             ffmpeg_file(path), "r", **open_options(options), **EXACT_TAGS

@@ -161,10 +161,14 @@ class VideoFile(SourceBase):
 
 
 def open_file(
-    path: Path, *, wanted: str = "a video, a picture or a folder of pictures"
+    path: Path,
+    *,
+    wanted: str = "a video, a picture or a folder of pictures",
+    probe_further: bool = False,
 ) -> InputContainer:
     """Open a file that FFmpeg reads as a video or as sound.
 
+    `probe_further` takes longer, and finds out about tracks that begin a minute late as well.
     Raises SourceError, with the reason and with what is `wanted` in its place.
     """
     try:
@@ -173,7 +177,7 @@ def open_file(
             raise SourceError(f"{path}: a pipe, which can be read only once; give a file")
         if stat.S_ISREG(found.st_mode) and found.st_size == 0:
             raise SourceError(f"{path}: the file is empty; copy or record it again")
-        return open_container(path, wanted)
+        return open_container(path, wanted, probe_further=probe_further)
     except (FFmpegError, OSError) as error:
         raise SourceError(_why_not(path, error)) from error
 

@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from edge.capture.decode import QUARTER_TURNS, explain
 from edge.engines.hardware import usable_cores
 from edge.errors import SourceError
-from edge.pyav import rational
 from edge.segments.media import Media
 from edge.segments.pictures import HEIGHT, WIDTH
 from edge.segments.scaling import Scaler
 from edge.segments.sound import HOP, RATE_HZ, WINDOW
+from edge.segments.stamps import Stamper
 from edge.segments.timeline import StreamTimeline
 from edge.types import ImageArray
 
@@ -102,14 +102,14 @@ class Reader:
         self._until_s = float("inf") if until_s is None else until_s
         self._exact = exact
         self._corrupt = self._corrupt_sound = 0
-        start, end = media.start_s, media.duration_s
-        self._sent, self._shown = StreamTimeline(start, end), StreamTimeline(start, end)
-        self._listener = _Listener(StreamTimeline(start, end))
+        self._stamper, self._shown = Stamper(media), StreamTimeline(media.start_s)
+        self._listener = _Listener(StreamTimeline(media.start_s))
         self._seconds = EverySecond()
         self._shrink = Shrinker()
         self._key_s = -float("inf")
         self._unheard: list[Packet[AudioStream]] = []
         self._unheard_bytes = 0
+        self._ended_s: float | None = None
         self.pictures = 0
         """Pictures handed on."""
         self.packets = 0
@@ -118,12 +118,14 @@ class Reader:
     @property
     def end_s(self) -> float:
         """Where what was read so far ends, at most at the end of what was asked for."""
-        return min(max(self._sent.end_s, self._listener.end_s), self._until_s)
+        if self._ended_s is not None:
+            return self._ended_s
+        return min(max(self._stamper.pictures_end_s, self._listener.end_s), self._until_s)
 
     @property
     def jumps(self) -> int:
-        """Leaps of the time stamps that were mended."""
-        return self._shown.jumps + self._sent.jumps + self._listener.jumps
+        """Leaps of the time stamps that were mended: the file cannot be wound to its times."""
+        return self._stamper.jumps
 
     def pieces(self) -> Generator[DecodedPicture | Sound, None, None]:
         """Read to the end, or to `until_s`.
@@ -140,9 +142,9 @@ class Reader:
         if self._media.video is not None:
             self._set_up(self._media.video)
         with self._explained():
-            for packet in self._packets():
+            for packet, time_s in self._placed():
                 if packet.stream is self._media.video:
-                    for picture in self._look(packet):
+                    for picture in self._look(packet, time_s):
                         yield from self._packed()
                         yield picture
                 else:
@@ -171,6 +173,7 @@ class Reader:
                 self._corrupt_sound += corrupt
                 for frame in frames:
                     yield from self._listener.push(frame)
+        self._ended_s = self.end_s  # silence that fills up the last second is none of it
         if self._exact:  # here, where all the sound has come: it may go on behind the last picture
             yield from self._hand_on(self._seconds.finish(self.end_s))
         if self._media.sound is not None:
@@ -203,6 +206,12 @@ class Reader:
         elif 1 / self._media.frame_s >= NONREF_FPS:
             context.skip_frame = "NONREF"
 
+    def _placed(self) -> Iterator[tuple[Packet[Any], float]]:
+        """Read packets with their times, whose stamps are those of one time line."""
+        for packet in self._packets():
+            yield from self._stamper.push(packet)
+        yield from self._stamper.finish()
+
     def _packets(self) -> Iterator[Packet[Any]]:
         """Read packets, on and on behind places where the container's own structure is damaged."""
         streams = [s for s in (self._media.video, self._media.sound) if s is not None]
@@ -215,14 +224,14 @@ class Reader:
                 return
 
     def _is_done(self) -> bool:
-        ends = [self._sent.end_s] if self._media.video is not None else []
+        ends = [self._stamper.pictures_end_s] if self._media.video is not None else []
         if self._media.sound is not None:
             ends.append(self._listener.end_s)
         # a stream that has ended before the other does not keep it from being enough
         return min(ends) > self._until_s + 1 or max(ends) > self._until_s + _LATE_S
 
-    def _look(self, packet: Packet[VideoStream]) -> Iterator[DecodedPicture]:
-        if packet.size and not self._is_wanted(packet):
+    def _look(self, packet: Packet[VideoStream], sent_s: float) -> Iterator[DecodedPicture]:
+        if packet.size and not self._is_wanted(packet, sent_s):
             return
         frames, corrupt = _decoded(packet)
         self._corrupt += corrupt
@@ -233,17 +242,9 @@ class Reader:
             else:
                 yield from self._hand_on([(time_s, frame)])
 
-    def _is_wanted(self, packet: Packet[VideoStream]) -> bool:
-        """Whether a packet is to be decoded; it gets a time if it has none."""
+    def _is_wanted(self, packet: Packet[VideoStream], sent_s: float) -> bool:
+        """Whether a packet is to be decoded."""
         self.packets += 1
-        base = rational(packet.time_base)
-        stamp = packet.pts if packet.dts is None else packet.dts
-        raw_s = None if stamp is None or base is None else float(stamp * base)
-        sent_s = self._sent.at(raw_s, self._media.frame_s)
-        if packet.pts is None and base is not None:
-            packet.pts = (
-                stamp if stamp is not None else round((sent_s + self._media.start_s) / base)
-            )
         if self._exact:
             return True
         if not packet.is_keyframe or sent_s < self._key_s + SPACING_S:
@@ -267,7 +268,12 @@ class Reader:
         if self._media.sound is not None and not self._listener.came:
             warn("nothing of the sound can be decoded")
         if self.jumps:
-            warn("the time stamps leap; times after the first leap may be off")
+            joints = "a place" if self.jumps == 1 else f"{self.jumps} places"
+            warn(f"the time stamps leap at {joints}, as in joined recordings: time is what plays")
+        if self._stamper.wrong:
+            warn(f"wrong time stamps that were put in order: {self._stamper.wrong}")
+        if self.jumps or self._stamper.wrong:
+            return  # FFmpeg may have made the header's length of such stamps
         wanted = self._until_s if told is None else min(told, self._until_s)
         if told is not None and self.end_s < 0.95 * wanted - 2:
             warn(f"ends after {self.end_s:.0f} s of {told:.0f} s: the file is cut off or damaged")
@@ -323,11 +329,6 @@ class _Listener:
         self._first_s = 0
         self.came = False
         """Whether any sound came."""
-
-    @property
-    def jumps(self) -> int:
-        """Leaps of the time stamps."""
-        return self._times.jumps
 
     @property
     def end_s(self) -> float:

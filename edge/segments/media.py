@@ -78,17 +78,16 @@ def open_media(path: Path | str) -> Media:
     text, a picture.
     """
     file = Path(path)
-    container = open_file(file, wanted=_WANTED)
+    container, start_s, told_s = _opened(file)
     try:
         video = _video(container, file)
-        start_s = _seconds(container.start_time) or 0.0
         media = Media(
             file,
             container,
             video,
             None,
             start_s,
-            _duration_s(container, video),
+            _duration_s(told_s, video),
             chapters_in(container, file),
             encryption_of(file),
         )
@@ -104,6 +103,26 @@ def open_media(path: Path | str) -> Media:
     if video is None:
         media.warnings.append("no pictures: judged by the sound alone")
     return media
+
+
+def _opened(file: Path) -> tuple[InputContainer, float, float | None]:
+    """Open a file -> when it begins and how long it is, by what players probe of it, seconds.
+
+    Where no sound comes in the beginning, which is all that is probed, it is opened once more.
+    """
+    container = open_file(file, wanted=_WANTED)
+    start_s, told_s = _seconds(container.start_time) or 0.0, _seconds(container.duration)
+    if any(not _can_be_heard(track) for track in container.streams.audio):
+        container.close()
+        container = open_file(file, wanted=_WANTED, probe_further=True)
+    if told_s is not None and "matroska" in container.format.name:
+        told_s -= max(start_s, 0.0)  # there it is the time of the end
+    return container, start_s, told_s
+
+
+def _can_be_heard(track: AudioStream) -> bool:
+    """Whether the header, or what was probed, tells how to decode a track."""
+    return track.codec_context is not None and bool(track.rate)
 
 
 def _video(container: InputContainer, file: Path) -> VideoStream | None:
@@ -128,8 +147,7 @@ def _seconds(microseconds: Any) -> float | None:
     return None if microseconds is None else float(microseconds) / 1e6
 
 
-def _duration_s(container: InputContainer, video: VideoStream | None) -> float | None:
-    told = _seconds(container.duration)
+def _duration_s(told: float | None, video: VideoStream | None) -> float | None:
     if told is None and video is not None and video.duration and video.time_base:
         told = float(video.duration * video.time_base)
     return told if told is not None and told > 0 else None
@@ -172,8 +190,7 @@ def _choose_sound(media: Media) -> None:
     tracks = list(media.container.streams.audio)
     default = av.stream.Disposition.default
     tracks.sort(key=lambda t: not t.disposition & default)
-    # a track whose header tells nothing cannot be decoded
-    tracks = [t for t in tracks if t.codec_context is not None and t.rate]
+    tracks = [t for t in tracks if _can_be_heard(t)]
     if not tracks:
         media.warnings.append("no sound: judged by the pictures alone")
         return
@@ -191,22 +208,31 @@ def _choose_sound(media: Media) -> None:
 def _is_heard(media: Media, track: AudioStream) -> bool:
     """Whether a stretch from a third of the way on is not silent; the open file stays where it is.
 
-    A file that cannot be wound is heard from its beginning.
+    A file that cannot be wound is heard from its beginning, and so is one whose length is wrong.
     """
-    loudest, resampler = 0.0, AudioResampler("flt", "mono")
+    third_s = (media.duration_s or 0.0) / 3
+    loudest = _loudest(media, track, third_s)
+    if loudest is None and third_s:
+        loudest = _loudest(media, track, 0.0)
+    return loudest is not None and loudest > _FAINT
+
+
+def _loudest(media: Media, track: AudioStream, from_s: float) -> float | None:
+    """Return the loudest sample of a stretch, of 1; None where there is no sound."""
+    loudest, resampler = None, AudioResampler("flt", "mono")
     with open_file(media.path) as container:
-        if media.duration_s is not None:
+        if from_s:
             with suppress(FFmpegError):
-                container.seek(int((media.start_s + media.duration_s / 3) * 1e6))
+                container.seek(int((media.start_s + from_s) * 1e6))
         try:
             for number, packet in enumerate(container.demux(container.streams[track.index])):
                 for mono in _mono(resampler, packet):
-                    loudest = max(loudest, float(np.abs(mono.to_ndarray()).max()))
-                if loudest > _FAINT or number > _PROBE_PACKETS:
+                    loudest = max(loudest or 0.0, float(np.abs(mono.to_ndarray()).max()))
+                if (loudest or 0.0) > _FAINT or number > _PROBE_PACKETS:
                     break
         except (FFmpegError, ValueError):  # damaged, or its kind of sound changes
-            return loudest > _FAINT
-    return loudest > _FAINT
+            pass
+    return loudest
 
 
 def _mono(resampler: AudioResampler, packet: Packet[AudioStream]) -> list[AudioFrame]:
