@@ -92,7 +92,7 @@ def _check_version(bundle: Bundle) -> None:
     if _numbers(__version__) < _numbers(wanted):
         raise BundleError(
             f"{bundle.path}: {bundle.label} needs touchline {wanted}, this is {__version__}; "
-            f"pip install --upgrade touchline"
+            f"install a newer touchline"
         )
 
 

@@ -178,7 +178,7 @@ def parse_manifest(text: str | bytes, where: str) -> Manifest:
     if isinstance(data, dict) and isinstance(data.get("format"), int) and data["format"] > FORMAT:
         raise BundleError(
             f"{where}: bundle format {data['format']} is newer than {FORMAT}, which this reads; "
-            f"pip install --upgrade touchline"
+            f"install a newer touchline"
         )
     try:
         return Manifest.model_validate(data)

@@ -119,5 +119,5 @@ def check_visible(path: Path) -> None:
             raise UsageError(
                 f"{path}: a service cannot see {folder}; install the package elsewhere, with the "
                 "system's Python: /usr/bin/python3 -m venv /opt/touchline && "
-                "/opt/touchline/bin/pip install touchline"
+                "/opt/touchline/bin/pip install touchline-*.whl"
             )
