@@ -30,7 +30,13 @@ from edge.registration.picture import SMALLEST, Moved, Picture, prepare
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import Last, Tracker
 from edge.registration.turns import Turns
-from edge.registration.verdict import FALLBACK, Verdict, agreement_px, refusal
+from edge.registration.verdict import (
+    FALLBACK,
+    Verdict,
+    agreement_px,
+    published_score,
+    refusal,
+)
 from edge.registration.worth import Worth
 from edge.types import (
     CameraPrior,
@@ -324,7 +330,19 @@ class FieldRegistrar:
             self.tracker.forget()
             answer = _lost(RejectionReason.IMPLAUSIBLE, watch, cut=cut)
         self._before = answer
-        return answer
+        return self._published(answer)
+
+    def _published(self, answer: Registration) -> Registration:
+        """An answer as users see it: its score on the published scale, if a picture gave it."""
+        if answer.state is RegistrationState.HELD:
+            return answer
+        quality = answer.quality
+        score = published_score(quality.score, self.bundle.manifest.decode)
+        return (
+            answer
+            if score == quality.score
+            else replace(answer, quality=replace(quality, score=score))
+        )
 
     def mend(self, *, refine: bool = True) -> bool:
         """Do what was left undone for the answer given last, for want of time.

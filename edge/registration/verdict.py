@@ -196,6 +196,19 @@ def judge(features: Mapping[str, float], model: Mapping[str, float]) -> Verdict:
     return Verdict(score, math.exp(min(5.0, max(-5.0, e))), features)
 
 
+def published_score(score: float, model: Mapping[str, float]) -> float:
+    """Scale a verdict's score as real frames ask for; the probability that users are told.
+
+    `published.scale` and `published.shift` of the bundle's decoding numbers act on the logit
+    (Platt 1999; `models.registration.rescale` fits them). What the registrar decides itself stays
+    on the verdict's own scale, for which its thresholds were chosen.
+    """
+    scale, shift = model.get("published.scale", 1.0), model.get("published.shift", 0.0)
+    if (scale, shift) == (1.0, 0.0) or not 0 < score < 1:
+        return score
+    return 1 / (1 + math.exp(-(scale * math.log(score / (1 - score)) + shift)))
+
+
 def implausible(image_from_field: Matrix, size: tuple[int, int]) -> bool:
     """Whether no camera beside the field, upright and above it.
 

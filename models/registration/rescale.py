@@ -4,10 +4,10 @@
 
 The score is calibrated on rendered views. Each still is registered by itself and nothing is
 refused; Platt's scaling (a logistic regression of right or wrong on the score's logit) is fitted on
-all venues but one and judged on that one. With `--write` the scaling goes into the manifest's
-weights if the mean log loss over left-out venues falls; the thresholds move to the same places of
-the new scale, but the lowest accepted score becomes one half: a refused right answer then costs as
-much as a wrong one.
+all venues but one and judged on that one. With `--write` the scaling of the published score goes
+into the manifest if the mean log loss over left-out venues falls. The registrar's own decisions
+stay on the old scale; only the lowest accepted score moves, to where the published one is a half: a
+refused right answer then costs as much as a wrong one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -27,7 +27,7 @@ from edge.bundles import Bundle, load_bundle
 from edge.bundles.manifest import MANIFEST
 from edge.errors import UsageError
 from edge.fields import Field
-from edge.registration import FieldRegistrar, Thresholds
+from edge.registration import FieldRegistrar
 from models.registration import sets
 from models.registration.cameras import Array
 from models.registration.commands import one_line_errors
@@ -98,9 +98,11 @@ def left_out(outcomes: Sequence[Outcome]) -> Array:
 
 def gather(bundle: Bundle, files: Sequence[Path], venue: re.Pattern[str]) -> list[Outcome]:
     """Register each picture of the bundle's sport; pictures without any candidate are left out."""
+    own = {k: v for k, v in bundle.manifest.decode.items() if not k.startswith("published.")}
+    plain = replace(bundle, manifest=bundle.manifest.model_copy(update={"decode": own}))
 
     def make(field: Field) -> FieldRegistrar:
-        return FieldRegistrar(bundle, field, engine="onnxruntime", verify="never")
+        return FieldRegistrar(plain, field, engine="onnxruntime", verify="never")
 
     with closing(sets.Pool(make)) as pool:
         return list(_outcomes(bundle, files, venue, pool))
@@ -123,17 +125,17 @@ def _outcomes(
 
 
 def scaled_decode(decode: dict[str, float], platt: Platt) -> dict[str, float]:
-    """Return a manifest's decoding numbers with the score scaled and the thresholds moved."""
-    usual = Thresholds()
-    out = {
-        key: value * platt.scale if key.startswith("score.") else value
-        for key, value in decode.items()
+    """Return a manifest's decoding numbers with the published score scaled.
+
+    The registrar's own thresholds stay, but for the lowest accepted score: it moves to where the
+    published score is one half.
+    """
+    accepted = float(_sigmoid(np.array((_logit(np.array(ACCEPTED)) - platt.shift) / platt.scale)))
+    return decode | {
+        "published.scale": platt.scale,
+        "published.shift": platt.shift,
+        "threshold.accepted": round(accepted, 4),
     }
-    out["score.bias"] = out.get("score.bias", 0.0) + platt.shift
-    for name, fallback in (("verified", usual.verified), ("sure", usual.sure)):
-        out[f"threshold.{name}"] = round(platt(decode.get(f"threshold.{name}", fallback)), 4)
-    out["threshold.accepted"] = ACCEPTED
-    return out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

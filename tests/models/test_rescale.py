@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge.registration.verdict import FEATURES, judge
+from edge.registration.verdict import FEATURES, judge, published_score
 from models.registration.rescale import Outcome, Platt, fit, left_out, log_loss, scaled_decode
 
 
@@ -47,7 +47,7 @@ def test_a_venue_is_judged_by_the_others():
     np.testing.assert_allclose(left_out(turned)[of_v3], left_out(outcomes)[of_v3])
 
 
-def test_a_scaled_manifest_gives_scaled_scores_and_keeps_its_errors():
+def test_a_scaled_manifest_publishes_scaled_scores_and_decides_as_before():
     decode = {f"score.{k}": 0.1 * i for i, k in enumerate(FEATURES)} | {
         "score.bias": -2.0,
         "error.support": -0.5,
@@ -58,7 +58,13 @@ def test_a_scaled_manifest_gives_scaled_scores_and_keeps_its_errors():
     scaled = scaled_decode(decode, platt)
     features = dict.fromkeys(FEATURES, 0.4)
     before, after = judge(features, decode), judge(features, scaled)
-    assert after.score == pytest.approx(platt(before.score))
-    assert after.expected_error_m == before.expected_error_m
-    assert scaled["threshold.verified"] == pytest.approx(platt(0.7), abs=1e-4)
-    assert scaled["threshold.accepted"] == 0.5
+    assert after == before
+    assert scaled["threshold.verified"] == 0.7
+    assert published_score(before.score, decode) == before.score
+    assert published_score(after.score, scaled) == pytest.approx(platt(before.score))
+    assert published_score(scaled["threshold.accepted"], scaled) == pytest.approx(0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_a_certain_score_stays(score):
+    assert published_score(score, {"published.scale": 2.0, "published.shift": 1.0}) == score
