@@ -1,4 +1,4 @@
-"""What scripts/install-check-arm64 does with an installed Touchline, of any processor.
+"""What scripts/install-check-debian does with an installed Touchline, of any processor.
 
 install_check_box.py job                    render a short clip, register it, hear it over MQTT
 install_check_box.py stills FOLDER OUT      register the stills of FOLDER/jobs.jsonl, in INT8

@@ -1,4 +1,4 @@
-"""The stills of truth files for scripts/install-check-arm64: which, and how the answers compare.
+"""The stills of truth files for scripts/install-check-debian: which, and how the answers compare.
 
 install_check_truth.py plan FOLDER [--rows N] FILE.jsonl...
     draw N rows of each truth file (0: all), copy their pictures and write FOLDER/jobs.jsonl

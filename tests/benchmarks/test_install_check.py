@@ -150,7 +150,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_made(
     done = subprocess.run(
         # in a user namespace without a mapping nobody is root
         ["unshare", "--user", "bash", str(ROOT / "scripts/install-check"), *arguments],
-        env={"PATH": "/usr/bin:/bin", "TOUCHLINE_ARM64_CACHE": str(tmp_path / "cache")},
+        env={"PATH": "/usr/bin:/bin", "TOUCHLINE_ROOT_CACHE": str(tmp_path / "cache")},
         capture_output=True,
         text=True,
         check=False,

@@ -41,7 +41,8 @@ def test_what_was_installed_is_used_once_activated_and_left_on_rollback(
     store: ModelStore, archives: dict[str, Path]
 ) -> None:
     shipped = find_bundle("soccer").manifest
-    first = store.install(archives["0.2.0"], RULES, shipped)
+    older = shipped.model_copy(update={"version": "0.1.0"})
+    first = store.install(archives["0.2.0"], RULES, older)
     assert find_bundle("soccer").manifest == shipped, "installing changes nothing in use"
     store.activate(store.spare())
     assert find_bundle("soccer").manifest == first.manifest
