@@ -1,18 +1,16 @@
-"""The registrar that ships, for every test of this folder."""
+"""Soccer's registrar, for every test of this folder."""
 
 import pytest
 
-from edge.bundles import find_bundle
 from edge.fields import load_field
 from edge.registration import FieldRegistrar
+from tests.registration.scenes import soccer_bundle
 
 
 @pytest.fixture(scope="module")
 def registrar():
     """Soccer's, on one thread."""
-    made = FieldRegistrar(
-        find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1
-    )
+    made = FieldRegistrar(soccer_bundle(), load_field("soccer"), engine="onnxruntime", threads=1)
     yield made
     made.close()
 

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from edge.bundles import find_bundle
 from edge.capture import RenderedMatch
 from edge.errors import EngineError
 from edge.fields import load_field
-from edge.registration import FieldRegistrar, candidates
+from edge.registration import FieldRegistrar
 from edge.registration.stopwatch import Stopwatch
 from edge.types import RegistrationState, RejectionReason
 from models.registration.metrics import errors
+from tests.registration.scenes import candidates, soccer_bundle
 
 PTS_S = 1 / 60
 LITTLE_MS = 1.0
@@ -33,9 +33,7 @@ def shot():
 @pytest.fixture
 def fresh():
     """One of its own: its thread ends with it."""
-    made = FieldRegistrar(
-        find_bundle("soccer"), load_field("soccer"), engine="onnxruntime", threads=1
-    )
+    made = FieldRegistrar(soccer_bundle(), load_field("soccer"), engine="onnxruntime", threads=1)
     yield made
     made.close()
 

@@ -1,8 +1,12 @@
 """Self-verification: plausibility, agreement, score and reasons."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from edge.capture import RenderedMatch
+from edge.registration import FieldRegistrar
 from edge.registration.keypoints import decode
 from edge.registration.verdict import (
     FALLBACK,
@@ -11,6 +15,7 @@ from edge.registration.verdict import (
     implausible,
     judge,
     overlap,
+    published_score,
     refusal,
 )
 from edge.types import RejectionReason
@@ -115,3 +120,28 @@ def test_lines_that_repeat_are_ambiguous_where_coordinates_are_unsure():
     unsure = GOOD | {"sigma": float(np.log(3.0))}
     assert refusal(unsure, period_m=4.572) is RejectionReason.AMBIGUOUS
     assert refusal(unsure) is not RejectionReason.AMBIGUOUS
+
+
+def test_an_answer_carries_the_published_score_and_is_the_same_otherwise(registrar):
+    with RenderedMatch(seconds=0.1, fps=10, width=640, height=360, cutaways=False) as source:
+        image = source.read().image
+    registrar.reset()
+    own = registrar.register(image)
+    decode = {"published.scale": 1.1, "published.shift": 0.5}
+    manifest = registrar.bundle.manifest
+    scaled = FieldRegistrar(
+        replace(
+            registrar.bundle,
+            manifest=manifest.model_copy(update={"decode": manifest.decode | decode}),
+        ),
+        registrar.field,
+        engine="onnxruntime",
+        threads=1,
+    )
+    try:
+        answer = scaled.register(image)
+    finally:
+        scaled.close()
+    np.testing.assert_allclose(answer.field_from_image, own.field_from_image)
+    assert answer.quality.score == pytest.approx(published_score(own.quality.score, decode))
+    assert answer.quality.score > own.quality.score
