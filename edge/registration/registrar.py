@@ -63,7 +63,9 @@ class Thresholds:
     sure: float = 0.9
     """Below, it is asked as well where there is time, while that gains something (see `Worth`)."""
     accepted: float = 0.5
-    """Lowest score of an answer; below, the frame is lost."""
+    """Lowest score of a frame's own answer; below, the frame is lost."""
+    carried: float = 0.5
+    """The same of an answer that rests on the frame before or on telemetry."""
     coverage: float = 0.06
     """Share of the picture that must show the field."""
     cut: float = 0.16
@@ -148,6 +150,7 @@ class FieldRegistrar:
             verified=model.get("threshold.verified", usual.verified),
             sure=model.get("threshold.sure", usual.sure),
             accepted=model.get("threshold.accepted", usual.accepted),
+            carried=model.get("threshold.carried", model.get("threshold.accepted", usual.accepted)),
         )
         self.refines: RefineMode = refine
         self.follows = follow
@@ -394,7 +397,8 @@ class FieldRegistrar:
             return True
         if better is None or better.verdict.score <= given.verdict.score:
             return True
-        if self._before is not None and self._accepted(better, seen, left.prior):
+        own = not left.decision.guided
+        if self._before is not None and self._accepted(better, seen, left.prior, own=own):
             self._keep(seen, better, replace(left.decision, carried=False), left.prior)
             self._before = replace(self._before, quality=self._quality(better, seen))
             self._catch_up(since)
@@ -461,7 +465,7 @@ class FieldRegistrar:
         before = self._before
         if before is None or not self.verifies:
             return own
-        least = max(own.quality.score, self.thresholds.accepted)
+        least = max(own.quality.score, self.thresholds.carried)
         answer = self.tracker.through_flash(kept, picture, begins=begins, least=least)
         if answer is None:
             return own
@@ -550,7 +554,7 @@ class FieldRegistrar:
         if prior is not None and self.verifies:
             answer = self.guide.stand_in(picture, prior, lost.reason, blank=blank)
             watch.lap("verify")
-        if answer is None or answer.quality.score < self.thresholds.accepted:
+        if answer is None or answer.quality.score < self.thresholds.carried:
             return lost
         h = np.linalg.inv(answer.image_from_field) @ picture.check_from_source
         return replace(
@@ -660,7 +664,8 @@ class FieldRegistrar:
         spare_ms, withheld = wishes.spare_ms, False
         late = spare_ms is not None and watch.total_ms + self._refining_ms > spare_ms
         if late and asks and self.refines == "auto":
-            given = best is not None and self._accepted(best, seen, prior)
+            own = not (carried or guided)
+            given = best is not None and self._accepted(best, seen, prior, own=own)
             withheld = given or spare_ms == 0.0  # a frame that has waited does not keep others
             asks = not withheld
         good = best if sure and not late and self.refines == "auto" else None
@@ -672,7 +677,8 @@ class FieldRegistrar:
                 self._worth.told(reached - good.verdict.score)
             if second is not None and (best is None or second.verdict.score > best.verdict.score):
                 best, state, carried = second, RegistrationState.REFINED, False
-        if best is not None and self._accepted(best, seen, prior):
+        own = not (carried or guided)
+        if best is not None and self._accepted(best, seen, prior, own=own):
             return _Decision(state, best, asks or tries, guided, carried, withheld)
         return _Decision(RegistrationState.LOST, best, asks or tries, withheld=withheld)
 
@@ -689,13 +695,16 @@ class FieldRegistrar:
         self._refining_ms += 0.2 * (watch.total_ms - begun_ms - self._refining_ms)
         return made
 
-    def _accepted(self, best: Candidate, seen: Observation, prior: CameraPrior | None) -> bool:
+    def _accepted(
+        self, best: Candidate, seen: Observation, prior: CameraPrior | None, *, own: bool
+    ) -> bool:
         """Whether an answer may be given: sure, or likely enough and not against a proven prior."""
         score = best.verdict.score
         if not self.verifies or score >= self.thresholds.verified:
             return True
         against = prior is not None and self.guide.contradicts(best, seen, prior)
-        return score >= self.thresholds.accepted and not against
+        least = self.thresholds.accepted if own else self.thresholds.carried
+        return score >= least and not against
 
     def _quality(self, answer: Candidate, seen: Observation) -> Quality:
         f = answer.verdict.features

@@ -27,7 +27,7 @@ from edge.bundles import Bundle, load_bundle
 from edge.bundles.manifest import MANIFEST
 from edge.errors import UsageError
 from edge.fields import Field
-from edge.registration import FieldRegistrar
+from edge.registration import FieldRegistrar, Thresholds
 from models.registration import sets
 from models.registration.cameras import Array
 from models.registration.commands import one_line_errors
@@ -127,14 +127,16 @@ def _outcomes(
 def scaled_decode(decode: dict[str, float], platt: Platt) -> dict[str, float]:
     """Return a manifest's decoding numbers with the published score scaled.
 
-    The registrar's own thresholds stay, but for the lowest accepted score: it moves to where the
-    published score is one half.
+    The registrar's own thresholds stay, but for the lowest accepted score of a picture by itself:
+    it moves to where the published score is one half. Only such answers are fitted here.
     """
     accepted = float(_sigmoid(np.array((_logit(np.array(ACCEPTED)) - platt.shift) / platt.scale)))
+    carried = decode.get("threshold.carried", decode.get("threshold.accepted"))
     return decode | {
         "published.scale": platt.scale,
         "published.shift": platt.shift,
         "threshold.accepted": round(accepted, 4),
+        "threshold.carried": Thresholds().carried if carried is None else carried,
     }
 
 

@@ -60,6 +60,8 @@ def test_a_scaled_manifest_publishes_scaled_scores_and_decides_as_before():
     before, after = judge(features, decode), judge(features, scaled)
     assert after == before
     assert scaled["threshold.verified"] == 0.7
+    assert scaled["threshold.carried"] == 0.3
+    assert scaled_decode(scaled, platt)["threshold.carried"] == 0.3
     assert published_score(before.score, decode) == before.score
     assert published_score(after.score, scaled) == pytest.approx(platt(before.score))
     assert published_score(scaled["threshold.accepted"], scaled) == pytest.approx(0.5, abs=1e-3)

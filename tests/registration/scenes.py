@@ -16,6 +16,7 @@ def soccer_bundle() -> Bundle:
     """Soccer's bundle, whose answers carry the score on which the registrar decides."""
     shipped = find_bundle("soccer")
     decode = {k: v for k, v in shipped.manifest.decode.items() if not k.startswith("published.")}
+    decode["threshold.accepted"] = decode["threshold.carried"]
     return replace(shipped, manifest=shipped.manifest.model_copy(update={"decode": decode}))
 
 

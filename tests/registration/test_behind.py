@@ -9,11 +9,11 @@ import pytest
 from edge.capture import RenderedMatch
 from edge.errors import EngineError
 from edge.fields import load_field
-from edge.registration import FieldRegistrar
+from edge.registration import FieldRegistrar, candidates
 from edge.registration.stopwatch import Stopwatch
 from edge.types import RegistrationState, RejectionReason
 from models.registration.metrics import errors
-from tests.registration.scenes import candidates, soccer_bundle
+from tests.registration.scenes import soccer_bundle
 
 PTS_S = 1 / 60
 LITTLE_MS = 1.0
