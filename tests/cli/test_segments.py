@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -180,11 +181,17 @@ def test_a_record_that_is_damaged_is_no_record(
 
 
 def test_without_a_place_for_records_it_works_and_says_so(
-    made: Path, season: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    made: Path,
+    season: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "state").write_text("in the way")
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     assert command(made, season / "e1.mkv", season / "extras" / "e1.mkv") == 0
-    assert capsys.readouterr().err.count("will begin anew") == 1
+    assert capsys.readouterr().err.count(f"state is kept in {tmp_path / 'tmp'}") == 1
 
 
 def test_one_form_of_one_film_is_printed(
