@@ -210,7 +210,7 @@ def test_letters_on_a_board_behind_a_faint_line_do_not_draw_the_camera(fresh):
 def doubting(registrar, accepted):
     """Every answer is in doubt, and those from a score on are given."""
     given = registrar.thresholds
-    registrar.thresholds = replace(given, verified=2.0, accepted=accepted)
+    registrar.thresholds = replace(given, verified=2.0, accepted=accepted, carried=accepted)
     try:
         yield
     finally:
