@@ -61,7 +61,11 @@ BAD = [
         "o.txt: an overlay is a video",
     ),
     (["--source", "{films}/good.mp4", "--out", "{films}"], 2, "is a folder; name a file"),
-    (["--source", "{films}/good.mp4", "--out", "{films}/good.mp4/x.jsonl"], 2, "cannot be made"),
+    (
+        ["--source", "{films}/good.mp4", "--out", "{films}/good.mp4/x.jsonl"],
+        2,
+        "is a file; name a folder",
+    ),
     (["--config", "{films}/absent.yaml"], 2, "absent.yaml: no such file"),
     (
         ["--config", "{films}/broken.yaml"],
