@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -10,13 +11,16 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from edge.box.protocols import FrameRegistrar
-from edge.capture import list_pictures, open_source, parse_source, read_picture
+from edge.capture import FrameSource, list_pictures, open_source, parse_source, read_picture
 from edge.capture.uri import SCHEMES
+from edge.capture.video import VideoFile
 from edge.errors import SourceError
 from edge.fields import Field
 from edge.publish.messages.record import RegistrationRecord, error_record, record_of
 from edge.redaction import redact
 from edge.types import Frame, ImageArray, Registration
+
+log = logging.getLogger(__name__)
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 
@@ -130,5 +134,14 @@ def _film(
                 continue
             registration = registrar.register(frame.image, pts_s=frame.pts_s)
             yield describe(path, frame.image, registration, frame)
+        _say_what_is_missing(path, source)
     finally:
         source.close()
+
+
+def _say_what_is_missing(path: Path, source: FrameSource) -> None:
+    """Warn that a film, read to its end, lacks frames."""
+    if source.corrupt:
+        log.warning("%s: %d frames are damaged and left out", path, source.corrupt)
+    if isinstance(source, VideoFile) and source.cut_off is not None:
+        log.warning("%s", source.cut_off)

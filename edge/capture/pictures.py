@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import stat
 import time
@@ -16,10 +17,17 @@ from edge.capture.picture_header import is_cut_off, size_of
 from edge.capture.source import Kind, SourceBase, SourceInfo
 from edge.capture.uri import PICTURE_SUFFIXES
 from edge.errors import SourceError
+from edge.native_stderr import DECODERS, quiet_stderr
 from edge.types import Frame, ImageArray
+
+log = logging.getLogger(__name__)
 
 MOST_PIXELS = 64_000_000
 """Pixels of a picture: 192 MB decoded. Twice the pixels of 8K, and a phone's 50 megapixels."""
+_HARMLESS = re.compile(
+    r"libpng warning|\[ ?(WARN|INFO|DEBUG)|Warning: |Unknown Adobe|.*bad ICC marker|> "
+)
+"""What decoders say of a picture whose pixels are whole: profiles, texts, unknown tags."""
 _MOST_BYTES = 1 << 30
 """Size of a picture's file: no picture of so many pixels is larger."""
 
@@ -28,25 +36,35 @@ def read_picture(path: str | Path) -> ImageArray:
     """Read a picture of any depth and channel count as (height, width, 3) uint8 BGR.
 
     It is turned as its EXIF asks, transparency is dropped, grey becomes three equal channels, 16
-    bits are scaled to 8, floats in 0..1 to 0..255. Raises SourceError for a file that is missing,
-    empty, cut off, no picture, or larger than 64 million pixels; that is told before anything is
-    decoded.
+    bits are scaled to 8, floats in 0..1 to 0..255. A picture that is damaged in part is read, with
+    a warning in the log. Raises SourceError for a file that is missing, empty, cut off, no picture,
+    or larger than 64 million pixels; that is told before anything is decoded.
     """
-    path = Path(path)
+    image, damage = _read(Path(path))
+    if damage is not None:
+        log.warning("%s", damage)
+    return image
+
+
+def _read(path: Path) -> tuple[ImageArray, str | None]:
+    """Read a picture; the text says that it is damaged in part. Raises SourceError."""
     data = _bytes_of(path)
     _check_size(path, data)
     if is_cut_off(data):  # OpenCV would fill the rest with grey
         raise SourceError(f"{path}: the {_kind(data)} is cut off; copy it again")
     try:
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        with quiet_stderr(DECODERS) as heard:
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise SourceError(f"{path}: damaged picture; copy it again") from error
     if picture is None:
         raise SourceError(
             f"{path}: not a picture that OpenCV reads, or damaged; does a viewer open it?"
         )
-    return to_bgr8(picture)
+    damaged = any(not _HARMLESS.match(line) for line in heard)
+    told = f"{path}: the picture is damaged in part; its answer may be wrong; copy it again"
+    return to_bgr8(picture), told if damaged else None
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -119,7 +137,8 @@ class Pictures(SourceBase):
     """The pictures of a folder, or one picture, as frames.
 
     Without `fps` the frames have no presentation time. An unreadable picture in a folder is counted
-    in `corrupt` and skipped; a single one, or a folder with none, raises SourceError.
+    in `corrupt` and skipped; a single one, or a folder with none, raises SourceError. A picture
+    that is damaged in part is a frame, and the note says so.
     """
 
     def __init__(self, path: str | Path, *, fps: float | None = None) -> None:
@@ -131,6 +150,7 @@ class Pictures(SourceBase):
         self._at = 0
         self._fps = fps
         self._unreadable: SourceError | None = None
+        self._damaged = 0
         self._first = self._next_readable()
         if self._first is None:
             raise self._none_readable() from self._unreadable
@@ -174,12 +194,24 @@ class Pictures(SourceBase):
         while self._at < len(self._paths):
             self._at += 1
             try:
-                return read_picture(self._paths[self._at - 1])
+                image, damage = _read(self._paths[self._at - 1])
             except SourceError as error:
                 self._corrupt += 1
                 self._unreadable = error
                 self._note = f"{error} (skipped)"
+            else:
+                if damage is not None:
+                    self._say(damage)
+                return image
         return None
+
+    def _say(self, damage: str) -> None:
+        """Warn of the first damaged picture; the note counts them where there are more."""
+        self._damaged += 1
+        if self._damaged == 1:
+            log.warning("%s", damage)
+        else:
+            self._note = f"{damage} ({self._damaged} such pictures)"
 
     def _none_readable(self) -> SourceError:
         if len(self._paths) == 1 and self._unreadable is not None:

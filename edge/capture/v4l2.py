@@ -6,9 +6,10 @@ the driver does.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from edge.capture.source import SourceBase, SourceInfo
 from edge.errors import SourceCause, SourceError
+from edge.native_stderr import DECODERS, quiet_stderr
 from edge.types import Frame, ImageArray
 
 _FRESH_S = 5.0
@@ -29,8 +31,11 @@ class Grabber(Protocol):
     def isOpened(self) -> bool:  # noqa: N802 - OpenCV's name
         """Whether the device is open."""
 
-    def read(self) -> tuple[bool, ImageArray | None]:
+    def grab(self) -> bool:
         """Wait for a frame; False when none came in time or the driver has lost the device."""
+
+    def retrieve(self) -> tuple[bool, ImageArray | None]:
+        """Decode the frame that was grabbed; False where that cannot be done."""
 
     def get(self, key: int) -> float:
         """Read a property."""
@@ -42,16 +47,22 @@ class Grabber(Protocol):
         """Close the device."""
 
 
-def _driver(device: str, timeout_ms: int) -> Grabber:
-    # OpenCV's own warnings would stand beside our one line
+@contextlib.contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep OpenCV's own warnings away: they would stand beside our one line."""
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
+def _driver(device: str, timeout_ms: int) -> Grabber:
+    with _without_warnings():
         grabber: Grabber = cv2.VideoCapture(
             device, cv2.CAP_V4L2, [cv2.CAP_PROP_READ_TIMEOUT_MSEC, timeout_ms]
         )
-        return grabber
-    finally:
-        cv2.utils.logging.setLogLevel(level)
+    return grabber
 
 
 class V4l2Device(SourceBase):
@@ -106,8 +117,12 @@ class V4l2Device(SourceBase):
         """Wait for the next frame; None only after `close`."""
         if not self._camera.isOpened():
             return None
-        ok, image = self._camera.read()
-        now_ns = time.monotonic_ns()
+        with _without_warnings():
+            grabbed = self._camera.grab()
+        now_ns, utc_ns = time.monotonic_ns(), time.time_ns()
+        # many cameras send JPEGs that libjpeg complains of, frame by frame
+        with quiet_stderr(DECODERS):
+            ok, image = self._camera.retrieve() if grabbed else (False, None)
         if not ok or image is None:
             raise self._silence()
         exposed_ns = exposure_time(self._camera.get(cv2.CAP_PROP_POS_MSEC), now_ns)
@@ -116,7 +131,7 @@ class V4l2Device(SourceBase):
             np.ascontiguousarray(image, np.uint8),
             self._index - 1,
             (exposed_ns - self._start_ns) / 1e9,
-            time.time_ns() - (now_ns - exposed_ns),
+            utc_ns - (now_ns - exposed_ns),
             now_ns,
         )
 

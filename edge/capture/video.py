@@ -90,6 +90,11 @@ class VideoFile(SourceBase):
         """What is odd about the file: how its pictures were changed, and that it was cut short."""
         return "; ".join(filter(None, (self._remarks.note, self._note))) or None
 
+    @property
+    def cut_off(self) -> str | None:
+        """Say, at the end of the file, that frames are missing; None where it is whole."""
+        return self._note
+
     def read(self) -> Frame | None:
         """Return the next frame that decodes, or None at the end."""
         if self._closed:

@@ -21,6 +21,7 @@ from edge.cli.arguments import (
     config_of,
     output_file,
 )
+from edge.cli.logs import show_warnings
 from edge.cli.output import note, print_json, progress
 from edge.cli.parser import Subparsers
 from edge.config import Config
@@ -71,6 +72,7 @@ def run(options: argparse.Namespace) -> int:
     config = config_of(options)
     _check(options, images, config)
     network = load_network(config)
+    show_warnings()
     folder = None
     if options.overlay is not None:
         folder = PictureFolder(options.overlay, Drawer(network.field), overwrite=options.overwrite)

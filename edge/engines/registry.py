@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from edge.engines.native_stderr import quiet_stderr
 from edge.engines.protocol import Engine, EngineOptions
 from edge.errors import EngineError, UsageError
+from edge.native_stderr import quiet_stderr
 
 log = logging.getLogger(__name__)
 

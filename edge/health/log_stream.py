@@ -132,6 +132,7 @@ class BackgroundStderr:
     def __init__(self) -> None:
         self._stream: LogStream | None = None
         self._before: TextIO | None = None
+        self._own = -1
 
     @property
     def dropped(self) -> int:
@@ -148,7 +149,9 @@ class BackgroundStderr:
             return
         with contextlib.suppress(OSError, ValueError):
             before.flush()
-            self._stream = LogStream(before.fileno(), tell_dropped=tell_dropped)
+            # a descriptor of its own: number 2 is held back while native libraries work
+            self._own = os.dup(before.fileno())
+            self._stream = LogStream(self._own, tell_dropped=tell_dropped)
             self._before, sys.stderr = before, cast("TextIO", self._stream)
 
     def end(self, timeout_s: float) -> None:
@@ -158,6 +161,7 @@ class BackgroundStderr:
         if self._before is not None:
             sys.stderr = self._before
         self._stream = None
+        os.close(self._own)
 
 
 STDERR = BackgroundStderr()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 from pathlib import Path
 
@@ -47,9 +48,12 @@ class Driver:
     def isOpened(self) -> bool:
         return self.open
 
-    def read(self) -> tuple[bool, np.ndarray | None]:
+    def grab(self) -> bool:
         self.pictures -= 1
-        return (True, np.zeros((48, 64, 3), np.uint8)) if self.pictures >= 0 else (False, None)
+        return self.pictures >= 0
+
+    def retrieve(self) -> tuple[bool, np.ndarray | None]:
+        return True, np.zeros((48, 64, 3), np.uint8)
 
     def get(self, key: int) -> float:
         return {cv2.CAP_PROP_FRAME_WIDTH: 64.0, cv2.CAP_PROP_FRAME_HEIGHT: 48.0}.get(key, 0.0)
@@ -101,3 +105,22 @@ def test_a_pipe_is_no_camera(tmp_path: Path) -> None:
     plain.write_bytes(b"")
     with pytest.raises(SourceError, match="not a camera that gives pictures"):
         open_source(f"v4l2:{plain}")
+
+
+class ComplainingDriver(Driver):
+    """Stands where libjpeg writes of each picture that a cheap camera sends."""
+
+    def retrieve(self) -> tuple[bool, np.ndarray | None]:
+        os.write(2, b"Corrupt JPEG data: 2 extraneous bytes before marker 0xd9\n")
+        return super().retrieve()
+
+
+def test_what_libjpeg_says_of_a_cameras_pictures_stays_off_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = tmp_path / "video0"
+    node.write_bytes(b"")
+    source = V4l2Device(str(node), driver=ComplainingDriver)
+    assert [source.read() is not None for _ in range(2)] == [True, True]
+    source.close()
+    assert capfd.readouterr().err == ""
