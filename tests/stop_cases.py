@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from tests import black_hole, hostile
-from tests.publish.parts import Mosquitto, eventually
+from tests.publish.parts import Mosquitto, eventually, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 LIVE = {"type": "rendered", "seconds": 3600, "width": 160, "height": 96, "live": True}
@@ -160,7 +160,7 @@ def _broker_stops_reading(scene: Scene) -> None:
 
 
 def _subscriber_reads_nothing(scene: Scene) -> None:
-    port = _free_port()
+    port = free_port()
     scene.config["broker"] = f"embedded:{port}"
 
     def begin(_pages: int) -> None:
@@ -284,7 +284,7 @@ def stop(
         scene = Scene(folder, stack)
         scene.config = {"source": LIVE, "broker": "embedded:0", "site": "hall", "device": "box1"}
         case(scene)
-        port = _free_port()
+        port = free_port()
         scene.config.setdefault("health", {"http": {"port": port}})
         with _box(scene, model=model) as box:
             _wait_for_start(box, scene, port)
@@ -353,8 +353,3 @@ def _listens(port: int) -> bool:
         socket.create_connection(("127.0.0.1", port), 1.0).close()
         return True
     return False
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])

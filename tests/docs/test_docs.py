@@ -16,6 +16,7 @@ import pytest
 
 import touchline
 from edge.cli import main as command_line
+from tests.publish.parts import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -151,12 +152,11 @@ def footage(tmp_path_factory):
 @pytest.fixture(scope="module")
 def box(tmp_path_factory):
     """A box on a desk: a rendered live source, an embedded broker, a configuration; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     folder = tmp_path_factory.mktemp("box")
     (folder / "touchline.yaml").write_text("site: desk\ndevice: demo\nremote: {probation_s: 1}\n")
     command = [sys.executable, "-m", "edge.cli", "run", "--source"]
-    command += ["rendered:soccer?seconds=600&live=1&fps=5&width=640&height=360"]
+    command += ["rendered:soccer?seconds=600&live=1&fps=2&width=320&height=180"]
     command += ["--config", str(folder / "touchline.yaml"), "--broker", f"embedded:{port}"]
     log = (folder / "log").open("w")
     with log, subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log) as process:

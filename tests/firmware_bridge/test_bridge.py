@@ -22,6 +22,7 @@ from firmware_bridge.model import Telemetry
 from firmware_bridge.pose import PoseVerdict, homography_from_pose
 from firmware_bridge.sim import SimSettings, SimulatedCamera, Simulator
 from tests.firmware_bridge.waiting import until
+from tests.publish.parts import free_port
 
 RIG = SimSettings(
     pan_sign=-1,
@@ -251,9 +252,7 @@ def test_a_homography_of_no_camera_is_neither_sent_nor_learnt() -> None:
 @pytest.mark.parametrize("kind", ["freed", "opentrackio", "visca", "onvif"])
 def test_every_kind_of_link_end_to_end(kind: str) -> None:
     """Real sockets and real time: each protocol brings the head's angles into the bridge."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port(socket.SOCK_DGRAM)
     stream = ("127.0.0.1", port)
     settings = replace(RIG, noise_deg=0.0, loss=0.0)
     with Simulator(

@@ -25,6 +25,7 @@ from firmware_bridge.links import open_link
 from firmware_bridge.links.onvif_client import OnvifClient
 from firmware_bridge.sim import SimSettings, Simulator
 from tests.firmware_bridge.waiting import until
+from tests.publish.parts import free_port
 
 HOST = "127.0.0.1"
 FAST = SimSettings(speed_deg_s=2000, zoom_speed_s=50)
@@ -255,10 +256,7 @@ def test_an_answer_that_drips_for_ever_ends() -> None:
 
 
 def test_nothing_listening_is_an_os_error() -> None:
-    with socket.socket() as sock:
-        sock.bind((HOST, 0))
-        port = sock.getsockname()[1]
-    with OnvifClient(HOST, port) as client, pytest.raises(OSError, match="refused"):
+    with OnvifClient(HOST, free_port()) as client, pytest.raises(OSError, match="refused"):
         client.connect()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from edge.name_lookup import connect, look_up
 from tests import black_hole
+from tests.publish.parts import free_port
 
 _ASK = """
 import socket, sys, threading, time
@@ -70,7 +71,7 @@ def test_a_connection_is_made_and_one_that_cannot_be_says_why():
         with connect("localhost", port, timeout_s=20) as made:
             assert made.getpeername()[1] == port
     with pytest.raises(ConnectionRefusedError):
-        connect("127.0.0.1", port, timeout_s=20)
+        connect("127.0.0.1", free_port(), timeout_s=20)
     stop = threading.Event()
     stop.set()
     assert look_up("127.0.0.1", 80, cancelled=stop), "a number asks nobody"

@@ -38,10 +38,22 @@ def eventually(condition: Callable[[], object], what: str, timeout_s: float = 90
         time.sleep(0.01)
 
 
+_PORTS = range(20_000, 32_000)
+"""Below the ports that the kernel gives to others."""
+_WORKERS = 16
+_given: set[int] = set()
+
+
 def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    """Return a port that nobody listens on, below those that the kernel gives to others."""
-    for _ in range(1000):
-        port = 20_000 + secrets.randbelow(12_000)
+    """Return a port that nobody listens on, and that no test beside this one is given.
+
+    Each worker of pytest-xdist draws from a part of its own, and draws no port twice.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = [port for port in _PORTS[worker % _WORKERS :: _WORKERS] if port not in _given]
+    while own:
+        port = own.pop(secrets.randbelow(len(own)))
+        _given.add(port)
         try:
             with socket.socket(socket.AF_INET, kind) as sock:
                 sock.bind(("127.0.0.1", port))
