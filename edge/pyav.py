@@ -27,6 +27,19 @@ ArgumentError: Any = av.error.ArgumentError if _VERSION >= 17 else av.error.Valu
 
 ONE_THREAD: dict[str, Any] = {"threads": 1} if _VERSION >= 17 else {}
 """Pass these to `VideoReformatter.reformat`: from version 17 on it takes a thread for each core."""
+_ITU601, _FULL = 5, 2
+
+
+def true_colors(frame: Any) -> dict[str, Any]:
+    """Return the arguments with which `VideoReformatter.reformat` gives RGB of the right colours.
+
+    Before version 17 it takes each film for BT.601, unless two colour spaces differ. Channels are
+    then up to 15 levels off in BT.709, which is what nearly all films have.
+    """
+    if _VERSION >= 17:
+        return {}
+    ranges = {"src_color_range": int(frame.color_range), "dst_color_range": _FULL}
+    return {"dst_colorspace": _ITU601} | ranges
 
 
 def readable(tag: str) -> str:
@@ -42,9 +55,14 @@ def rational(value: Any) -> Fraction | None:
     return Fraction(value.numerator, value.denominator) if value else None
 
 
-def color_coding(frame: Any) -> tuple[int, int]:
-    """Return a frame's transfer and primaries (ITU-T H.273); 2, unspecified, before PyAV 17."""
-    return getattr(frame, "color_trc", 2), getattr(frame, "color_primaries", 2)
+def color_coding(frame: Any, context: Any = None) -> tuple[int, int]:
+    """Return a frame's transfer and primaries (ITU-T H.273); 2 is unspecified.
+
+    Before PyAV 17 a frame does not hand them out, but its decoder's `context` does. A stream that
+    changes them is then a few frames early: the decoder is ahead of the frames that it gives.
+    """
+    told = frame if hasattr(frame, "color_trc") else context
+    return getattr(told, "color_trc", 2), getattr(told, "color_primaries", 2)
 
 
 def open_options(options: dict[str, str]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def try_out(version: str, which: str) -> None:
             heard = json.loads(subscriber.communicate(timeout=LIMIT_S)[0])
         finally:
             subscriber.kill()
+    check_colors()
     lines = [json.loads(line) for line in Path("lines.jsonl").read_text("utf-8").splitlines()]
     answered = sum(line["field_from_image"] is not None for line in lines)
     counts = f"{len(lines)} frames, {answered} registered, {heard['answered']} heard over MQTT"
@@ -67,6 +68,46 @@ def try_out(version: str, which: str) -> None:
     )
     if not good:
         sys.exit(1)
+
+
+def check_colors() -> None:
+    """Read a film of BT.709 and one of PQ: colours are right, and HDR is named."""
+    from edge.capture import open_source  # noqa: PLC0415 - `lowest` has no wheel installed
+
+    color = 40, 120, 60
+    for name, tags in (("sdr.mkv", SDR), ("pq.mkv", PQ)):
+        write_color(name, color, tags)
+        with open_source(name) as source:
+            frame = source.read()
+            assert frame is not None
+            seen = frame.image[32, 32].tolist()
+            hdr = source.note is not None and "HDR (PQ" in source.note
+        if hdr != (tags is PQ) or (not hdr and max(map(abs, map(int.__sub__, seen, color))) > 6):
+            sys.exit(f"{name}: read as {seen}, of {list(color)}; called HDR: {hdr}")
+
+
+SDR = "colorprim=bt709:transfer=bt709:colormatrix=bt709"
+PQ = "colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"
+
+
+def write_color(name: str, bgr: tuple[int, int, int], tags: str) -> None:
+    """Write three frames of one colour, converted by BT.709 and tagged as asked."""
+    import av  # noqa: PLC0415 - as above
+    import numpy as np  # noqa: PLC0415
+
+    blue, green, red = (value / 255 for value in bgr)
+    luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue  # ITU-R BT.709, 3.2 and 3.3
+    chroma = (128 + 224 * (blue - luma) / 1.8556, 128 + 224 * (red - luma) / 1.5748)
+    rows = np.full((96, 64), round(16 + 219 * luma), np.uint8)  # 64 of luma, 16 and 16 of chroma
+    rows[64:80], rows[80:] = (round(value) for value in chroma)
+    with av.open(name, "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"x264-params": tags, "crf": "4"})
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for _ in range(3):
+            frame = av.VideoFrame.from_ndarray(rows, format="yuv420p")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def call(*command: str) -> None:

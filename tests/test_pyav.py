@@ -1,18 +1,22 @@
-"""What differs between versions of PyAV: tags that are not UTF-8, and times that are not told."""
+"""What differs between versions of PyAV: tags that are not UTF-8, times not told, colours."""
 
 from __future__ import annotations
 
+import subprocess
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import numpy as np
 import pytest
 
 from edge.capture.video import open_file
 from edge.pyav import EXACT_TAGS, exact_tags, rational, readable
 from edge.segments.chapters import Chapter
 from edge.segments.media import open_media
+from edge.segments.scaling import Scaler
+from tests.capture.test_hdr import COLOURS, bars, colours
 from tests.segments.films import make_film
 
 
@@ -64,3 +68,24 @@ def test_an_unset_time_base_is_none_in_each_version(value: object, wanted: Fract
 @pytest.mark.parametrize(("tag", "text"), [("Früh", "Früh"), ("caf\udce9", "caf\ufffd"), ("", "")])
 def test_a_readable_tag_can_be_encoded(tag: str, text: str):
     assert readable(tag) == text
+
+
+@pytest.mark.parametrize("matrix", ["bt709", "bt601", "smpte240m"])
+@pytest.mark.parametrize("form", ["yuv420p", "yuv444p10le"])
+@pytest.mark.parametrize("spread", ["tv", "pc"])
+def test_colours_are_right_whatever_matrix_and_range_they_are_coded_with(
+    tmp_path: Path, matrix: str, form: str, spread: str
+):
+    """As scripts/install-matrix asks of the lowest version, whose own conversion knows one."""
+    color = {"bt601": "smpte170m"}.get(matrix, matrix)
+    tags = f"setparams=colorspace={color}:range={spread}"
+    coded = f"scale=out_color_matrix={matrix}:out_range={spread},format={form},{tags}"
+    subprocess.run(
+        ["ffmpeg", "-nostdin", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s",
+         "160x64", "-i", "-", "-vf", coded, "-c:v", "libx264", "-crf", "4", tmp_path / "f.mkv"],
+        input=bars().tobytes(), check=True,
+    )  # fmt: skip
+    assert np.abs(colours(tmp_path / "f.mkv") - COLOURS).max() < 6
+    with av.open(str(tmp_path / "f.mkv")) as container:
+        small = Scaler()(next(container.decode(video=0)), (80, 32), "rgb24")
+    assert np.abs(small[16, 5::10, ::-1].astype(float) - COLOURS).max() < 7

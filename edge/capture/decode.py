@@ -18,12 +18,13 @@ import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from edge.capture.hdr import Coding, ToneMapper, coding_of
-from edge.pyav import ArgumentError, color_coding
+from edge.pyav import ArgumentError, color_coding, true_colors
 from edge.types import ImageArray
 
 _PICTURE_CODECS = frozenset(("png", "bmp", "tiff", "webp", "gif", "mjpeg"))
@@ -77,7 +78,7 @@ class PacketDecoder:
         self._container = container
         self._stream = stream
         self._wallclock: dict[int, int] = {}
-        self._converter = Converter()
+        self._converter = Converter(stream.codec_context)
 
     def pictures(self) -> Generator[Decoded, None, None]:
         """Decode to the stream's end; raises FFmpegError where the connection breaks."""
@@ -132,7 +133,9 @@ class Converter:
     each time, threads included, and copies what it made: a fifth of the time of decoding.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, context: VideoCodecContext | None = None) -> None:
+        """Convert the frames of this decoder, which tells their coding where they do not."""
+        self._context = context
         self._reformatter = VideoReformatter()
         self._mapper: ToneMapper | None = None
         self.coding: Coding | None = None
@@ -140,27 +143,29 @@ class Converter:
 
     def picture(self, frame: VideoFrame) -> ImageArray:
         """(height, width, 3) uint8, contiguous and nobody else's to write to."""
-        made = self._reformatter.reformat(frame, format="bgr24")
+        colors = true_colors(frame)
+        made = self._reformatter.reformat(frame, format="bgr24", **colors)
         if made.planes[0].line_size < 0:
             # Its rows lie from the last to the first. PyAV gives memory from the wrong end then;
             # swscale, asked for another format, lays the rows out anew.
-            made = self._reformatter.reformat(frame, format="rgb24")
+            made = self._reformatter.reformat(frame, format="rgb24", **colors)
             image = _pixels(made)[..., ::-1]
         else:
             image = _pixels(made)
-        coding = coding_of(*color_coding(frame))
+        curve, primaries = color_coding(frame, self._context)
+        coding = coding_of(curve, primaries)
         if coding is not None or self._mapper is not None:
-            image = self._mapped(image, frame, coding)
+            image = self._mapped(image, coding, primaries)
         turn = QUARTER_TURNS.get(round(frame.rotation) % 360)
         if turn is not None:
             return np.asarray(cv2.rotate(image, turn), np.uint8)
         # a frame that was BGR already is the decoder's, which may build the next one on it
         return image.copy() if made is frame else np.ascontiguousarray(image)
 
-    def _mapped(self, image: ImageArray, frame: VideoFrame, coding: Coding | None) -> ImageArray:
+    def _mapped(self, image: ImageArray, coding: Coding | None, primaries: int) -> ImageArray:
         """Tone-map a picture; a stream may change how it is coded."""
         if coding != self.coding:
-            made = ToneMapper(coding, frame.color_primaries) if coding is not None else None
+            made = ToneMapper(coding, primaries) if coding is not None else None
             self.coding, self._mapper = coding, made
         return image if self._mapper is None else self._mapper.map(image.copy())
 
