@@ -33,6 +33,16 @@ def state_folder() -> Path:
     return _usable(_xdg_folder("XDG_STATE_HOME", ".local/state"), "state")
 
 
+def lasting_state_folder() -> Path | None:
+    """Return the state folder where it lasts; None where temporary files would stand in for it.
+
+    For what is worth keeping and not worth a warning. Raises nothing.
+    """
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    folder = Path(given) if given else _xdg_folder("XDG_STATE_HOME", ".local/state")
+    return folder if folder is not None and _can_be(folder) else None
+
+
 def cache_folder() -> Path:
     """Return the user's cache folder by the XDG base directory specification; as `state_folder`."""
     return _usable(_xdg_folder("XDG_CACHE_HOME", ".cache"), "cache")

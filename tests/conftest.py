@@ -26,6 +26,15 @@ settings.register_profile("touchline", deadline=None, suppress_health_check=[Hea
 settings.load_profile("touchline")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def choices_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what `engine: auto` chooses in tests out of the developer's own state folder."""
+    folder = tmp_path_factory.mktemp("state")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edge.bundles.graphs.lasting_state_folder", lambda: folder)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def no_thread_left_behind() -> Iterator[None]:
     """Fail a test that leaves a thread running; threads that are ending get a moment for it."""

@@ -23,6 +23,8 @@ class Network:
     precision: str
     apply: Callable[[Config], None] = lambda _config: None
     """Takes what of another configuration changes between two frames; any thread."""
+    engine_reason: str | None = None
+    """Why `engine: auto` took this engine; None where the configuration names one."""
 
     @property
     def label(self) -> str:
@@ -68,4 +70,12 @@ def network_of(config: Config, bundle: Bundle) -> Network:
         registrar.refines = changed.registration.refine
         registrar.follows = changed.registration.follow == "auto"
 
-    return Network(registrar, field, bundle, registrar.engine_name, registrar.precision, apply)
+    return Network(
+        registrar,
+        field,
+        bundle,
+        registrar.engine_name,
+        registrar.precision,
+        apply,
+        registrar.why_engine,
+    )

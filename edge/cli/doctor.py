@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
@@ -11,6 +12,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,12 +21,13 @@ from urllib.parse import urlsplit
 from rich.text import Text
 
 from edge import __version__
-from edge.bundles import bundle_folders, list_bundles, load_bundle
+from edge.bundles import bundle_folders, find_bundle, list_bundles, load_bundle
+from edge.bundles.graphs import faster_engine, open_graphs
 from edge.cli.doctor_job import do_the_job
 from edge.cli.output import print_json, stdout
 from edge.cli.parser import Subparsers
 from edge.engines import ENGINES, read_cpu
-from edge.errors import TouchlineError, UsageError
+from edge.errors import BundleError, EngineError, TouchlineError, UsageError
 from edge.health.clock import clock_source, kernel_clock
 from edge.segments.manifest import load_segments_bundle
 
@@ -139,10 +142,12 @@ def check_engines() -> Iterator[Finding]:
     for kind in ENGINES.values():
         what = f"engine {kind.name}"
         if not kind.installed:
-            yield Finding(what, "note", "not installed", f"pip install {kind.install}")
+            sports = _sports_that_gain(kind.name)
+            gain = f"; may be faster here for {', '.join(sports)}" if sports else ""
+            yield Finding(what, "note", f"not installed{gain}", f"pip install {kind.install}")
             continue
         try:
-            devices = ", ".join(kind.code().devices())
+            devices = ", ".join(kind.devices())
         except TouchlineError as error:
             level: Literal["note", "fail"] = "fail" if kind.name == "onnxruntime" else "note"
             yield Finding(what, level, str(error), f"pip install --force-reinstall {kind.install}")
@@ -155,6 +160,31 @@ def check_engines() -> Iterator[Finding]:
             "older and much slower on INT8 than its successor",
             "pip install touchline[tflite]",
         )
+
+
+def check_engine_choice() -> Iterator[Finding]:
+    """Say which engine `auto` takes for soccer, and why; later runs remember it."""
+    with contextlib.suppress(BundleError):  # looked at by itself
+        bundle = find_bundle("soccer")
+        try:
+            with closing(open_graphs(bundle)) as graphs:
+                why = graphs.choice.reason if graphs.choice is not None else graphs.encoder.name
+        except EngineError as error:
+            cure = f"pip install --force-reinstall {ENGINES['onnxruntime'].install}"
+            yield Finding("engine auto", "fail", str(error), cure)
+        else:
+            yield Finding("engine auto", "ok", why)
+
+
+def _sports_that_gain(engine: str) -> list[str]:
+    """Return the sports whose bundles an engine that is missing may run faster on this box."""
+    cpu = read_cpu()
+    found: list[str] = []
+    for sport, path in list_bundles().items():
+        with contextlib.suppress(TouchlineError):  # a damaged one is named by its own check
+            if faster_engine(load_bundle(path, verify=False), cpu) == engine:
+                found.append(sport)
+    return found
 
 
 def check_codecs() -> Iterator[Finding]:
@@ -294,6 +324,7 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     check_cpu,
     check_packages,
     check_engines,
+    check_engine_choice,
     check_codecs,
     check_bundles,
     check_segments,

@@ -47,7 +47,7 @@ def do_the_job() -> Iterator[Row]:
             answer = _part(
                 "register a frame",
                 lambda: _registered(frames[-1]),
-                "pip install --force-reinstall onnxruntime touchline",
+                "pip install --force-reinstall onnxruntime",
             )
             yield "register a frame", None, f"the rendered field was found: {answer['state']}"
             _part(

@@ -94,7 +94,7 @@ class EngineConfig(Section):
     name: Literal["auto", "onnxruntime", "openvino", "tflite"] = setting(
         "auto",
         "Engine",
-        "auto: the fastest of those that work on this box, measured at start.",
+        "auto: the fastest that works on this box; measured once, then remembered.",
         remote="allowed",
     )
     threads: int | None = setting(

@@ -14,6 +14,7 @@ from edge.engines.choice import EngineChoice, Measured, choose_engine
 from edge.engines.hardware import Cpu, read_cpu
 from edge.engines.protocol import Engine, EngineOptions, TensorSpec
 from edge.engines.registry import ENGINES, EngineKind, available_engines, load_engine, load_named
+from edge.engines.remembered import RememberedChoices, choice_key
 from edge.engines.timing import Timing, time_in_turns
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "EngineKind",
     "EngineOptions",
     "Measured",
+    "RememberedChoices",
     "TensorSpec",
     "Timing",
     "available_engines",
+    "choice_key",
     "choose_engine",
     "load_engine",
     "load_named",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from edge.engines.protocol import Engine, EngineOptions
 from edge.engines.registry import load_named
 from edge.engines.timing import Timing, time_in_turns
 from edge.errors import EngineError
+
+log = logging.getLogger(__name__)
 
 ROUNDS = 12
 BUDGET_S = 0.4
@@ -29,6 +32,7 @@ class Measured:
     median_ms: float = float("inf")
     p95_ms: float = float("inf")
     runs: int = 0
+    """Timed runs; 0 where nothing else was there to compare with."""
     error: str | None = None
 
 
@@ -39,19 +43,22 @@ class EngineChoice:
     chosen: Measured
     candidates: tuple[Measured, ...]
     """All that were tried, the fastest first, those that failed last."""
+    measured_on: str | None = None
+    """Day on which an earlier run of this box measured this, `2026-03-01`; None: just now."""
 
     @property
     def reason(self) -> str:
         """One line for a log."""
         best = self.chosen
         what = f"engine {best.engine} ({best.precision})"
-        line = f"{what}: {best.median_ms:.1f} ms median of {best.runs} runs"
-        others = [c for c in self.candidates if c is not best]
-        told = [
-            f"{c.engine} {c.median_ms:.1f} ms" if c.error is None else f"{c.engine} failed"
-            for c in others
-        ]
-        return f"{line}; {', '.join(told)}" if told else f"{line}; the only one that was tried"
+        others = [_in_words(c) for c in self.candidates if c is not best]
+        if not best.runs:
+            line = f"{what}: the only one here that runs this bundle"
+        else:
+            line = f"{what}: {best.median_ms:.1f} ms median of {best.runs} runs"
+            if self.measured_on is not None:
+                line += f" on {self.measured_on}"
+        return "; ".join([line, ", ".join(others)] if others else [line])
 
 
 def choose_engine(
@@ -62,8 +69,9 @@ def choose_engine(
 ) -> tuple[Engine, EngineChoice]:
     """Load each candidate, time them in turns, keep the fastest and close the others.
 
-    A candidate is an engine's name and a file; the files are forms of one graph. Raises
-    EngineError, with the reason of each candidate, when none works.
+    A candidate is an engine's name and a file; the files are forms of one graph. One that works
+    alone is run, but not timed. A warning names each engine that fails. Raises EngineError, with
+    the reason of each candidate, when none works.
     """
     settings = options or EngineOptions()
     loaded: list[tuple[Engine, Path, float]] = []
@@ -76,20 +84,32 @@ def choose_engine(
             failed.append(Measured(name, path.name, "", error=str(error)))
         else:
             loaded.append((engine, path, (clock() - start) * 1e3))
-    timings = time_in_turns([entry[0] for entry in loaded], ROUNDS, budget_s=BUDGET_S, clock=clock)
+    rounds = ROUNDS if len(loaded) > 1 else 0
+    timings = time_in_turns([entry[0] for entry in loaded], rounds, budget_s=BUDGET_S, clock=clock)
     measured = [
         _measured(engine, path, load_ms, timing)
         for (engine, path, load_ms), timing in zip(loaded, timings, strict=True)
     ]
-    ranking = sorted(measured, key=lambda m: m.median_ms)
-    if not ranking or ranking[0].error is not None:
+    ranking = sorted(measured, key=lambda m: (m.error is not None, m.median_ms))
+    taken = ranking[0] if ranking and ranking[0].error is None else None
+    for engine, one in zip((entry[0] for entry in loaded), measured, strict=True):
+        if one is not taken:
+            engine.close()
+    if taken is None:
         reasons = "; ".join(m.error for m in (*ranking, *failed) if m.error is not None)
         raise EngineError(f"no engine on this box runs this graph: {reasons or 'none was tried'}")
-    best = loaded[measured.index(ranking[0])][0]
-    for engine, _, _ in loaded:
-        if engine is not best:
-            engine.close()
-    return best, EngineChoice(ranking[0], (*ranking, *failed))
+    for one in (*ranking, *failed):
+        if one.error is not None:
+            log.warning(
+                "engine %s does not work here, %s is used: %s", one.engine, taken.engine, one.error
+            )
+    return loaded[measured.index(taken)][0], EngineChoice(taken, (*ranking, *failed))
+
+
+def _in_words(candidate: Measured) -> str:
+    if candidate.error is not None:
+        return f"{candidate.engine} failed"
+    return f"{candidate.engine} {candidate.median_ms:.1f} ms"
 
 
 def _measured(engine: Engine, path: Path, load_ms: float, timing: Timing) -> Measured:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
+import importlib.metadata
 import importlib.util
 import logging
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from edge.engines.protocol import Engine, EngineOptions
-from edge.errors import EngineError, UsageError
+from edge.errors import EngineError, TouchlineError, UsageError
 from edge.native_stderr import quiet_stderr
 
 log = logging.getLogger(__name__)
@@ -30,16 +32,26 @@ class EngineKind:
     """What to install when none is there."""
     formats: tuple[str, ...]
     """File suffixes that it reads."""
+    distributions: tuple[str, ...]
+    """Names under which its package is released, for its version."""
 
     @property
     def installed(self) -> bool:
         """Whether its package can be found (it is not imported)."""
-        return any(importlib.util.find_spec(package) is not None for package in self.packages)
+        return any(_package_file(package) is not None for package in self.packages)
+
+    @property
+    def version(self) -> str:
+        """Name and version of its package, `onnxruntime 1.24.1`; without a record its file."""
+        for name in self.distributions:
+            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+                return f"{name} {importlib.metadata.version(name)}"
+        return next(filter(None, map(_package_file, self.packages)), "not installed")
 
     def code(self) -> ModuleType:
         """Import the engine's module.
 
-        EngineError with what to install when its package is missing.
+        EngineError with what to install when its package is missing or broken.
         """
         if not self.installed:
             raise EngineError(
@@ -48,10 +60,21 @@ class EngineKind:
         try:
             with quiet_stderr():
                 return importlib.import_module(self.module)
-        except (ImportError, OSError) as error:  # a shared library that does not load on this box
+        except Exception as error:  # a damaged package raises anything
             raise EngineError(
-                f"engine {self.name} is installed but does not load: {error}"
+                f"engine {self.name} is installed but does not load: {one_line(error)}"
             ) from error
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the devices that it drives on this box; EngineError when it cannot say."""
+        code = self.code()
+        try:
+            found: tuple[str, ...] = code.devices()
+        except Exception as error:  # a damaged package raises anything
+            raise EngineError(
+                f"engine {self.name} finds no device on this box: {one_line(error)}"
+            ) from error
+        return found
 
 
 ENGINES: dict[str, EngineKind] = {
@@ -61,8 +84,9 @@ ENGINES: dict[str, EngineKind] = {
             "onnxruntime",
             "edge.engines.onnxruntime_engine",
             ("onnxruntime",),
-            "touchline",
+            "onnxruntime",
             (".onnx",),
+            ("onnxruntime", "onnxruntime-gpu"),
         ),
         EngineKind(
             "openvino",
@@ -70,6 +94,7 @@ ENGINES: dict[str, EngineKind] = {
             ("openvino",),
             "touchline[openvino]",
             (".onnx", ".xml"),
+            ("openvino",),
         ),
         EngineKind(
             "tflite",
@@ -77,6 +102,7 @@ ENGINES: dict[str, EngineKind] = {
             ("ai_edge_litert", "tflite_runtime"),
             "touchline[tflite]",
             (".tflite",),
+            ("ai-edge-litert", "tflite-runtime"),
         ),
     )
 }
@@ -126,8 +152,15 @@ def load_named(path: Path, engine: str, options: EngineOptions) -> Engine:
     if not path.is_file():
         raise EngineError(f"{path}: there is no such file")
     code = kind.code()
-    with quiet_stderr():
-        loaded: Engine = code.load(path, device, options)
+    try:
+        with quiet_stderr():
+            loaded: Engine = code.load(path, device, options)
+    except TouchlineError:
+        raise
+    except Exception as error:  # a damaged package raises anything
+        raise EngineError(
+            f"{path}: engine {kind.name} cannot load this graph: {one_line(error)}"
+        ) from error
     return loaded
 
 
@@ -157,6 +190,21 @@ def load_engine(
     loaded, choice = choose_engine([(name, file) for name in names], options=settings)
     log.info("%s", choice.reason)
     return loaded
+
+
+def one_line(error: Exception) -> str:
+    """Return an exception of a foreign library in one line: its type and its first line."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _package_file(package: str) -> str | None:
+    """Return the file of a package that can be imported; None for a mere folder of that name."""
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):  # ValueError: somebody put None in its place
+        return None
+    return spec.origin if spec is not None else None
 
 
 def _formats() -> list[str]:

@@ -57,6 +57,9 @@ def time_in_turns(
             except EngineError as error:
                 errors[i] = str(error)
                 continue
+            except Exception as error:  # noqa: BLE001 - a damaged package raises anything
+                errors[i] = f"{engine.name}: the graph failed: {type(error).__name__}: {error}"
+                continue
             if turn >= WARM_UP:
                 runs[i].append((clock() - start) * 1e3)
     return [Timing(tuple(taken), error) for taken, error in zip(runs, errors, strict=True)]

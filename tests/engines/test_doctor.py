@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edge.bundles import load_bundle
 from edge.cli import doctor, main
 from edge.cli.doctor import Finding
+from edge.engines import Cpu
 from tests.bundles.parts import bundle
 
 
@@ -67,6 +70,45 @@ def test_missing_engine_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     found = only(doctor.check_engines(), "engine openvino")
     assert (found.level, found.cure) == ("note", "pip install touchline[openvino]")
+
+
+def test_openvino_is_named_where_it_may_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = {"soccer": doctor.list_bundles()["soccer"]}
+    monkeypatch.setattr(doctor, "list_bundles", lambda: shipped)
+    fast = Cpu("Xeon", "x86_64", 2, ("AVX2", "AVX512-VNNI"))
+    found = {}
+    for name, cpu in {
+        "fast": fast,
+        "old": replace(fast, features=("AVX2",)),
+        "arm": replace(fast, machine="aarch64", features=("dotprod",)),
+    }.items():
+        with monkeypatch.context() as patch:
+            patch.setattr("importlib.util.find_spec", lambda name: None)
+            patch.setattr(doctor, "read_cpu", lambda cpu=cpu: cpu)
+            found[name] = only(doctor.check_engines(), "engine openvino").found
+    assert found == {
+        "fast": "not installed; may be faster here for soccer",
+        "old": "not installed",
+        "arm": "not installed",
+    }
+
+
+def test_the_choice_of_auto_is_told_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):  # measured, then remembered
+        found = only(doctor.check_engine_choice(), "engine auto")
+        assert found.level == "ok"
+        assert "ms median of" in found.found
+    assert " on 2" in found.found
+
+
+def test_no_engine_that_works_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made = bundle(tmp_path / "soccer")
+    (made.path / "model.onnx").write_bytes(b"damaged")
+    damaged = load_bundle(made.path, verify=False)
+    monkeypatch.setattr(doctor, "find_bundle", lambda sport: damaged)
+    found = only(doctor.check_engine_choice(), "engine auto")
+    assert (found.level, found.cure) == ("fail", "pip install --force-reinstall onnxruntime")
+    assert "no engine on this box runs this graph" in found.found
 
 
 def test_damaged_bundle_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -183,6 +183,7 @@ def _bundle_info(bundle: Bundle, network: Network) -> BundleInfo:
         version=m.version,
         sport=m.sport,
         engine=network.engine,
+        engine_reason=network.engine_reason,
         precision=network.precision,
         sha256={file.name: file.sha256 for file in m.files},
     )

@@ -239,6 +239,7 @@ class BundleInfo(MessagePart):
     version: str
     sport: str
     engine: str | None = Field(None, description="What runs it.")
+    engine_reason: str | None = Field(None, description="Why `engine: auto` chose that engine.")
     precision: str | None = Field(None, description="fp32 or int8.")
     sha256: dict[str, str] = Field(default_factory=dict, description="Digest of each file.")
 
