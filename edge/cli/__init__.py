@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from edge import __version__
 from edge.box.signals import INTERRUPTED, Interrupted, die_of, end_on_signals
@@ -44,6 +44,10 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "install": ("edge.cli.install", "make this box a service of the system"),
     "uninstall": ("edge.cli.uninstall", "remove what install made"),
     "demo-clip": ("edge.cli.demo_clip", "render a clip of a soccer match to try things with"),
+    "completion": (
+        "edge.cli.completion",
+        "print a script that completes commands, options, sports, fields and files",
+    ),
 }
 """Command -> module with `add_parser(subparsers)`, help line."""
 
@@ -99,7 +103,7 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    parser = _build_parser(_chosen(arguments))
+    parser = _build_parser({_chosen(arguments)})
     options, unknown = parser.parse_known_args(arguments)
     if unknown:
         options.parser.refuse_unknown(unknown)
@@ -114,12 +118,17 @@ def _chosen(arguments: Sequence[str]) -> str | None:
     return next((word for word in arguments if not word.startswith("-")), None)
 
 
-def _build_parser(chosen: str | None) -> Parser:
+def parser_of_all() -> Parser:
+    """Return the parser with every command's arguments; imports every command."""
+    return _build_parser(_COMMANDS)
+
+
+def _build_parser(chosen: Container[str | None]) -> Parser:
     parser = Parser(prog="touchline", description=_DESCRIPTION)
     parser.add_argument("--version", action="version", version=f"touchline {__version__}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     for name, (module, help_line) in _COMMANDS.items():
-        if name == chosen:
+        if name in chosen:
             _add_command(module, subparsers)
         else:
             subparsers.add_parser(name, help=help_line, add_help=False)
