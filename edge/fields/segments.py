@@ -33,8 +33,8 @@ def nearest_distance(
         for j in range(0, len(x), step):
             xs, ys = x[j : j + step], y[i : i + step]
             near = segments if tile_px is None else _candidates(segments, xs, ys)
-            px, py = xs[None, None, :], ys[None, :, None]
-            out[i : i + step, j : j + step] = _distance(near, px, py).min(axis=0)
+            square = _square_distance(near, xs[None, None, :], ys[None, :, None])
+            out[i : i + step, j : j + step] = np.sqrt(square.min(axis=0))
     return out
 
 
@@ -42,18 +42,20 @@ def _candidates(segments: Points, x: Points, y: Points) -> Points:
     """Choose the segments that can be nearest to a point of the tile spanned by x and y."""
     cx, cy = (x[0] + x[-1]) / 2, (y[0] + y[-1]) / 2
     reach = np.hypot(x[-1] - cx, y[-1] - cy)
-    d = _distance(segments, np.full((1, 1, 1), cx), np.full((1, 1, 1), cy)).ravel()
+    d = np.sqrt(_square_distance(segments, np.full((1, 1, 1), cx), np.full((1, 1, 1), cy)).ravel())
     # no point of the tile is further than `reach` from its centre: its nearest segment is within
     # d.min() + reach of the point, and so within d.min() + 2 reach of the centre
     kept: Points = segments[d <= d.min() + 2 * reach + 1e-9]
     return kept
 
 
-def _distance(segments: Points, px: Points, py: Points) -> Points:
-    """Distances of points (1, 1, w), (1, h, 1) to (m, 2, 2) segments, (m, h, w)."""
+def _square_distance(segments: Points, px: Points, py: Points) -> Points:
+    """Squared distances of points (1, 1, w), (1, h, 1) to (m, 2, 2) segments, (m, h, w)."""
     ax, ay = segments[:, 0, 0, None, None], segments[:, 0, 1, None, None]
     dx, dy = segments[:, 1, 0, None, None] - ax, segments[:, 1, 1, None, None] - ay
     square = np.maximum(dx * dx + dy * dy, 1e-24)
-    t = np.clip(((px - ax) * dx + (py - ay) * dy) / square, 0.0, 1.0)
-    distance: Points = np.hypot(px - ax - t * dx, py - ay - t * dy)
+    x, y = px - ax, py - ay
+    t = np.clip((x * dx + y * dy) / square, 0.0, 1.0)
+    off_x, off_y = x - t * dx, y - t * dy
+    distance: Points = off_x * off_x + off_y * off_y
     return distance
