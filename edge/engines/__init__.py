@@ -10,10 +10,10 @@ Names are `engine` or `engine:device`: `onnxruntime`, `onnxruntime:cuda`, `onnxr
 
 from __future__ import annotations
 
-from edge.engines.choice import EngineChoice, Measured, choose_engine
+from edge.engines.choice import EngineChoice, Measured, choose_engine, load_engine
 from edge.engines.hardware import Cpu, read_cpu
 from edge.engines.protocol import Engine, EngineOptions, TensorSpec
-from edge.engines.registry import ENGINES, EngineKind, available_engines, load_engine, load_named
+from edge.engines.registry import ENGINES, EngineKind, available_engines, load_named
 from edge.engines.remembered import RememberedChoices, choice_key
 from edge.engines.timing import Timing, time_in_turns
 

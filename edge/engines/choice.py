@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.engines.protocol import Engine, EngineOptions
-from edge.engines.registry import load_named
+from edge.engines.registry import ENGINES, available_engines, load_named
 from edge.engines.timing import Timing, time_in_turns
 from edge.errors import EngineError
 
@@ -104,6 +104,33 @@ def choose_engine(
                 "engine %s does not work here, %s is used: %s", one.engine, taken.engine, one.error
             )
     return loaded[measured.index(taken)][0], EngineChoice(taken, (*ranking, *failed))
+
+
+def load_engine(
+    path: Path | str,
+    engine: str = "auto",
+    threads: int | None = None,
+    *,
+    options: EngineOptions | None = None,
+) -> Engine:
+    """Load a graph on an engine, or with `auto` on the fastest here (see `choose_engine`).
+
+    `threads` None takes the cores at hand; `options` (which then also names the threads) sets the
+    rest. Raises UsageError for an unknown engine, EngineError when it cannot load the file.
+    """
+    settings = options or EngineOptions(threads=threads)
+    file = Path(path)
+    if engine != "auto":
+        return load_named(file, engine, settings)
+    names = available_engines(file.suffix)
+    if not names:
+        wanted = [kind.install for kind in ENGINES.values() if file.suffix in kind.formats]
+        formats = dict.fromkeys(suffix for kind in ENGINES.values() for suffix in kind.formats)
+        cure = f"pip install {wanted[0]}" if wanted else f"engines read {', '.join(formats)}"
+        raise EngineError(f"{file}: no engine on this box reads such a file: {cure}")
+    loaded, choice = choose_engine([(name, file) for name in names], options=settings)
+    log.info("%s", choice.reason)
+    return loaded
 
 
 def _in_words(candidate: Measured) -> str:

@@ -7,7 +7,6 @@ import difflib
 import importlib
 import importlib.metadata
 import importlib.util
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +14,6 @@ from types import ModuleType
 from edge.engines.protocol import Engine, EngineOptions
 from edge.errors import EngineError, TouchlineError, UsageError
 from edge.native_stderr import quiet_stderr
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,34 +161,6 @@ def load_named(path: Path, engine: str, options: EngineOptions) -> Engine:
     return loaded
 
 
-def load_engine(
-    path: Path | str,
-    engine: str = "auto",
-    threads: int | None = None,
-    *,
-    options: EngineOptions | None = None,
-) -> Engine:
-    """Load a graph on an engine, or with `auto` on the fastest here (see `choose_engine`).
-
-    `threads` None takes the cores at hand; `options` (which then also names the threads) sets the
-    rest. Raises UsageError for an unknown engine, EngineError when it cannot load the file.
-    """
-    settings = options or EngineOptions(threads=threads)
-    if engine != "auto":
-        return load_named(Path(path), engine, settings)
-    from edge.engines.choice import choose_engine  # noqa: PLC0415 - choice imports this module
-
-    file = Path(path)
-    names = available_engines(file.suffix)
-    if not names:
-        wanted = [kind.install for kind in ENGINES.values() if file.suffix in kind.formats]
-        cure = f"pip install {wanted[0]}" if wanted else f"engines read {', '.join(_formats())}"
-        raise EngineError(f"{file}: no engine on this box reads such a file: {cure}")
-    loaded, choice = choose_engine([(name, file) for name in names], options=settings)
-    log.info("%s", choice.reason)
-    return loaded
-
-
 def one_line(error: Exception) -> str:
     """Return an exception of a foreign library in one line: its type and its first line."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
@@ -205,8 +174,3 @@ def _package_file(package: str) -> str | None:
     except (ImportError, ValueError):  # ValueError: somebody put None in its place
         return None
     return spec.origin if spec is not None else None
-
-
-def _formats() -> list[str]:
-    """List every file suffix that some engine reads."""
-    return list(dict.fromkeys(suffix for kind in ENGINES.values() for suffix in kind.formats))
