@@ -5,6 +5,7 @@ SIGHUP (a terminal that is closed) counts as SIGTERM, unless it was ignored from
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import faulthandler
 import os
@@ -27,6 +28,8 @@ STOP_S = 4.5
 STOP_WITH_OUTPUTS_S = 20.0
 """Files that are being written get this long to be finished."""
 _LOOK_S = 0.1
+_AGAIN_S = 0.02
+"""After which a signal that was lost in a finalizer is sent again: the finalizer has ended."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = 128 + signal.SIGINT
@@ -42,6 +45,20 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
+        self.lost = threading.Event()
+        """Set where Python swallowed it; then the next signal raises one more."""
+
+
+def deliver_again(error: BaseException | None) -> bool:
+    """Send a signal again whose exception Python could not raise; whether it was one.
+
+    It is lost where the signal comes while a finalizer or a callback of a weak reference runs.
+    """
+    if not isinstance(error, Interrupted):
+        return False
+    error.lost.set()
+    threading.Timer(_AGAIN_S, _thread.interrupt_main, (error.number,)).start()
+    return True
 
 
 class StopRequest(threading.Event):
@@ -98,21 +115,24 @@ def die_of(number: int) -> NoReturn:
 def _handled(begin: Callable[[int], None] | None) -> Iterator[None]:
     """Handle signals: the first is told to `begin`, if there is one, the next raises."""
     timers: list[threading.Timer] = []
+    lost: threading.Event | None = None
     begun = begin is None
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        nonlocal begun
+        nonlocal begun, lost
         if not begun and begin is not None:
             begun = True
             begin(number)
-        elif timers:
+            return
+        if lost is not None and not lost.is_set():
             _leave(number)
-        else:
-            timer = threading.Timer(_UNWIND_S, _leave, (number,))
-            timer.daemon = True
-            timers.append(timer)
-            timer.start()
-            raise Interrupted(number)
+        interrupted = Interrupted(number)
+        lost = interrupted.lost
+        timer = threading.Timer(_UNWIND_S, _leave, (number,))
+        timer.daemon = True
+        timers.append(timer)
+        timer.start()
+        raise interrupted
 
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     numbers = [s for s in _SIGNALS if s is not signal.SIGHUP or not ignored]

@@ -15,7 +15,7 @@ import signal
 import sys
 from collections.abc import Container, Sequence
 
-from edge import __version__
+from edge import __version__, early_signals  # noqa: F401 - takes care of signals at its import
 from edge.box.signals import INTERRUPTED, Interrupted, die_of, end_on_signals
 from edge.cli import logs, streams
 from edge.cli.parser import Parser, Subparsers

@@ -14,6 +14,7 @@ import traceback
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from edge.box.signals import deliver_again
 from edge.health.log_stream import STDERR
 from edge.redaction import redact
 
@@ -121,6 +122,8 @@ def guard_hooks() -> None:
 
 
 def _unraisable(args: sys.UnraisableHookArgs) -> None:
+    if deliver_again(args.exc_value):
+        return
     if args.exc_value is not None and sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(redact(f"{args.err_msg or 'Exception ignored in'}: {args.object!r}\n"))

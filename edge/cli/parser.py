@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from edge.redaction import redact
 
+_SUFFIX = re.compile(r"[^=]+\.[A-Za-z0-9]{2,5}")
+"""A word that ends so is a file's name, whether the file is there or not."""
 Subparsers: TypeAlias = "argparse._SubParsersAction[Any]"  # noqa: SLF001 - it has no public name
 """What `add_subparsers` returns."""
 
@@ -26,10 +30,16 @@ class Parser(argparse.ArgumentParser):
             help="show the traceback of a failure",
         )
         self.set_defaults(parser=self)  # the innermost parser wins: it knows the options to suggest
+        self._words: list[str] = []
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse as `argparse` does, and keep the words for what `error` has to say of them."""
+        self._words = [str(word) for word in args or ()]
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print one line on stderr and leave with 2."""
-        line = redact(" ".join(message.split()))
+        line = redact(" ".join(message.split()) + self._of_a_dashed_file())
         self.exit(2, f"{self.prog}: {line}; see {self.prog} --help\n")
 
     def refuse_unknown(self, words: Sequence[str]) -> NoReturn:
@@ -38,7 +48,18 @@ class Parser(argparse.ArgumentParser):
         options = self._option_string_actions
         if not word.startswith("-") and "--source" in options:
             self.error(f"unknown argument {word!r}: name a source with --source")
-        self.error(f"unknown argument {word!r}{did_you_mean(word, options)}")
+        hint = "" if self._of_a_dashed_file() else did_you_mean(word, options)
+        self.error(f"unknown argument {word!r}{hint}")
+
+    def _of_a_dashed_file(self) -> str:
+        """Say how a file whose name begins with a dash is given, where one was."""
+        words = self._words[: self._words.index("--")] if "--" in self._words else self._words
+        for word in words:
+            if word[:1] != "-" or word == "-" or word.split("=")[0] in self._option_string_actions:
+                continue
+            if os.path.lexists(word) or _SUFFIX.fullmatch(word):
+                return f"; a name that begins with a dash is read as an option: write ./{word}"
+        return ""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is None or value in action.choices:
