@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, SupportsIndex
 
 from edge.box.loaded_model import load_network
 from edge.box.model_updates.hot_swap import SwitchingRegistrar
@@ -18,7 +19,7 @@ from edge.box.stages.register import RegisterStage
 from edge.box.stages.source_plan import plan_source
 from edge.config import Config, with_changes
 from edge.errors import UsageError
-from edge.fields import Field
+from edge.fields import SPORTS, Field
 from edge.geometry import half_turn
 from edge.types import Frame, ImageArray, Registration
 from touchline.pictures import PictureLike, to_bgr
@@ -26,6 +27,8 @@ from touchline.result import Result
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # typing.Self from Python 3.11 on
+
+    from edge.box.protocols import FrameRegistrar
 
 Side = Literal["near", "far"]
 _WAIT_S = 0.2
@@ -38,8 +41,9 @@ class Registrar:
     >>> registrar = touchline.Registrar("soccer")
     >>> result = registrar(picture)
 
-    A call answers one picture by itself. `track` takes the frames of one video in their order.
-    One thread at a time.
+    A call answers one picture by itself and forgets the frames before. `track` takes the frames of
+    one video in their order; give each video a Registrar of its own. Several threads may share a
+    Registrar: each call waits for the one before.
     """
 
     def __init__(
@@ -72,6 +76,8 @@ class Registrar:
             bundle=bundle,
         )
         self._network = load_network(self._config)
+        self._lock = threading.Lock()
+        self._closed = False
 
     @property
     def field(self) -> Field:
@@ -99,9 +105,10 @@ class Registrar:
         Raises UsageError for what is no picture, SourceError for a file that cannot be read.
         """
         image = to_bgr(picture)
-        self._network.registrar.reset()
-        answer = self._network.registrar.register(image)
-        self._network.registrar.reset()
+        with self._open() as registrar:
+            registrar.reset()
+            answer = registrar.register(image)
+            registrar.reset()
         name = os.fspath(picture) if isinstance(picture, (str, os.PathLike)) else ""
         return self._result(answer, image, name)
 
@@ -111,15 +118,29 @@ class Registrar:
         `pts_s` is the frame's time, seconds. `reset` begins another video.
         """
         image = to_bgr(picture)
-        return self._result(self._network.registrar.register(image, pts_s=pts_s), image, "")
+        with self._open() as registrar:
+            answer = registrar.register(image, pts_s=pts_s)
+        return self._result(answer, image, "")
 
     def reset(self) -> None:
         """Forget the frames before."""
-        self._network.registrar.reset()
+        with self._open() as registrar:
+            registrar.reset()
 
     def close(self) -> None:
-        """Release the inference engine."""
-        self._network.registrar.close()
+        """Release the inference engine; a second call does nothing."""
+        with self._lock:
+            if not self._closed:
+                self._network.registrar.close()
+            self._closed = True
+
+    @contextmanager
+    def _open(self) -> Iterator[FrameRegistrar]:
+        """Hold the network for one call; raises UsageError once it is closed."""
+        with self._lock:
+            if self._closed:
+                raise UsageError("this Registrar is closed: make a new one")
+            yield self._network.registrar
 
     def __enter__(self) -> Self:
         return self
@@ -178,8 +199,9 @@ def track(
     breaks off is opened again. Raises UsageError for a wrong wish, SourceError for a source that
     cannot be opened, BundleError or EngineError for a network that cannot be loaded.
     """
-    if every < 1:
-        raise UsageError(f"every={every}: take every frame (1) or every n-th one")
+    if not isinstance(every, SupportsIndex) or every < 1:
+        raise UsageError(f"every={every!r}: give a whole number, 1 for every frame")
+    where = _source_of(source)
     config = _config(
         sport,
         field=field,
@@ -190,7 +212,20 @@ def track(
         threads=threads,
         bundle=bundle,
     )
-    return _track(config, os.fspath(source), every=every, realtime=realtime)
+    return _track(config, where, every=every, realtime=realtime)
+
+
+def _source_of(source: object) -> str:
+    """Return a source as the command takes it; raises UsageError, one sentence, for another."""
+    if isinstance(source, (str, os.PathLike)) and (text := os.fsdecode(source)):
+        return text
+    hint = ""
+    if isinstance(source, int):
+        hint = f"; a camera of this machine is /dev/video{source}"
+    elif not isinstance(source, str) and hasattr(source, "__iter__"):
+        hint = "; for pictures in memory call Registrar.track with one after the other"
+    what = "an empty name" if isinstance(source, str) else type(source).__name__
+    raise UsageError(f"{what} is no source: name a file, a folder, an address or a device{hint}")
 
 
 def _track(
@@ -245,7 +280,7 @@ def _result(
 
 
 def _config(
-    sport: str,
+    sport: str | None,
     *,
     field: str | Field | None,
     length_m: float | None,
@@ -256,6 +291,8 @@ def _config(
     bundle: str | os.PathLike[str] | None,
 ) -> Config:
     """Return the configuration that these wishes make; raises UsageError for a wrong one."""
+    if sport is None:
+        raise UsageError(f"sport=None: name one of {', '.join(SPORTS)}")
     name = field
     if isinstance(field, Field):
         if (length_m, width_m) != (None, None):

@@ -157,7 +157,10 @@ class Result:
 
 
 def _points(points: ArrayLike, unit: str) -> Array:
-    array = np.asarray(points, np.float64)
+    try:
+        array = np.asarray(points, np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"points that are no numbers: give {unit} as (x, y) or (n, 2)") from error
     if array.ndim not in {1, 2} or array.shape[-1] != 2:
         raise UsageError(f"points of shape {array.shape}: give {unit} as (x, y) or as (n, 2)")
     return array

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cv2
@@ -15,6 +17,7 @@ from PIL import Image as PilImage
 
 import touchline
 from edge.capture import RenderedMatch
+from edge.types import Frame
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -134,8 +137,22 @@ REFUSED = [
     (np.full((360, 640, 3), 255.0), "scale it"),
     (np.full((360, 640, 3), np.nan), "finite"),
     (np.zeros(12, np.uint8), "shape"),
-    (None, "NoneType"),
-    (b"bytes", "bytes"),
+    (np.full((360, 640, 3), -0.5), "scale it"),
+    (np.zeros((360, 640, 3), object), "object"),
+    (np.zeros((360, 640, 2), np.uint8), "shape"),
+    (None, "NoneType.*cv2.imread"),
+    (b"bytes", "bytes.*BytesIO"),
+    (io.BytesIO(b"bytes"), "BytesIO.*PIL"),
+    ([[0, 0], [0, 0]], "list.*one by one"),
+    (["a.png", "b.png"], "list.*one by one"),
+    (iter([]), "one by one"),
+    (memoryview(b"1"), "memoryview"),
+    (Frame(np.zeros((2, 2, 3), np.uint8), 0, 0.0, 0, 0), "Frame.*frame.image"),
+    (3, "int"),
+    ("", "empty"),
+    ("https://user:secret@example.com/a.jpg", "example.com/a.jpg: .*download"),
+    ("rtsp://user:secret@camera/stream", "camera/stream: .*touchline.track"),
+    ("s3://bucket/a.jpg", "download"),
 ]
 
 
@@ -144,6 +161,118 @@ def test_what_is_no_picture_is_refused_in_a_sentence(picture, word, registrar):
     with pytest.raises(touchline.UsageError, match=word) as error:
         registrar(picture)
     assert "\n" not in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_the_array_of_another_library_is_named(registrar):
+    class Tensor:
+        def __array__(self, dtype=None, copy=None):
+            return np.zeros((2, 2, 3), np.uint8)
+
+    with pytest.raises(touchline.UsageError, match=r"Tensor.*numpy\.asarray"):
+        registrar(Tensor())
+
+
+def test_a_float_picture_may_round_beyond_its_ends(registrar, frame, result):
+    picture = frame[0].astype(np.float32) / 255
+    picture[0, 0], picture[0, 1] = -0.004, 1.004
+    np.testing.assert_allclose(
+        registrar(picture).field_from_image, result.field_from_image, atol=1e-3
+    )
+
+
+def test_points_that_are_no_numbers_are_refused(result):
+    for points in ("x", None, [[1, 2], [3]], [["a", "b"]], [{}, {}]):
+        with pytest.raises(touchline.UsageError, match="points"):
+            result.to_field(points)
+
+
+def test_a_closed_registrar_says_so():
+    registrar = touchline.Registrar("soccer", engine="onnxruntime")
+    registrar.close()
+    registrar.close()
+    picture = np.zeros((36, 64, 3), np.uint8)
+    for call in (lambda: registrar(picture), lambda: registrar.track(picture), registrar.reset):
+        with pytest.raises(touchline.UsageError, match="closed: make a new one"):
+            call()
+
+
+def test_threads_share_a_registrar(registrar, frame, result):
+    """Each has the answer of its own picture, whatever the others ask meanwhile."""
+    answers: dict[int, list[touchline.Result]] = {}
+    pictures = [frame[0], frame[0][:, ::-1], np.zeros((360, 640, 3), np.uint8)]
+
+    def ask(number: int) -> None:
+        answers[number] = [registrar(pictures[number]) for _ in range(6)]
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for picture, found in answers.items():
+        alone = registrar(pictures[picture])
+        for answer in found:
+            assert answer.state is alone.state
+            if alone:
+                np.testing.assert_array_equal(answer.field_from_image, alone.field_from_image)
+
+
+def test_two_registrars_and_two_tracks_at_once(frame, result):
+    source = "rendered:soccer?seconds=1&fps=10&width=640&height=360&cutaways=0"
+    with (
+        touchline.Registrar("soccer", engine="onnxruntime") as first,
+        touchline.Registrar("soccer", engine="onnxruntime") as second,
+    ):
+        assert first(frame[0]).state is second(frame[0]).state is result.state
+    pairs = zip(touchline.track(source), touchline.track(source), strict=True)
+    for (one, answer), (other, again) in pairs:
+        assert one.index == other.index
+        assert answer.state is again.state
+
+
+def test_a_track_that_is_left_leaves_nothing_running():
+    """The fixture of all tests fails where a thread stays."""
+    frames = touchline.track("rendered:soccer?seconds=60&fps=10&width=640&height=360")
+    next(frames)
+    frames.close()
+    with pytest.raises(StopIteration):
+        next(frames)
+    never_begun = touchline.track("rendered:soccer?seconds=60")
+    del never_begun
+
+
+NO_SOURCES = [
+    (None, "NoneType is no source"),
+    (0, "/dev/video0"),
+    (np.zeros((2, 2, 3), np.uint8), "ndarray.*Registrar.track"),
+    ([], "list.*Registrar.track"),
+    ("", "empty name"),
+]
+
+
+@pytest.mark.parametrize(("source", "word"), NO_SOURCES)
+def test_what_is_no_source_is_refused_at_once(source, word):
+    with pytest.raises(touchline.UsageError, match=word):
+        touchline.track(source)
+
+
+@pytest.mark.parametrize("every", [0, -1, 1.5, "2", None])
+def test_a_wrong_step_is_refused_at_once(every):
+    with pytest.raises(touchline.UsageError, match=f"every={every!r}"):
+        touchline.track("rendered:soccer", every=every)
+
+
+@pytest.mark.parametrize("path", [None, 3, ["a.mkv"], b"a.mkv"])
+def test_what_is_no_film_is_refused(path):
+    with pytest.raises(touchline.UsageError, match="is no film"):
+        touchline.segments(path)
+
+
+@pytest.mark.parametrize("broker", [None, 1883, ("box", 1883), b"mqtt://box"])
+def test_what_is_no_broker_is_refused(broker):
+    with pytest.raises(touchline.UsageError, match="is no broker: give mqtt://"):
+        touchline.Client(broker)
 
 
 def test_a_missing_file_is_a_source_error(registrar):
@@ -163,6 +292,10 @@ def test_a_lost_picture_says_why(registrar):
 
 WRONG = [
     ({"sport": "socer"}, "socer"),
+    ({"sport": None}, "sport=None: name one of soccer, "),
+    ({"sport": "football"}, "did you mean 'american_football'"),
+    ({"sport": "Ice-Hockey"}, "ice_hockey"),
+    ({"threads": 0}, "threads"),
     ({"field": "nhl"}, "nhl"),
     ({"sport": "basketball", "field": "fbia"}, "fbia"),
     ({"sport": "tennis", "length_m": 20.0}, "itf"),
@@ -210,8 +343,6 @@ def test_a_track_can_be_left_early_and_take_every_nth_frame():
 def test_a_track_of_nothing_is_refused():
     with pytest.raises(touchline.SourceError):
         list(touchline.track("nowhere.mp4"))
-    with pytest.raises(touchline.UsageError, match="every"):
-        touchline.track("nowhere.mp4", every=0)
 
 
 def python(code):

@@ -1,12 +1,12 @@
 """For subscribers: typed messages, reconnection, the latest homography, pixels to metres and back.
 
-from edge.publish.client.subscriber import TouchlineClient
+import touchline
 
-with TouchlineClient("mqtt://192.168.1.20", site="venue") as client:
-for received in client.messages():
-if received.kind == "homography" and received.message.matrix is not None:
-ball = field_from_pixels(received.message, [[640, 360]])
-print(received.address.device, ball.points_m[0], "±", ball.error_m[0], "m")
+with touchline.Client("mqtt://192.168.1.20", site="venue") as client:
+    for received in client.messages():
+        if received.kind == "homography" and received.message.matrix is not None:
+            ball = touchline.field_from_pixels(received.message, [[640, 360]])
+            print(received.address.device, ball.points_m[0], "±", ball.error_m[0], "m")
 """
 
 from __future__ import annotations
@@ -127,6 +127,8 @@ class TouchlineClient:
         `broker` is an address (`mqtt://[user[:password]@]host[:port]`, `mqtts://…`, `embedded`)
         or an endpoint. Raises UsageError for a malformed name or address.
         """
+        if not isinstance(broker, (str, Endpoint)):
+            raise UsageError(f"{type(broker).__name__} is no broker: give mqtt://host[:port]")
         Topics(prefix, site or "x", device or "x")  # refuses what is no name
         endpoint = broker if isinstance(broker, Endpoint) else client_endpoint(parse_broker(broker))
         self._prefix = prefix
