@@ -69,6 +69,19 @@ def test_the_wheel_carries_its_licence_and_the_notices_of_others(wheel: Path):
     assert notices == {"licenses/LICENSE", "licenses/THIRD_PARTY.md"}
 
 
+def test_the_description_is_read_outside_the_repository(wheel: Path):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [n for n in archive.namelist() if n.endswith(".dist-info/METADATA")]
+        metadata = email.message_from_bytes(archive.read(name))
+    text = str(metadata.get_payload())
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert text.startswith("# Touchline")
+    assert "touchline.register(" in text
+    targets = re.findall(r"\]\(([^)]*)\)", text)
+    assert [t for t in targets if not t.startswith(("https://", "#"))] == []
+    assert "images/" not in text
+
+
 def test_a_project_with_a_models_package_of_its_own_lives_beside_it(
     installed: Path, tmp_path: Path
 ):
