@@ -10,6 +10,7 @@ import email
 import importlib.metadata
 import json
 import os
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -44,7 +45,7 @@ def try_out(version: str, which: str) -> None:
     call(touchline, "doctor")
     size = ("--width", "640", "--height", "360")
     call(touchline, "demo-clip", "clip.mp4", "--seconds", "1", "--no-cutaways", *size)
-    port = "18861"
+    port = str(free_port())
     with subprocess.Popen(
         [sys.executable, str(SUBSCRIBER), port, "touchline/v1/#"],
         stdout=subprocess.PIPE,
@@ -108,6 +109,12 @@ def write_color(name: str, bgr: tuple[int, int, int], tags: str) -> None:
             frame = av.VideoFrame.from_ndarray(rows, format="yuv420p")
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def free_port() -> int:
+    """Return a TCP port on which nothing listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def call(*command: str) -> None:

@@ -67,32 +67,31 @@ pick_python() {
     die "needs Python 3.10 to 3.13 as python3 (or named by TOUCHLINE_PYTHON)"
 }
 
-# shellcheck disable=SC2034 # scripts/check and scripts/test use it
-TEST_ENV=(dev,train 'torch==2.13.0')
-
-# env_key EXTRAS [REQUIREMENT...]: print what an environment depends on.
+# env_key: print what an environment depends on.
 env_key() {
     local python
     python=$(pick_python) || exit 1
-    { "$python" -VV; printf '%s\n' "$PWD" "$@"; cat pyproject.toml constraints.txt scripts/constraints.txt; } | sha256sum
+    { "$python" -VV; printf '%s\n' "$PWD"; cat pyproject.toml constraints.txt scripts/constraints.txt; } | sha256sum
 }
 
-# fits_env FOLDER EXTRAS [REQUIREMENT...]: whether the folder is such an environment already.
-fits_env() { [[ -x $1/bin/python && $(cat "$1/.made-from" 2>/dev/null) == "$(env_key "${@:2}")" ]]; }
-
-# make_env FOLDER EXTRAS [REQUIREMENT...]: an environment with the project in it, editable; nothing is done while the
-# interpreter, pyproject.toml, the pinned tools and the arguments are those it was made with.
+# make_env FOLDER EXTRAS [REQUIREMENT...]: an environment with the project in it, editable. It is kept while the interpreter,
+# pyproject.toml and the pinned tools are those it was made with; extras and requirements that it lacks are added to it.
 make_env() {
-    local folder=$1 extras=$2 python key
+    local folder=$1 extras=$2 python key what
+    what=$(printf '%s ' "${@:2}")
     shift 2
     python=$(pick_python) || exit 1
-    key=$(env_key "$extras" "$@") || exit 1
-    ! fits_env "$folder" "$extras" "$@" || return 0
-    say "making $folder with $("$python" -V 2>&1)"
-    rm -rf "$folder"
-    "$python" -m venv "$folder" || die "python -m venv $folder failed: its lines above say why"
+    key=$(env_key) || exit 1
+    if [[ ! -x $folder/bin/python || $(head -n 1 "$folder/.made-from" 2>/dev/null) != "$key" ]]; then
+        say "making $folder with $("$python" -V 2>&1)"
+        rm -rf "$folder"
+        "$python" -m venv "$folder" || die "python -m venv $folder failed: its lines above say why"
+        printf '%s\n' "$key" >"$folder/.made-from"
+    fi
+    ! grep -qxF -- "$what" "$folder/.made-from" || return 0
+    say "installing ${what% } into $folder"
     local pip=("$folder/bin/python" -m pip --disable-pip-version-check -qq --retries 5 --timeout 60)
     "${pip[@]}" install --constraint constraints.txt --constraint scripts/constraints.txt --editable ".${extras:+[$extras]}" "$@" </dev/null ||
         die "pip could not install the requirements: its lines above say which; check the network or the index"
-    printf '%s\n' "$key" >"$folder/.made-from"
+    printf '%s\n' "$what" >>"$folder/.made-from"
 }

@@ -11,6 +11,8 @@ import pytest
 
 from edge.native_stderr import DECODERS, ENGINES, quiet_stderr
 
+pytestmark = pytest.mark.process
+
 VENDOR = (
     b"\x1b[0;93m2026-01-01 00:00:00.0 [W:onnxruntime:Default, device_discovery.cc:164 "
     b"DiscoverDevicesForPlatform] GPU device discovery failed\x1b[m\n"

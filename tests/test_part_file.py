@@ -12,6 +12,8 @@ import pytest
 
 from edge.part_file import PartFile, discard_open_parts, sweep_parts, write_new, writer_of
 
+pytestmark = pytest.mark.process
+
 _WRITER = """
 import sys
 from pathlib import Path

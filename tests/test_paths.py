@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 ASK = """
 import logging, os
 from edge.paths import cache_folder, state_folder

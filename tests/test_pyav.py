@@ -19,6 +19,8 @@ from edge.segments.scaling import Scaler
 from tests.capture.test_hdr import COLOURS, bars, colours
 from tests.segments.films import make_film
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize(("version", "takes"), [(16, True), (18, True), (19, False), (20, False)])
 def test_the_argument_for_tags_goes_only_to_versions_that_have_it(version: int, takes: bool):

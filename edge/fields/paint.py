@@ -61,10 +61,9 @@ def inside(x: Points, y: Points, polygon: Points) -> NDArray[np.bool_]:
     rows, edges = np.nonzero((a[:, 1] <= y[:, None]) != (b[:, 1] <= y[:, None]))
     share = (y[rows] - a[edges, 1]) / (b[edges, 1] - a[edges, 1])
     crossing = a[edges, 0] + share * (b[edges, 0] - a[edges, 0])
-    switches = np.zeros((len(y), len(x) + 1), np.int32)
+    switches = np.zeros((len(y), len(x) + 1), np.uint8)  # 256 is even: a sum that wraps stays right
     np.add.at(switches, (rows, np.searchsorted(x, crossing)), 1)
-    odd: NDArray[np.bool_] = np.cumsum(switches[:, :-1], axis=1) % 2 == 1
-    return odd
+    return np.bitwise_and(np.cumsum(switches[:, :-1], axis=1, dtype=np.uint8), 1).view(np.bool_)
 
 
 def _across(x: Points, y: Points, a: Points, b: Points, width_m: float, px: float) -> Canvas:

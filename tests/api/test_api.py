@@ -19,6 +19,8 @@ import touchline
 from edge.capture import RenderedMatch
 from edge.types import Frame
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -315,12 +317,14 @@ def test_the_far_side_turns_the_field(frame, result):
     np.testing.assert_allclose(turned.to_field([320, 200]), -result.to_field([320, 200]), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_field_of_another_size_travels_with_the_result(frame):
     field = touchline.load_field("soccer", length_m=100, width_m=64)
     answer = touchline.register(frame[0], field=field)
     assert (answer.field.length_m, answer.field.width_m) == (100, 64)
 
 
+@pytest.mark.slow
 def test_a_video_is_tracked():
     source = "rendered:soccer?seconds=1&fps=10&width=640&height=360&cutaways=0"
     answers = list(touchline.track(source, sport="soccer"))
@@ -332,6 +336,7 @@ def test_a_video_is_tracked():
     assert result.to_dict()["pts_s"] == pytest.approx(0.9)
 
 
+@pytest.mark.slow
 def test_a_track_can_be_left_early_and_take_every_nth_frame():
     source = "rendered:soccer?seconds=2&fps=10&width=640&height=360&cutaways=0"
     for number, (frame, _) in enumerate(touchline.track(source, every=5)):
@@ -406,6 +411,7 @@ def newest(host: str) -> float | None:
 """
 
 
+@pytest.mark.slow
 def test_a_strangers_project_is_typed(tmp_path):
     (tmp_path / "consumer.py").write_text(CONSUMER)
     done = subprocess.run(

@@ -13,20 +13,23 @@ import torch
 from models.registration.export import export_bundle
 from models.registration.held_out import views
 from models.registration.shared import SportsNet
+from tests.once import once
 
 SIZE = (320, 180)
 
 
 @pytest.fixture(scope="session")
-def bundles(tmp_path_factory) -> Path:
+def bundles() -> Path:
     """A folder with one bundle, soccer's, 128x96."""
-    folder = tmp_path_factory.mktemp("bundles")
+    return once("bundles", make_bundles)
+
+
+def make_bundles(folder: Path) -> None:
     torch.manual_seed(3)
     net = SportsNet(("soccer",), pretrained=False).state_dict()
     record = {"elapsed": 60.0, "step": 7, "images": 84, "settings": {"seed": 1}}
     torch.save({"net": net, "ema": net, "opt": {}} | record, folder / "last.pt")
     export_bundle(folder / "last.pt", folder / "soccer", width=128, height=96)
-    return folder
 
 
 def row(image: str, view, **other) -> dict:

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 TRUTH = ROOT / "scripts/install_check_truth.py"
 BESIDE = [0.1, 0.0, -32.0, 0.0, 0.3, -20.0, 0.0, 0.002, 1.0]

@@ -15,6 +15,8 @@ from edge.types import Frame, Registration
 from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, free_port, wait_for
 from tests.box.parts import GOOD, LOST, MENDED, ScriptedRegistrar, write_video
 
+pytestmark = pytest.mark.process
+
 
 def config_for(broker: str, **changes: object) -> Config:
     return with_changes(Config(), {"broker": broker, "site": "hall", "device": "box1"} | changes)
@@ -72,6 +74,7 @@ def test_a_file_goes_through_the_whole_box_to_an_independent_subscriber(
     assert json.dumps(summary.as_json())
 
 
+@pytest.mark.slow
 def test_the_embedded_broker_serves_and_is_gone_afterwards(tmp_path: Path):
     film = write_video(tmp_path / "film.mp4", frames=8)
     port = free_port()

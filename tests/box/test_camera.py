@@ -75,6 +75,7 @@ def run(config: Config, film: Path, answers: list[Registration]):
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("side", "turned"), [("near", False), ("far", True)])
 def test_a_run_sends_the_pose_as_freed_and_publishes_it(
     side: str,
@@ -113,6 +114,7 @@ def test_a_run_sends_the_pose_as_freed_and_publishes_it(
         assert math.copysign(1, pose["position_m"][1]) == (1 if turned else -1)
 
 
+@pytest.mark.process
 def test_without_a_link_the_picture_alone_gives_the_pose(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ):
@@ -126,6 +128,7 @@ def test_without_a_link_the_picture_alone_gives_the_pose(
     assert pose["angles_deg"]["pan"] == pytest.approx(6.0, abs=0.05)
 
 
+@pytest.mark.process
 def test_every_frame_of_a_film_is_published_however_fast_the_answers_come(
     tmp_path: Path, mosquitto: Mosquitto, subscriber: Subscriber
 ):

@@ -20,6 +20,8 @@ from edge.config.store import ConfigStore
 from edge.publish.messages.config import ConfigDesired
 from tests.box.remote_parts import Networks, write_config
 
+pytestmark = pytest.mark.process
+
 GOOD = json.loads(
     config_from_mapping(
         {
@@ -121,6 +123,7 @@ _AT_ONCE = 5
 """Messages an example: what hypothesis does for each example costs more than a message."""
 
 
+@pytest.mark.slow
 @settings(max_examples=2000 // _AT_ONCE)
 @given(several=st.lists(BAD, min_size=_AT_ONCE, max_size=_AT_ONCE))
 def test_2000_bad_messages_are_refused_with_a_path_and_change_nothing(
@@ -196,6 +199,7 @@ def test_the_first_problems_are_named_and_the_rest_counted() -> None:
     assert refusal.problems[-1].message == "and 8900 more problems"
 
 
+@pytest.mark.slow
 def test_bad_messages_over_a_real_broker_leave_the_box_running(tmp_path: Path) -> None:
     from tests.box.remote_parts import ManagedBox, Probe, client_of
     from tests.box.remote_parts import settings as box_settings

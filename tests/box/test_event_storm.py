@@ -6,11 +6,15 @@ import dataclasses
 import threading
 from pathlib import Path
 
+import pytest
+
 from edge.box.box import Options, run_box
 from edge.config import Config, with_changes
 from edge.publish.queue.event_limiter import BURST
 from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, wait_for
 from tests.box.parts import GOOD, LOST, ScriptedRegistrar, write_video
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 CUT = dataclasses.replace(GOOD, cut=True)
 

@@ -81,6 +81,7 @@ file.abort()
 """
 
 
+@pytest.mark.process
 def test_a_full_disk_keeps_the_whole_lines(tmp_path: Path):
     """A limit on the size of files stands for the disk's end."""
     target = tmp_path / "out.jsonl"

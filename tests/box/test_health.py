@@ -35,6 +35,8 @@ from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, free_port, w
 from tests.box.parts import GOOD, LOST, ListSource, ScriptedRegistrar, write_video
 from tests.manager import Manager
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[Manager]:

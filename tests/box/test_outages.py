@@ -18,6 +18,8 @@ from tests.box.conftest import Mosquitto, NetworkMaker, Subscriber, free_port, w
 from tests.box.parts import ScriptedRegistrar, make_frame
 from tests.capture.faulty import FaultyCamera, make_clips
 
+pytestmark = pytest.mark.process
+
 GONE = Outage("silent", "no picture")
 ANEW = Outage("unreachable", "refused")
 
@@ -130,6 +132,7 @@ def reasons(subscriber: Subscriber) -> list[str]:
     return [m["reason"] for m in subscriber.of("homography")]
 
 
+@pytest.mark.slow
 def test_a_camera_that_dies_freezes_and_comes_back_is_told_on_mqtt(
     clips: Path, mosquitto: Mosquitto, subscriber: Subscriber, state: None
 ) -> None:

@@ -20,6 +20,8 @@ from edge.fields import load_field
 from tests.box.conftest import NetworkMaker
 from tests.box.parts import GOOD, ScriptedRegistrar, make_frame, write_video
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 TIME = r"\d{8}T\d{6}Z(-\d+)?"
 
 

@@ -33,6 +33,8 @@ from tests.box.remote_parts import (
 from tests.publish.conftest import embedded, endpoint, mosquitto
 from tests.publish.parts import Mosquitto, eventually, free_port
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 LONG = settings("embedded")["remote"] | {"probation_s": 3600}
 BREAKS: dict[str, Any] = {"engine": {"threads": 13}, "remote": LONG}
@@ -52,6 +54,8 @@ def at(mosquitto: Mosquitto) -> Endpoint:
     return mosquitto.endpoint
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_push_is_applied_to_the_next_frame(tmp_path: Path, endpoint: Endpoint, url: str) -> None:
     file = write_config(tmp_path, settings(url))
     wanted = settings(url, registration={"refine": "always"})
@@ -76,6 +80,8 @@ def test_a_push_is_applied_to_the_next_frame(tmp_path: Path, endpoint: Endpoint,
     assert box.store.staged() is None
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_stages_are_built_anew_where_a_change_takes_that(
     tmp_path: Path, endpoint: Endpoint, url: str
 ) -> None:
@@ -120,6 +126,8 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_what_would_not_do_is_refused_and_the_box_goes_on(tmp_path: Path, at: Endpoint) -> None:
     file = write_config(tmp_path, settings(at.url))
     before = file.read_bytes()
@@ -137,6 +145,8 @@ def test_what_would_not_do_is_refused_and_the_box_goes_on(tmp_path: Path, at: En
     assert file.read_bytes() == before
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_stale_revision_is_refused_and_says_so(tmp_path: Path, at: Endpoint) -> None:
     file = write_config(tmp_path, settings(at.url, revision=7))
     with ManagedBox(file), client_of(at) as client:
@@ -152,6 +162,8 @@ def test_a_stale_revision_is_refused_and_says_so(tmp_path: Path, at: Endpoint) -
             client.push({}, revision=0)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_what_fails_on_probation_is_rolled_back(
     tmp_path: Path, endpoint: Endpoint, url: str
 ) -> None:

@@ -28,6 +28,8 @@ from tests.bundles.packed import PUBLIC, archive
 from tests.bundles.test_graph_check import with_encoder
 from tests.engines.graphs import encoder
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 LIMITS = Limits(seconds=6, memory_mb=600, file_mb=50)
 CONFIG = with_changes(Config(), {"engine.name": "onnxruntime"})
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.box.conftest import Subscriber, free_port, wait_for
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import json, sys

@@ -112,6 +112,8 @@ def test_a_key_that_is_gone_lets_nobody_in(tmp_path: Path) -> None:
     assert "not signed" in str(problem(desired().payload(), file))
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_push_signs_over_a_real_broker(
     tmp_path: Path, mosquitto: Mosquitto, capsys: pytest.CaptureFixture[str]
 ) -> None:

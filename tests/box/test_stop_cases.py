@@ -9,7 +9,11 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.stop_cases import CASES, Ended, stop, together
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 BOXES = [
     ("RTSP camera: silent", "ONVIF camera: silent", "broker: silent"),

@@ -8,8 +8,12 @@ import threading
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from edge.box.signals import StopGuard
 from tests.box.conftest import wait_for
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = """

@@ -231,6 +231,8 @@ def listening() -> Iterator[socket.socket]:
         yield server
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_stranger_on_the_broker_does_not_get_the_box(tmp_path: Path, endpoint: Endpoint) -> None:
     file = write_config(tmp_path, settings(endpoint.url, remote={"probation_s": 0.3}))
     before = file.read_bytes()
@@ -286,6 +288,8 @@ BURNT: list[Any] = [
 ]  # fmt: skip
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_revisions_cannot_be_used_up(tmp_path: Path, mosquitto: Mosquitto) -> None:
     at = mosquitto.endpoint
     file = write_config(tmp_path, settings(at.url))
@@ -312,6 +316,8 @@ def test_a_number_of_seconds_since_1970_is_a_revision() -> None:
 PLACES = ["link", "sub/link/film.mp4", "fifo", "gone.mp4", "folder", "sub/../../out", "../out"]
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_a_path_from_afar_is_a_plain_file_below_a_named_folder(
     tmp_path: Path, mosquitto: Mosquitto, place: str
@@ -352,6 +358,8 @@ def test_what_the_boxs_own_file_names_may_be_changed_from_afar(tmp_path: Path) -
     assert "output.jsonl" in refused({"output": {"jsonl": str(tmp_path / "j")}}, file)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_what_a_person_edits_while_a_configuration_waits_is_not_undone(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:

@@ -30,6 +30,8 @@ from tests.box.parts import GOOD, LOST, ScriptedRegistrar, write_video
 from tests.bundles.packed import OTHER_KEY, PUBLIC, TRUTH, archive, sha256
 from tests.bundles.parts import bundle as plain_bundle
 
+pytestmark = pytest.mark.process
+
 WEAK = Registration(RegistrationState.VERIFIED, field_from_image=TRUTH, quality=Quality(score=0.6))
 
 
@@ -251,6 +253,7 @@ def until(subscriber: Subscriber, status: str) -> dict[str, Any]:
     return reported(subscriber)
 
 
+@pytest.mark.slow
 def test_a_good_bundle_is_fetched_tested_switched_in_and_stays(
     tmp_path: Path, box: Box, subscriber: Subscriber, server: Callable[[str], str]
 ) -> None:
@@ -281,6 +284,7 @@ def test_a_good_bundle_is_fetched_tested_switched_in_and_stays(
     assert (record.on_probation, ModelStore("soccer").active().manifest.version) == (False, "0.2.0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["lost", "weak", "raises"])
 def test_a_bundle_that_does_worse_is_rolled_back_and_not_tried_again(
     tmp_path: Path, box: Box, subscriber: Subscriber, how: str
@@ -319,6 +323,7 @@ def await_refusal(subscriber: Subscriber, words: str, order: str | None) -> dict
     return reported(subscriber)
 
 
+@pytest.mark.slow
 def test_whatever_is_wrong_with_a_desired_bundle_is_reported_and_changes_nothing(
     tmp_path: Path, box: Box, subscriber: Subscriber, server: Callable[[str], str]
 ) -> None:
@@ -384,6 +389,7 @@ def test_whatever_is_wrong_with_a_desired_bundle_is_reported_and_changes_nothing
     assert not list((tmp_path / "state").rglob(".new-*"))
 
 
+@pytest.mark.slow
 def test_runs_that_follow_one_another_are_one_start_of_a_bundle_on_probation(
     tmp_path: Path, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from tests.manager import Manager
 from tests.publish.conftest import mosquitto
 from tests.publish.parts import Mosquitto
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 __all__ = ["mosquitto"]
 
 

@@ -52,6 +52,7 @@ def with_encoder(folder: Path, write: Callable[[Path], Path]) -> Bundle:
     return write_bundle(folder / "bundle", manifest(), files)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("write", "words"), CASES)
 def test_a_graph_that_is_more_than_plain_is_refused_and_leaves_nothing(
     tmp_path: Path, write: Callable[[Path], Path], words: str

@@ -17,6 +17,8 @@ from edge.bundles import InstallRules, ModelStore, find_bundle, list_bundles
 from edge.errors import BundleError
 from tests.bundles.packed import PUBLIC, archive
 
+pytestmark = pytest.mark.process
+
 RULES = InstallRules([PUBLIC])
 
 
@@ -206,6 +208,7 @@ class Installing:
         self._process.communicate()
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_there_is_one_whole_bundle(
     store: ModelStore, archives: dict[str, Path]
 ) -> None:

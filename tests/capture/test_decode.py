@@ -71,6 +71,7 @@ def test_drawing_on_a_picture_does_not_reach_the_next(
             picture[:] = 0
 
 
+@pytest.mark.process
 def test_a_picture_stored_from_its_last_row_up_comes_upright(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 255, (241, 322, 3), np.uint8)
     path = str(tmp_path / "a.avi")

@@ -14,6 +14,8 @@ from edge.capture import FreezeDetector, LiveReader, SourceBackoff, open_source
 from edge.types import Frame
 from tests.capture.faulty import FaultyCamera, encode, make_clips, noisy
 
+pytestmark = pytest.mark.process
+
 FAST = SourceBackoff(0.02, 1.0, 0.02)
 
 
@@ -45,6 +47,7 @@ def read_until(reader: LiveReader, condition: Callable[[Frame | None], object]) 
     raise AssertionError(f"did not come; {reader.failures} failures, {reader.last_error}")
 
 
+@pytest.mark.slow
 def test_a_stream_that_is_killed_twenty_times_comes_back_each_time(clips: Path) -> None:
     camera = FaultyCamera(clips)
     indices = []

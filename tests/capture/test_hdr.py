@@ -14,6 +14,8 @@ from edge.capture.hdr import ToneMapper, coding_of
 from edge.types import ImageArray
 from tests.capture.media import make_video
 
+pytestmark = pytest.mark.process
+
 COLOURS = np.array(
     [[30, 30, 30], [90, 90, 90], [180, 180, 180], [40, 120, 60], [160, 60, 40], [40, 50, 150],
      [60, 160, 170], [120, 110, 40]],

@@ -17,6 +17,8 @@ from edge.capture.pipe import Pipe
 from edge.errors import SourceError
 from tests.capture.media import make_video, number_of
 
+pytestmark = pytest.mark.process
+
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov"}
 FASTSTART = {"movflags": "+faststart"}
 

@@ -78,6 +78,7 @@ def test_an_eased_value_arrives_without_overshoot() -> None:
     assert [coarse.follow(10.0, 0.4) for _ in range(15)] == pytest.approx(path[9::10])
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_frames_and_another_seed_others() -> None:
     first, again, other = (rendered(seed, 3) for seed in (4, 4, 5))
     for (a, truth_a), (b, truth_b) in zip(first, again, strict=True):
@@ -224,6 +225,7 @@ def test_an_interrupted_clip_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.process
 def test_the_module_can_be_run(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     command = [sys.executable, "-m", "edge.capture.rendered", str(clip), "--seconds", "0.2"]

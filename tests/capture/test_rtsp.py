@@ -18,6 +18,8 @@ from edge.capture.rtsp import capture_time
 from edge.errors import SourceError
 from tests.capture.media import RtspServer, make_video, number_of
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[RtspServer]:

@@ -212,6 +212,7 @@ def certificate(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.process
 def test_a_camera_behind_tls_is_read(certificate: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)

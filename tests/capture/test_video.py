@@ -192,6 +192,7 @@ def test_a_film_whose_sound_goes_on_is_whole(tmp_path: Path, name: str) -> None:
     assert source.note is None
 
 
+@pytest.mark.process
 def test_a_film_that_an_edit_list_shortens_is_whole(tmp_path: Path) -> None:
     whole = make_video(tmp_path / "w.mp4", 60)
     cut = tmp_path / "cut.mp4"
@@ -238,6 +239,7 @@ def tracks(tmp_path: Path, *options: str, name: str = "t.mkv") -> Path:
     return path
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "options", "width"),
     [
@@ -258,12 +260,14 @@ def test_the_default_track_is_read_else_the_largest_and_named(
     assert f"{width}x" in caplog.text
 
 
+@pytest.mark.process
 def test_a_preview_is_no_track_even_by_default(tmp_path: Path) -> None:
     options = ["-s:v:0", "16x16", "-disposition:v:0", "default", "-disposition:v:1", "0"]
     with open_source(tracks(tmp_path, *options)) as source:
         assert source.info.width == WIDTH
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", ["c.mkv", "c.mp4"])
 def test_a_cover_is_no_track(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str) -> None:
     cover = write_picture(tmp_path / "cover.png", np.zeros((1000, 1000, 3), np.uint8))

@@ -106,6 +106,7 @@ except SourceError as error:
 """
 
 
+@pytest.mark.process
 def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk's end."""
     path = tmp_path / "out.mp4"

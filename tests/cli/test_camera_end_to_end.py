@@ -25,6 +25,8 @@ from firmware_bridge.codecs.opentrackio_sample import read_sample
 from models.registration.metrics import errors
 from tests.box.conftest import Mosquitto, Subscriber, wait_for
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 FPS, FRAMES, SIZE = 10, 275, (640, 360)
 BLANK = range(190, 198)
 KNOCKED_S, KNOCK_DEG = 20.5, 5.0

@@ -16,6 +16,8 @@ from edge.cli import main
 from edge.cli.completion import SHELLS
 from edge.fields import FIELD_NAMES, SPORTS
 
+pytestmark = pytest.mark.process
+
 COMPLETE = """
 source "$1"; shift
 function=$(complete -p touchline | sed 's/.* -F \\([^ ]*\\) .*/\\1/')

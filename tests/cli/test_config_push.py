@@ -12,6 +12,8 @@ from tests.box.remote_parts import ManagedBox, client_of, settings, write_config
 from tests.publish.conftest import mosquitto
 from tests.publish.parts import Mosquitto, free_port
 
+pytestmark = pytest.mark.process
+
 __all__ = ["mosquitto"]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from edge.cli import main
 
+pytestmark = pytest.mark.process
+
 TOLD = "a name that begins with a dash is read as an option: write ./{}; see"
 
 

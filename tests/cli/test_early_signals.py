@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 SCRIPT = Path(sysconfig.get_path("scripts")) / "touchline"
 AT_IMPORT = """
 import os, runpy, signal, sys

@@ -15,6 +15,8 @@ from edge.cli import main
 from edge.geometry import apply_homography
 from tests.box.conftest import Mosquitto, Subscriber, wait_for
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 WIDTH, HEIGHT = 960, 540
 
 

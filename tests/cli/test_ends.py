@@ -15,6 +15,8 @@ from pathlib import Path
 import av
 import pytest
 
+pytestmark = pytest.mark.process
+
 COMMAND = [sys.executable, "-m", "edge.cli"]
 SOURCE = "rendered:?seconds=600&live=1&width=320&height=180"
 RUN_SHORT = ["run", "--broker", "embedded:0", "--source", "rendered:?seconds=2"]
@@ -64,6 +66,8 @@ def whole_lines(file: Path) -> int:
     return len([json.loads(line) for line in text.splitlines()])
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGHUP, 0), (signal.SIGTERM, 0), (signal.SIGINT, 130)]
 )
@@ -79,6 +83,8 @@ def test_a_signal_ends_a_run_with_whole_outputs(tmp_path: Path, number: signal.S
     assert {p.name for p in tmp_path.iterdir()} == {"h.jsonl", "o.mp4", "p"}
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_hangup_that_was_ignored_from_the_start_stays_ignored(tmp_path: Path):
     """As nohup starts a command."""
     words = run_words()

@@ -10,6 +10,8 @@ import pytest
 
 from tests.capture.test_damaged_pictures import SAID, WHOLE_PNG, damaged, jpeg
 
+pytestmark = pytest.mark.process
+
 COMMAND = [sys.executable, "-m", "edge.cli"]
 
 

@@ -15,6 +15,8 @@ from edge.no_telemetry import VARIABLES
 from tests.cli import isolated
 from tests.cli.isolated import BESIDE_A_BOX, CASES, Seen
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 TOUCHLINE = Path(sys.executable).parent / "touchline"
 TITLES = [" ".join(case.arguments) for case in (*CASES, *BESIDE_A_BOX)]
@@ -25,7 +27,7 @@ BOX = "run --config live.yaml"
 def observed() -> dict[str, Seen]:
     """Every command's behaviour in namespaces of their own."""
     ours = [] if os.geteuid() == 0 else ["--map-root-user"]
-    namespaces = ["unshare", *ours, "--net", "--mount"]
+    namespaces = ["unshare", *ours, "--net", "--mount", "--pid", "--fork", "--kill-child"]
     program = [sys.executable, isolated.__file__, str(TOUCHLINE)]
     bare = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     done = subprocess.run(
@@ -46,6 +48,7 @@ def test_the_observer_sees_a_program_that_reports(observed: dict[str, Seen]):
     assert seen.files == ["/tmp/home/.cache/id"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", [*TITLES, BOX])
 def test_a_command_keeps_to_itself(title: str, observed: dict[str, Seen]):
     seen = observed[title]

@@ -20,6 +20,7 @@ from tests.box.conftest import Mosquitto, NetworkMaker, free_port
 from tests.box.parts import ScriptedRegistrar, write_video
 
 
+@pytest.mark.process
 def test_what_a_box_left_on_the_broker_comes_as_json_lines(
     tmp_path: Path, mosquitto: Mosquitto, capsys
 ):

@@ -95,6 +95,8 @@ def test_a_password_that_cannot_be_read_is_not_the_logs_to_complain_of(tmp_path:
     configured(broker=broker)
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_a_run_writes_json_lines_and_its_failure_is_one(
     tmp_path: Path, mosquitto: Mosquitto, capsys
 ):

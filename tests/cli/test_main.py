@@ -8,6 +8,8 @@ import pytest
 
 from edge.cli import main
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize(
     ("argv", "line"),

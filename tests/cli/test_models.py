@@ -11,6 +11,8 @@ import pytest
 from edge.bundles import find_bundle
 from edge.cli import main
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 
 @pytest.fixture
 def keys(tmp_path: Path) -> tuple[Path, Path]:

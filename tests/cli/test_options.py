@@ -18,6 +18,8 @@ from edge.publish.messages.examples import TOPICS
 from tests.box.parts import write_video
 from tests.cli.test_ends import started
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = ["--width", "640", "--height", "360", "--fps", "10", "--no-cutaways"]
 RUN = ["run", "--broker", "embedded:0", "--engine", "onnxruntime"]
@@ -39,6 +41,7 @@ def read_lines(path: Path) -> list[dict]:
     return lines
 
 
+@pytest.mark.slow
 def test_run_register_and_the_package_write_one_form(clip: Path, tmp_path: Path, capsys):
     size = ["--length", "100", "--width", "64"]
     common = ["--camera-side", "far", "--every", "3", "--sport", "soccer", *size]
@@ -84,6 +87,7 @@ def test_json_prints_the_lines_beside_out(clip: Path, tmp_path: Path, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 6
 
 
+@pytest.mark.slow
 def test_a_folder_as_overlay_gets_pictures(clip: Path, tmp_path: Path):
     for words in ([*RUN, "--source", str(clip)], [*REGISTER, str(clip), "--every", "6"]):
         folder = tmp_path / words[0]

@@ -125,6 +125,7 @@ def test_what_is_there_is_replaced_only_with_overwrite(
     assert contents(place) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -149,6 +150,8 @@ def test_a_video_is_not_written_into_a_pipe(place: Path, capfd, words: list[str]
     assert "a video needs a file" in capfd.readouterr().err
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("stem", ODD)
 def test_names_are_names(place: Path, stem: bytes):
     """Relative ones, as a shell gives them; FFmpeg takes some for addresses or patterns."""

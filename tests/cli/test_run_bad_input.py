@@ -12,6 +12,8 @@ from edge.cli import main
 from tests.box.conftest import free_port
 from tests.box.parts import write_video
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
@@ -105,6 +107,7 @@ def test_a_taken_port_of_the_embedded_broker_is_one_line(films: Path, capfd):
     assert f"cannot listen on 127.0.0.1:{port}" in err
 
 
+@pytest.mark.slow
 def test_a_broker_that_is_not_there_is_one_line(films: Path, capfd):
     url = f"mqtt://127.0.0.1:{free_port()}"
     assert run(["--source", str(films / "good.mp4"), "--broker", url]) == 1

@@ -104,6 +104,8 @@ def box_file(folder: Path, broker_port: int, http_port: int, form: str) -> Path:
     return file
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_a_box_shows_none_of_its_secrets(tmp_path: Path, mosquitto: Mosquitto, form: str) -> None:
     secrets = (BROKER, SOURCE, KEY, LINK)
@@ -155,6 +157,8 @@ SECRET = "hunter2/p@ss#1"
 PLAIN = "hunter2pass"
 
 
+@pytest.mark.process
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [
@@ -218,6 +222,7 @@ def test_no_problem_of_a_file_quotes_a_secret(text: str, tmp_path: Path, capsys)
         assert "hunter2" not in written.out + written.err
 
 
+@pytest.mark.process
 def test_what_is_shown_of_a_good_file_has_no_secret(tmp_path: Path) -> None:
     file = box_file(tmp_path, 1883, 9108, "text")
     for words in ([], ["--json"]):
@@ -228,6 +233,7 @@ def test_what_is_shown_of_a_good_file_has_no_secret(tmp_path: Path) -> None:
         assert b"/live?password=***" in shown
 
 
+@pytest.mark.process
 def test_the_list_of_processes_shows_no_password(tmp_path: Path) -> None:
     fifo = tmp_path / "film"
     os.mkfifo(fifo)

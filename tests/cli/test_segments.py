@@ -22,6 +22,8 @@ from tests.segments.films import chapters_of
 from tests.segments.parts import write_bundle
 from tests.segments.programmes import BLACK, BLUE, GREY, RED, write_programme
 
+pytestmark = pytest.mark.process
+
 SHOTS = [(BLUE, 12.4), (BLACK, 0.6), (GREY, 20.3), (RED, 10.0), (GREY, 26.7)]
 SPANS = [("recap", 0.0, 12.4), ("intro", 33.3, 43.3)]
 EDL = "0.000\t12.400\t3\n33.300\t43.300\t3\n"

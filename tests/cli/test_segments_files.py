@@ -18,6 +18,8 @@ from edge.segments.records import record_name
 from tests.segments.parts import write_bundle
 from tests.segments.programmes import BLUE, GREY, RED, write_programme
 
+pytestmark = pytest.mark.process
+
 SHOTS = [(BLUE, 12.4), (GREY, 8.0), (RED, 10.0), (GREY, 5.0)]
 
 

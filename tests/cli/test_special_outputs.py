@@ -19,6 +19,8 @@ from edge.cli import main
 from edge.errors import UsageError
 from tests.box.parts import write_video
 
+pytestmark = pytest.mark.process
+
 COMMAND = [sys.executable, "-m", "edge.cli"]
 ROOT = Path(__file__).parents[2]
 FRAMES = 4

@@ -12,6 +12,8 @@ import pytest
 from tests.box.parts import write_video
 from tests.test_paths import STRANGER
 
+pytestmark = pytest.mark.process
+
 COMMAND = [sys.executable, "-m", "edge.cli"]
 ROOT = Path(__file__).parents[2]
 

@@ -10,9 +10,13 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from tests.box.conftest import Mosquitto, Subscriber, free_port, wait_for
 from tests.box.test_signals import connected
 from tests.stop_cases import WITHOUT_NETWORK
+
+pytestmark = pytest.mark.process
 
 ROOT = Path(__file__).resolve().parents[2]
 TALKATIVE = """

@@ -20,6 +20,8 @@ import pytest
 from edge.capture import open_source
 from edge.fields import SPORTS
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

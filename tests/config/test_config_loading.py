@@ -236,6 +236,7 @@ _TREES = st.recursive(
 _YAML_MARKS = "{}[]:,-#&*!|>'\"%@`\\ \n\tab01~?<=.xU"
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=200) | st.text(_YAML_MARKS, max_size=60))
 @example("a: !!int x")
@@ -251,6 +252,7 @@ def test_any_text_gives_a_configuration_or_problems(text: str) -> None:
     assert all("\n" not in str(p) for p in problems)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(_KEYS, _TREES, max_size=6))
 def test_any_tree_gives_a_configuration_or_problems(tree: dict[str, Any]) -> None:

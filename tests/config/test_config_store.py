@@ -164,6 +164,7 @@ print(store.load().config.site, sorted(p.name for p in store.file.parent.iterdir
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("script", "words"), [(_LIMITED, "File too large"), (_READ_ONLY, "Permission denied")]
 )
@@ -189,6 +190,7 @@ def test_a_disk_that_takes_no_more_leaves_the_old_file_whole(script: str, words:
     assert "hall ['touchline.yaml']" in answer.stdout
 
 
+@pytest.mark.process
 def test_kill_9_at_random_moments_leaves_whole_valid_files() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "kill_config.py"), "--kills", "25"]
     env = os.environ | {"PYTHONPATH": str(ROOT)}

@@ -147,6 +147,8 @@ def test_a_text_made_to_hurt_is_one_line(name: str) -> None:
     assert len(problem) < 400
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_texts_made_to_hurt_take_little_time_and_memory(tmp_path: Path) -> None:
     """Ten seconds of the processor and 400 MB more than the program itself, for each."""
     file = tmp_path / "hurt.yaml"

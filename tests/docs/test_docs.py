@@ -18,6 +18,8 @@ import touchline
 from edge.cli import main as command_line
 from tests.publish.parts import free_port
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 RUN = [p for p in PAGES if p.parent.name in {"tutorials", "how-to"} or p.name == "README.md"]
@@ -107,6 +109,7 @@ def test_no_page_is_too_long_to_read(page):
         assert len(page.read_text().split()) <= LONGEST
 
 
+@pytest.mark.slow
 def test_generated_reference_pages_are_what_the_code_says():
     done = subprocess.run(
         [sys.executable, "scripts/reference.py", "--check"],
@@ -190,6 +193,7 @@ def with_port(text, port):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in RUN if snippets(p, "python")], ids=name_of)
 def test_python_snippets_run_as_printed(page, desk, box):
     names: dict[str, object] = {}
@@ -197,6 +201,7 @@ def test_python_snippets_run_as_printed(page, desk, box):
         exec(compile(with_port(text, box), str(page), "exec"), names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [p for p in RUN if snippets(p, "console")], ids=name_of)
 def test_console_snippets_run_as_printed(page, desk, box):
     for _, text in snippets(page, "console"):

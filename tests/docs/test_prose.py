@@ -18,6 +18,7 @@ def found(text):
     return [(line, problem.split(":")[0]) for line, problem in prose.check(text)]
 
 
+@pytest.mark.process
 def test_the_pages_of_the_project_pass():
     done = subprocess.run(
         [sys.executable, "scripts/prose.py"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -25,6 +26,7 @@ def test_the_pages_of_the_project_pass():
     assert (done.returncode, done.stdout) == (0, "")
 
 
+@pytest.mark.process
 def test_a_page_with_problems_fails_and_names_them(tmp_path):
     page = tmp_path / "page.md"
     page.write_text(f"# Page\n\nShort.\n{LONG}\n")

@@ -36,6 +36,8 @@ def test_this_environment_has_what_the_main_job_needs() -> None:
     assert only(iter(findings), "engine onnxruntime").found == "devices cpu"
 
 
+@pytest.mark.process
+@pytest.mark.slow
 def test_every_trouble_comes_with_a_cure() -> None:
     for check in doctor.CHECKS:
         for finding in check():

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
 BREAK = {
     "av": "import av\ndef broken(*a, **k): raise TypeError('no such argument')\nav.open = broken\n",
     "onnxruntime": "raise ImportError('libcudart.so is missing')\n",

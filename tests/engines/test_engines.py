@@ -14,6 +14,8 @@ from edge.engines.protocol import aligned_zeros, precision_of
 from edge.errors import EngineError, TouchlineError, UsageError
 from tests.engines.graphs import FEATURES, HEIGHT, WIDTH, encoder, open_axis, picture
 
+pytestmark = pytest.mark.process
+
 ONNX_ENGINES = ["onnxruntime", "openvino"]
 
 

@@ -32,6 +32,8 @@ from edge.errors import EngineError
 from edge.paths import lasting_state_folder
 from tests.bundles.parts import bundle
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 CHOICE = EngineChoice(
     Measured("openvino", "model.onnx", "int8", 700.0, 5.5, 6.0, 12),

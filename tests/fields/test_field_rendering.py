@@ -82,6 +82,7 @@ def test_no_segments_are_infinitely_far():
     assert np.isinf(nearest_distance(np.empty((0, 2, 2)), np.zeros(2), np.zeros(3))).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIELD_NAMES)
 def test_texture_shows_each_marking_in_its_colour(name):
     field = load_field(name)
@@ -106,6 +107,7 @@ def test_texture_shows_each_marking_in_its_colour(name):
         np.testing.assert_allclose(seen, expected, atol=8, err_msg=marking.name)
 
 
+@pytest.mark.slow
 def test_texture_has_nothing_but_the_palette_away_from_lines():
     field = load_field("soccer")
     picture = texture(field, 0.1, palette=PLAIN)
@@ -124,6 +126,7 @@ def test_the_amount_of_paint_does_not_depend_on_the_scale(scale):
     assert painted == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.slow
 def test_lines_end_flat():
     field = load_field("nfl")
     picture = texture(field, 0.03)

@@ -177,6 +177,7 @@ def test_an_alignment_outlives_a_camera_that_stands_still() -> None:
         assert [event.kind for event in bridge.take_events()] == ["aligned"]
 
 
+@pytest.mark.slow
 def test_a_turned_mount_and_a_converter_raise_events() -> None:
     with bridge_without_network() as (bridge, link):
         venue = Venue(bridge, link)

@@ -234,6 +234,7 @@ for kind in ("visca", "onvif", "none"):
 """
 
 
+@pytest.mark.process
 def test_a_name_server_that_answers_nothing_holds_up_neither_start_nor_frames_nor_end(
     tmp_path: Path,
 ) -> None:

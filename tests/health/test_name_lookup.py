@@ -42,6 +42,7 @@ ask("localhost")
 """
 
 
+@pytest.mark.process
 def test_a_name_server_that_answers_nothing_holds_nobody_and_piles_up_no_threads(tmp_path: Path):
     done = black_hole.run(tmp_path / "hole", sys.executable, "-c", _ASK)
     assert done.returncode == 0, done.stderr

@@ -69,6 +69,7 @@ def test_it_writes_user_folders_unit_and_a_configuration_that_is_valid(root: Pat
     assert shown.err == ""
 
 
+@pytest.mark.process
 def test_systemd_makes_the_user_that_the_unit_names(root: Path):
     assert install(root) == 0
     subprocess.run(["systemd-sysusers", f"--root={root}"], check=True, capture_output=True)
@@ -79,6 +80,7 @@ def test_systemd_makes_the_user_that_the_unit_names(root: Path):
     assert "User=touchline\n" in (root / UNIT).read_text()
 
 
+@pytest.mark.process
 def test_systemd_accepts_the_unit_and_finds_it_hardened(tmp_path: Path):
     true = shutil.which("true")
     assert true is not None
@@ -111,6 +113,7 @@ def test_the_unit_bounds_what_a_box_may_take():
     assert stop_s > STOP_WITH_OUTPUTS_S, "the box's own limit comes first"
 
 
+@pytest.mark.process
 def test_a_command_with_odd_characters_is_quoted_for_systemd(tmp_path: Path):
     folder = tmp_path / "my box 50%"
     folder.mkdir()
@@ -210,6 +213,7 @@ def test_a_file_that_cannot_be_written_whole_leaves_the_old_one(tmp_path: Path):
     assert tree(tmp_path) == {"unit": "old"}
 
 
+@pytest.mark.process
 def test_a_program_that_fails_is_one_line(capsys):
     with pytest.raises(InstallError, match="systemd-sysusers /no/such failed: "):
         Call(("systemd-sysusers", "/no/such")).do()

@@ -11,6 +11,7 @@ from models.registration.export import export_bundle
 from models.registration.network import RegistrationNet
 from models.registration.shared import SportsNet
 from models.registration.views import ViewRenderer
+from tests.once import once
 
 
 @pytest.fixture(scope="session")
@@ -32,20 +33,21 @@ def network():
 
 
 @pytest.fixture(scope="session")
-def checkpoint(network, tmp_path_factory) -> Path:
+def checkpoint(network) -> Path:
     """A checkpoint as the training writes it."""
-    path = tmp_path_factory.mktemp("run") / "last.pt"
+    return once("checkpoint", lambda folder: save(network, folder / "last.pt")) / "last.pt"
+
+
+def save(network: RegistrationNet, path: Path) -> None:
     shared = SportsNet(("soccer",), pretrained=False)
     shared.start_from([("soccer", network)])
     state = {"net": shared.state_dict(), "ema": shared.state_dict(), "opt": {}}
     record = {"elapsed": 60.0, "step": 7, "images": 84}
     torch.save(state | record | {"settings": {"run": "some/where/soccer", "seed": 1}}, path)
-    return path
 
 
 @pytest.fixture(scope="session")
-def bundle_folder(checkpoint, tmp_path_factory) -> Path:
+def bundle_folder(checkpoint) -> Path:
     """The untrained network as a bundle, 128x96."""
-    folder = tmp_path_factory.mktemp("bundles") / "soccer"
-    export_bundle(checkpoint, folder, width=128, height=96, version="1.2.3", decode={"x": 0.5})
-    return folder
+    how = {"width": 128, "height": 96, "version": "1.2.3", "decode": {"x": 0.5}}
+    return once("bundle", lambda made: export_bundle(checkpoint, made / "soccer", **how)) / "soccer"

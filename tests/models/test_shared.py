@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from functools import partial
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from models.registration import warm_start
 from models.registration.export import export_bundle
 from models.registration.shared import SportsNet
 from models.registration.train import Stage, Trainer, TrainingSettings, counts
+from models.registration.views import ViewRenderer
 from models.registration.warm_start import network_of
 
 SPORTS = ("basketball", "tennis")
@@ -23,10 +25,9 @@ def same(one, two):
 
 
 @pytest.fixture
-def exported(checkpoint, tmp_path):
-    """A bundle of an untrained network, 64x64."""
-    export_bundle(checkpoint, tmp_path / "bundle", width=64, height=64)
-    return tmp_path / "bundle"
+def exported(bundle_folder, tmp_path):
+    """A bundle of an untrained network, to change."""
+    return copytree(bundle_folder, tmp_path / "bundle")
 
 
 def test_a_bundles_network_can_be_taken_up_again(exported, network):
@@ -84,6 +85,7 @@ def test_two_sports_learn_in_one_step_and_refuse_each_other(tmp_path):
     stages = [Stage(1.0, 64, 64, 4, 5)]
     run = TrainingSettings(str(tmp_path), 60.0, processes=1, sports=SPORTS, stages=stages)
     trainer = Trainer(0, run, pretrained=False)
+    trainer.renderers = {s: ViewRenderer(5, 64, 64, sport=s, sizes=2) for s in SPORTS}
     trainer.enter(0)
     data = {s: trainer.views(s, n) for s, n in counts(run, 4).items()}
     rows, truth = trainer.rows(data)

@@ -20,6 +20,7 @@ from models.registration.train import (
     update_ema,
     view_seed,
 )
+from models.registration.views import ViewRenderer
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,7 @@ def tiny(folder):
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path):
     first = Trainer(0, tiny(tmp_path), pretrained=False)
+    first.renderers["soccer"] = ViewRenderer(4, 64, 64, sizes=2)  # ten take long to draw
     before = {k: v.clone() for k, v in first.net.state_dict().items()}
     parts = first.advance(0.0)
     assert all(math.isfinite(v) for v in parts.values())

@@ -14,6 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.publish.parts import Mosquitto, eventually, find_program
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 USERS = ("venue/box", "venue/other", "reader", "operator")
 OWN, OTHER = "touchline/v1/venue/box", "touchline/v1/venue/other"

@@ -21,6 +21,8 @@ from edge.publish.mqtt.connection import Connection, Hooks, Outgoing, Session
 from tests.publish.listener import Listener
 from tests.publish.parts import FAST, answered, eventually, free_port, make_frame, make_publisher
 
+pytestmark = pytest.mark.process
+
 
 def config(**keys: object) -> EmbeddedBrokerConfig:
     return EmbeddedBrokerConfig.model_validate({"type": "embedded", "port": 0, **keys})
@@ -79,6 +81,7 @@ def test_what_was_acknowledged_is_delivered_before_it_ends() -> None:
         eventually(lambda: listener.of("/state")[-1].data["status"] == "offline", "offline")
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_one_clear_line() -> None:
     with EmbeddedBroker(config()) as broker:
         port = broker.endpoint.port
@@ -180,6 +183,7 @@ for name in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 def test_a_name_that_is_an_address_of_the_network_wants_a_password(tmp_path: Path) -> None:
     """In a mount namespace with an /etc/hosts of its own, where names are what a venue's are."""
     hosts = tmp_path / "hosts"

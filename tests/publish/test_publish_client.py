@@ -34,6 +34,8 @@ from tests.publish.parts import (
     make_publisher,
 )
 
+pytestmark = pytest.mark.process
+
 SESSION = "0123456789abcdef"
 
 

@@ -19,6 +19,8 @@ from edge.publish.mqtt.desired_link import DesiredLink
 from tests.publish.conftest import embedded, endpoint, mosquitto
 from tests.publish.parts import FAST, TOPICS, eventually
 
+pytestmark = pytest.mark.process
+
 __all__ = ["embedded", "endpoint", "mosquitto"]
 
 

@@ -30,10 +30,13 @@ from tests.publish.parts import (
     make_publisher,
 )
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 
 
+@pytest.mark.slow
 def test_the_subscriber_prints_the_middle_of_each_picture(endpoint: Endpoint) -> None:
     command = [sys.executable, str(EXAMPLES / "subscribe.py"), f"mqtt://127.0.0.1:{endpoint.port}"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"}

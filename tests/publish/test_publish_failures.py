@@ -31,6 +31,8 @@ from tests.publish.parts import (
     make_publisher,
 )
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -228,6 +230,7 @@ def test_certificates_are_made_once_and_for_clients_too(tmp_path: Path) -> None:
 # -- a broker that dies under a stream of events
 
 
+@pytest.mark.slow
 def test_no_event_is_lost_or_doubled_while_the_broker_is_killed_five_times(tmp_path: Path) -> None:
     persistence = (
         f"persistence true\npersistence_location {tmp_path}/\n"

@@ -27,6 +27,8 @@ from tests.publish.parts import (
     make_publisher,
 )
 
+pytestmark = pytest.mark.process
+
 KNOWN = b"\x01\x00\x00"
 """CONNACK of a broker that kept the session: events need not wait for subscribers to come back."""
 GROWING = Backoff(0.02, 0.1, fault_first_s=0.1, fault_most_s=30.0)

@@ -21,6 +21,8 @@ from edge.publish.mqtt.topics import Address, parse_topic
 from tests.publish.listener import Listener
 from tests.publish.parts import FAST, TOPICS, Mosquitto
 
+pytestmark = pytest.mark.process
+
 HOMOGRAPHY = TOPICS.homography("cam1")
 HOSTILE = {
     "deep arrays": b"[" * 100_000,

@@ -33,6 +33,8 @@ from tests.publish.parts import (
 )
 from tests.publish.test_publish_failures import StallingLink
 
+pytestmark = pytest.mark.process
+
 SHIPPED = Path(__file__).parents[2] / "configs" / "mosquitto.conf"
 
 

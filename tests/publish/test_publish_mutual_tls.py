@@ -28,6 +28,8 @@ from tests.publish.parts import (
     make_publisher,
 )
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 BOX, OTHER = ("venue", "box"), ("venue", "other")
 

@@ -30,6 +30,8 @@ from tests.publish.parts import (
     make_publisher,
 )
 
+pytestmark = pytest.mark.process
+
 FIRST_LOCKS = PublishConfig(events=EventConfig(locked_after_frames=1, lost_after_frames=1))
 
 

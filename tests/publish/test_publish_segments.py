@@ -21,6 +21,8 @@ from edge.publish.queue.segments_publisher import SegmentsPublisher, job_of
 from tests.publish.listener import Listener
 from tests.publish.parts import FAST, TOPICS, eventually, free_port
 
+pytestmark = pytest.mark.process
+
 
 def programme(probability: float = 0.9) -> Programme:
     spans = (MarkedSegment(label="intro", start_s=1, end_s=31.5, probability=probability),)

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from edge.capture import RenderedMatch
 from edge.errors import EngineError
 from edge.fields import load_field
 from edge.registration import FieldRegistrar, candidates
 from edge.registration.stopwatch import Stopwatch
 from edge.types import RegistrationState, RejectionReason
 from models.registration.metrics import errors
+from tests.once import rendered
 from tests.registration.scenes import soccer_bundle
 
 PTS_S = 1 / 60
@@ -26,8 +26,7 @@ seen of the next one that is.
 @pytest.fixture(scope="module")
 def shot():
     """(picture, truth) of half a second of one shot."""
-    with RenderedMatch(seconds=0.5, fps=60, seed=3, cutaways=False) as source:
-        return [(frame.image, source.truth) for frame in iter(source.read, None)]
+    return list(rendered(0.5, 60, seed=3, cutaways=False))
 
 
 @pytest.fixture

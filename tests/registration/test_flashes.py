@@ -4,20 +4,20 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.capture import RenderedMatch
 from edge.registration import motion as moving
 from edge.registration.cuts import ALIKE, alike, change
 from edge.registration.motion import motion
 from edge.registration.tracking import DAZZLED, DAZZLED_FRAMES
 from edge.types import RegistrationState
 from models.registration.metrics import errors
+from tests.once import rendered
 
 
 @pytest.fixture(scope="module")
 def shot():
     """(picture, truth) of half a second of one shot."""
-    with RenderedMatch(seconds=0.5, fps=30, seed=3, cutaways=False) as source:
-        return [(frame.image, source.truth.field_from_image) for frame in iter(source.read, None)]
+    shown = rendered(0.5, 30, seed=3, cutaways=False)
+    return [(image, truth.field_from_image) for image, truth in shown]
 
 
 def flash(image, gain=1.8, lift=25.0):
@@ -38,6 +38,7 @@ def reprojection(truth, answer, image):
     return errors(truth, answer.field_from_image, 105.0, 68.0, width, height).reprojection
 
 
+@pytest.mark.slow
 def test_a_flash_is_alike_and_another_shot_is_not(shot):
     one = thumbnail(shot[0][0])
     assert change(one, thumbnail(flash(shot[0][0]))) > 0.16
@@ -84,6 +85,7 @@ def test_what_a_flash_hides_is_carried_by_the_motion(fresh, shot):
     assert after.quality.score > 0.7
 
 
+@pytest.mark.slow
 def test_without_lines_nothing_is_carried_for_long(fresh, shot):
     for image, _ in shot[:6]:
         fresh.register(image)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from edge.bundles import find_bundle
-from edge.capture import RenderedMatch
 from edge.fields import load_field
 from edge.registration import FieldRegistrar
 from edge.registration.turns import Turns
 from edge.types import RegistrationState, RejectionReason
 from models.registration.metrics import errors
+from tests.once import rendered
 
 PTS_S = 1 / 60
 
@@ -24,8 +24,7 @@ def make(**options):
 @pytest.fixture(scope="module")
 def shot():
     """(picture, truth) of a second of one shot."""
-    with RenderedMatch(seconds=0.5, fps=60, seed=3, cutaways=False) as source:
-        return [(frame.image, source.truth) for frame in iter(source.read, None)]
+    return list(rendered(0.5, 60, seed=3, cutaways=False))
 
 
 def answers(registrar, pictures, *, first_s=0.0, **hints):
@@ -68,6 +67,7 @@ def test_turns_where_times_are_odd():
     assert pattern([0.0, 0.017, 0.066, 0.083]) == "oxox"  # two frames were dropped
 
 
+@pytest.mark.slow
 def test_two_frames_of_three_are_followed_and_as_near_the_truth(fresh, shot):
     given = answers(fresh, [image for image, _ in shot])
     followed = [a for a in given if not seen_by_network(a)]

@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edge.capture import RenderedMatch
 from edge.cli.camera import _Match, _placed
 from edge.registration import FieldRegistrar
 from edge.registration.guidance import EARNED, PriorRecord
@@ -17,6 +16,7 @@ from firmware_bridge.model import CameraPose
 from firmware_bridge.pose import estimate_pose, homography_from_pose
 from firmware_bridge.sim import SimSettings, SimulatedCamera
 from models.registration.metrics import errors
+from tests.once import rendered
 
 FPS = 10.0
 
@@ -26,12 +26,9 @@ def shot():
     """Pictures of one shot, with what each truly shows and the prior of good telemetry."""
     rng = np.random.default_rng(5)
     frames = []
-    with RenderedMatch(
-        seconds=4.4, fps=FPS, seed=3, cutaways=False, width=640, height=360
-    ) as match:
-        while (frame := match.read()) is not None:
-            truth = match.truth.field_from_image
-            frames.append((frame.image, truth, prior_of(truth, len(frames) / FPS, rng)))
+    for image, shown in rendered(4.4, FPS, seed=3, cutaways=False, width=640, height=360):
+        truth = shown.field_from_image
+        frames.append((image, truth, prior_of(truth, len(frames) / FPS, rng)))
     return frames
 
 
@@ -75,6 +72,7 @@ def black(like: ImageArray) -> ImageArray:
     return np.zeros_like(like)
 
 
+@pytest.mark.slow
 def test_a_black_picture_is_held_only_where_that_is_allowed_and_not_for_long(fresh, shot):
     earn(fresh, shot)
     image, truth, prior = shot[35]
@@ -141,6 +139,7 @@ def test_a_wrong_prior_neither_leads_nor_holds(fresh, shot):
     )
 
 
+@pytest.mark.slow
 def test_narrow_views_are_tracked_with_the_prior_and_confirmed_by_their_lines(fresh):
     """Seven picture widths of focal length: a line or two, too little for the network alone."""
     settings = SimSettings(width_px=640, height_px=360, seed=4, focal_widths=(1.5, 5.0))

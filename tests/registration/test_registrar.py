@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from edge.bundles import find_bundle
-from edge.capture import RenderedMatch
 from edge.errors import UsageError
 from edge.fields import load_field
 from edge.registration import FieldRegistrar
 from edge.types import RegistrationState, RejectionReason
 from models.registration.metrics import errors
+from tests.once import rendered
+
+pytestmark = pytest.mark.slow
 
 
 def match(seconds=6.0, fps=3.0, seed=3, **kwargs):
     """(picture, truth) of a rendered match."""
-    with RenderedMatch(seconds=seconds, fps=fps, seed=seed, **kwargs) as source:
-        while (frame := source.read()) is not None:
-            yield frame.image, source.truth
+    return rendered(seconds, fps, seed=seed, **kwargs)
 
 
 def reprojection(truth, found, width, height):

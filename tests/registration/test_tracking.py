@@ -4,13 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from edge.capture import RenderedMatch
 from edge.geometry import apply_homography
 from edge.registration.motion import Motion, motion
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.tracking import KEPT
 from edge.types import RegistrationState
 from models.registration.metrics import errors
+from tests.once import rendered
 
 SIZE = (640, 360)
 
@@ -134,11 +134,10 @@ def observed(registrar, image):
 
 
 def match(fps, seed=3):
-    with RenderedMatch(seconds=4.0, fps=fps, seed=seed, cutaways=False) as source:
-        while (frame := source.read()) is not None:
-            yield frame.image, source.truth
+    return rendered(4.0, fps, seed=seed, cutaways=False)
 
 
+@pytest.mark.slow
 def test_the_answer_before_is_carried_to_the_next_frame(registrar):
     registrar.reset()
     off = []
@@ -155,6 +154,7 @@ def test_the_answer_before_is_carried_to_the_next_frame(registrar):
     assert np.median(off) < 0.006
 
 
+@pytest.mark.slow
 def test_what_is_carried_loses_confidence_and_ends_with_the_shot(registrar):
     registrar.reset()
     image, _ = next(match(fps=8.0))
@@ -169,6 +169,7 @@ def test_what_is_carried_loses_confidence_and_ends_with_the_shot(registrar):
     assert registrar.tracker.carried(observed(registrar, np.ascontiguousarray(other[::-1]))) is None
 
 
+@pytest.mark.slow
 def test_a_frame_of_doubt_is_answered_by_the_frame_before(registrar, monkeypatch):
     registrar.reset()
     frames = [image for image, _ in match(fps=8.0)][:2]

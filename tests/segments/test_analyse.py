@@ -43,6 +43,7 @@ def found(analysis):
     return [(s.label, round(s.start_s, 2), round(s.end_s, 2)) for s in analysis.segments]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact", [False, True])
 def test_a_programme_is_marked_to_the_picture(network, programme, exact):
     told = []
@@ -66,6 +67,7 @@ def test_a_bundle_does_as_well_as_a_loaded_network(network, programme):
     assert found(analyse(programme, network.bundle)) == [RECAP, INTRO]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "how"),
     [
@@ -277,6 +279,7 @@ def test_sound_is_read_as_it_was_written(tmp_path):
     assert np.flatnonzero(heard).tolist() == list(range(25, 36))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact", [False, True])
 def test_sound_decoded_in_another_thread_is_the_same(tmp_path, exact):
     """Also where it goes on behind the last picture."""

@@ -14,6 +14,8 @@ from edge.segments.layout import laid_out
 from edge.segments.types import Label, Segment
 from tests.segments.films import chapters_of, make_film
 
+pytestmark = pytest.mark.process
+
 INTRO, RECAP = Label.INTRO, Label.RECAP
 
 

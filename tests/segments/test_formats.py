@@ -87,6 +87,7 @@ def test_ffmpeg_reads_the_metadata(tmp_path: Path) -> None:
     assert [Chapter(float(a), float(b), t) for t, a, b in found] == LAYOUT
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("form", ["matroska", "ogm"])
 def test_mkvpropedit_takes_the_chapters(tmp_path: Path, form: str) -> None:
     film = make_film(tmp_path / "a.mkv", 8)

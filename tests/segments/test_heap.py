@@ -34,6 +34,7 @@ print(full_mb - empty_mb, resident_mb() - empty_mb)
 """
 
 
+@pytest.mark.process
 def test_freed_memory_goes_back_to_the_system() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _PROCESS], check=True, capture_output=True, text=True

@@ -27,6 +27,8 @@ from tests.segments.containers import (
 )
 from tests.segments.films import chapters_of, make_film, run_tool
 
+pytestmark = pytest.mark.process
+
 FEW = [Chapter(0, 3, "Recap"), Chapter(3, 7, "Intro"), Chapter(7, 12, "Épisode")]
 MANY = [Chapter(n / 10, (n + 1) / 10, f"{n} {'x' * 60}") for n in range(120)]
 
@@ -36,6 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("made")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MATROSKA)
 def test_every_other_element_stays(made: Path, tmp_path: Path, name: str) -> None:
     film = tmp_path / name

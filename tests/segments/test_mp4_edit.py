@@ -21,6 +21,8 @@ from tests.segments.containers import (
 )
 from tests.segments.films import chapters_of, make_film
 
+pytestmark = pytest.mark.process
+
 FEW = [Chapter(0, 3, "Recap"), Chapter(3, 7, "Intro"), Chapter(7, 12, "Épisode")]
 MANY = [Chapter(n / 10, (n + 1) / 10, f"{n} {'x' * 60}") for n in range(120)]
 OLD = [Chapter(0, 4, "One"), Chapter(4, 12, "Two")]

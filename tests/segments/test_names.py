@@ -11,6 +11,8 @@ import pytest
 from edge.paths import FILE_PROTOCOLS, ffmpeg_file
 from tests.segments.films import make_film
 
+pytestmark = pytest.mark.process
+
 NAMES = [
     "Re:Zero S01E01.mkv", "http:x.mkv", "rtsp:a@b.mkv", "file:a.mkv", "-i.mkv", "--again.mkv",
     "100%.mkv", "a%03d.mkv", "a#1?b=2&c.mkv", "a\nb.mkv", "pipe:0.mkv", "concat:a|b.mkv",

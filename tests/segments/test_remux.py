@@ -16,6 +16,8 @@ from edge.segments.chapters import Chapter
 from edge.segments.remux import write_chapters
 from tests.segments.films import chapters_of, make_film, run_tool, with_extras
 
+pytestmark = pytest.mark.process
+
 NEW = [Chapter(0, 2, "Recap"), Chapter(2, 5.5, "Intro"), Chapter(5.5, 8, "Chapter 02")]
 OLD = [Chapter(0, 4, "Chapter 01"), Chapter(4, 8, "Chapter 02")]
 

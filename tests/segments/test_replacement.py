@@ -19,6 +19,8 @@ from edge.segments.remux import write_chapters
 from edge.segments.replacement import Change, pieces
 from tests.segments.films import chapters_of, make_film
 
+pytestmark = pytest.mark.process
+
 NEW = [Chapter(0, 2, "Recap"), Chapter(2, 8, "Intro")]
 MTIME_NS = 1_500_000_000_123_456_789
 

@@ -19,6 +19,8 @@ from edge.segments.media import open_media
 from tests.segments.containers import ffmpeg
 from tests.segments.parts import write_bundle
 
+pytestmark = pytest.mark.process
+
 LENGTH_S, MARK_S = 12.0, 5.0
 WRAP_S = 2**33 / 90_000
 TO_MPG = ("-c:v", "mpeg2video", "-c:a", "mp2", "-f", "vob")

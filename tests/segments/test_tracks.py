@@ -16,6 +16,8 @@ from tests.segments.containers import ffmpeg
 from tests.segments.parts import write_bundle
 from tests.segments.programmes import GREY, RED, write_programme
 
+pytestmark = pytest.mark.process
+
 KEY = "76a6c65c5ea762046bd749a2e632ccbb"
 CHAPTERS = [(0.0, 5.0, "Intro"), (5.0, 14.0, "Film")]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from models.segments.library import Library, LibraryWriter
+from tests.once import once
 
 
 def font() -> Path:
@@ -54,7 +55,5 @@ def write(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    folder = tmp_path_factory.mktemp("library")
-    write(folder)
-    return Library(folder)
+def library() -> Library:
+    return Library(once("library", write))
