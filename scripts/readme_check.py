@@ -2,6 +2,7 @@
 
 readme_check.py description WHEEL      the description of the wheel has no link into the repository
 readme_check.py pages ROOT             run README.md and the tutorials; the wheel is installed
+readme_check.py packages ROOT          run docs/examples/positions.py; its packages are installed
 readme_check.py slim ROOT              install the client alone as docs/how-to/subscribe.md says
 """
 
@@ -71,6 +72,26 @@ def pages(root: Path) -> None:
         message = shell(f"{listener} -p {port} -C 1")
         need(json.loads(message)["schema"].startswith("touchline.homography/"), message)
     print(f"ok  README and tutorials, Python {sys.version.split()[0]}", flush=True)
+
+
+def packages(root: Path) -> None:
+    """Run docs/examples/positions.py beside mplsoccer and supervision, which are installed."""
+    shell("touchline demo-clip match.mp4 --seconds 1 --no-cutaways")
+    python("import cv2; cv2.imwrite('still.png', cv2.VideoCapture('match.mp4').read()[1])")
+    ran = shell(f"python {root}/docs/examples/positions.py still.png pitch.png")
+    need(ran.count(" m across") == 2 and Path("pitch.png").stat().st_size > 0, ran)
+    ran = python(
+        "import mplsoccer, touchline\n"
+        "field = touchline.load_field('soccer')\n"
+        "size = {'pitch_length': field.length_m, 'pitch_width': field.width_m}\n"
+        "for kind, left, bottom in (('skillcorner', -52.5, -34), ('custom', 0, 0)):\n"
+        "    dim = mplsoccer.Pitch(pitch_type=kind, **size).dim\n"
+        "    ends = (dim.left, dim.right, dim.bottom, dim.top)\n"
+        "    assert ends == (left, left + 105, bottom, bottom + 68), (kind, ends)\n"
+        "print('same')"
+    )
+    need("same" in ran, ran)
+    print("ok  positions for mplsoccer and supervision", flush=True)
 
 
 def slim(root: Path) -> None:
@@ -157,4 +178,6 @@ def environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    {"description": description, "pages": pages, "slim": slim}[sys.argv[1]](Path(sys.argv[2]))
+    {"description": description, "packages": packages, "pages": pages, "slim": slim}[sys.argv[1]](
+        Path(sys.argv[2])
+    )
