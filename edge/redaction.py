@@ -38,7 +38,7 @@ _USERINFO = re.compile(
 _PLACEHOLDER = re.compile(
     r"\[?(user(name)?|name|\*\*\*)(\[?:(password|pass|pw|pwd|\*\*\*)\]?)?", re.IGNORECASE
 )
-"""A user and password in a hint, which is none."""
+"""A made-up user and password in a hint."""
 _AT_IN_PATH = re.compile(
     r"(?:(?:\[[0-9A-F:.%]+\]|\d+(?:\.\d+){3}|localhost)(?::\d{1,5})?"
     r"|[^\s/:?#@\[\]]+(?::(?:80|443|554|1883|1935|322|8080|8443|8554|8883))?)/[^:]*",
@@ -146,7 +146,7 @@ class Redactor:
             self.learn(secret)
 
     def learn_data(self, data: Any) -> None:
-        """Hide what stands under `password` and the like in plain data, and in its addresses."""
+        """Hide the values of `password` and the like in plain data, and in its addresses."""
         if isinstance(data, Mapping):
             for key, value in data.items():
                 if isinstance(key, str) and _PASSWORD_KEY.fullmatch(key) and _is_scalar(value):

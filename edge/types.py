@@ -20,7 +20,7 @@ ImageArray: TypeAlias = NDArray[np.uint8]
 
 
 class RegistrationState(str, Enum):
-    """How a frame's homography came about; `LOST` carries none."""
+    """How a frame's homography was found; `LOST` carries none."""
 
     VERIFIED = "verified"
     """The keypoints' homography passed verification as it was."""
@@ -119,7 +119,7 @@ class Quality:
     expected_error_m: float | None = None
     """Expected mean error on the visible field, metres; None where there is no homography."""
     line_support: float | None = None
-    """Share of the predicted field lines that the picture bears out, 0..1.
+    """Share of the predicted field lines that the picture confirms, 0..1.
 
     None where the check did not run.
     """

@@ -268,7 +268,7 @@ class Bridge:
             self._raise_event(
                 "camera_moved",
                 capture_ns,
-                f"the camera stands {moved:.1f} m from where it stood; its place is learnt anew",
+                f"the camera stands {moved:.1f} m from where it stood; its place is learnt again",
                 {"distance_m": moved},
             )
             self._steady, self._aspect = SteadyPosition(), AspectWatch()
@@ -309,7 +309,7 @@ class Bridge:
         message = (
             f"telemetry and picture differ by {finding.pan_deg:+.2f} deg of pan, "
             f"{finding.tilt_deg:+.2f} deg of tilt and a factor {finding.focal_ratio:.3f} "
-            "of focal length; the alignment starts anew"
+            "of focal length; the alignment starts again"
         )
         values = {
             "pan_deg": finding.pan_deg,

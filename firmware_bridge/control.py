@@ -55,7 +55,7 @@ def open_control(config: BridgeConfig) -> CameraControl:
 def check_limits(limits: AxisLimits, pan_deg: float, tilt_deg: float, zoom: float | None) -> None:
     """Refuse a position outside the profile's limits.
 
-    Written so that a number that is none fails.
+    Written so that nan fails.
     """
     for name, value, (low, high) in (("pan", pan_deg, limits.pan), ("tilt", tilt_deg, limits.tilt)):
         if not low <= value <= high:

@@ -48,7 +48,7 @@ class PoseVerdict(str, Enum):
     """The view fixes no focal length (straight down, or no perspective in it)."""
     FOCAL = "focal"
     BELOW = "below"
-    """The camera would stand under the field or too high: often a mirrored homography."""
+    """The camera would be under the field or too high: often a mirrored homography."""
     FAR = "far"
     ROLL = "roll"
     RESIDUAL = "residual"

@@ -36,7 +36,7 @@ def rank_layers(
 ) -> list[Sensitivity]:
     """Rank the convolutions of a graph, the most sensitive first.
 
-    `feeds` is called anew for calibration and for each layer: a handful of frames is enough.
+    `feeds` is called again for calibration and for each layer: a handful of frames is enough.
     `progress` gets the number of layers done and of all. Raises UsageError without feeds.
     """
     # a layer's own float status must not hide what it would lose

@@ -315,7 +315,7 @@ def _config(
 
 
 def _size_of(field: Field) -> tuple[float | None, float | None]:
-    """Return a field's size where it comes in sizes; a fixed one is asked for by its name."""
+    """Return a field's size where it comes in sizes; a fixed size is named by its field."""
     from edge.fields import load_field  # noqa: PLC0415 - only for this
 
     usual = load_field(field.name)

@@ -39,7 +39,7 @@ class Result:
     image_size: tuple[int, int]
     """Width and height of the picture, pixels."""
     image: str = ""
-    """The picture's name, as it stands in the record."""
+    """The picture's name, as in the record."""
     frame: Frame | None = None
     """The frame's times, where the picture is one of a video."""
 
@@ -49,7 +49,7 @@ class Result:
 
     @property
     def state(self) -> RegistrationState:
-        """How the homography came about: `verified`, `refined`, `tracked`, `held`, or `lost`."""
+        """How the homography was found: `verified`, `refined`, `tracked`, `held`, or `lost`."""
         return self.registration.state
 
     @property
@@ -109,7 +109,7 @@ class Result:
     def draw(self, image: PictureLike, *, text: str = "") -> NDArray[np.uint8]:
         """Return a copy of the picture with the field's lines, the state and a mini-map drawn in.
 
-        Raises UsageError for a picture of another size than the one that was registered.
+        Raises UsageError for a picture of another size than the registered one.
         """
         from edge.overlay import Overlay  # noqa: PLC0415 - drawing is loaded when it is wanted
         from touchline.pictures import to_bgr  # noqa: PLC0415 - the same

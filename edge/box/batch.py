@@ -72,7 +72,7 @@ def register_all(
 ) -> Iterator[PictureAnswer]:
     """Register pictures, and every `every`-th frame of films, in the order given.
 
-    `field` is the one that the registrar answers for; `far_side` turns it by half a turn.
+    `field` is the registrar's; `far_side` turns it by half a turn.
 
     A film's frames are named `film.mp4/<number>`. What cannot be read gives an answer with an
     error; a film that breaks off gives one after its last good frame.

@@ -41,7 +41,7 @@ from edge.types import Frame, Registration
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run is asked for beside the configuration."""
+    """What a run does beside the configuration."""
 
     source: str | None = None
     """A source as a person writes it; None: the configuration's."""
@@ -66,7 +66,7 @@ class Started:
     """Why the broker of a live source is not there yet; None when it is."""
     publication: Publication
     registrar: SwitchingRegistrar
-    """Whose network may be another by and by."""
+    """The model may be swapped at run time."""
 
 
 class Observer(Protocol):
@@ -116,7 +116,7 @@ def run_box(
     observer = observer or NullObserver()
     plan = plan_source(config, options.source, realtime=options.realtime, every=options.every)
     accounts = accounts or Accounts()
-    # stages that are built anew find what those before them wrote
+    # stages that are built again find what those before them wrote
     outputs = options.outputs if accounts.empty else options.outputs.at_free_names()
     paths = outputs.or_configured(config)
     paths.check(inputs_of(config, options.source, options.config_file))
@@ -130,7 +130,7 @@ def run_box(
             early = None if plan.live else stack.enter_context(closing(open_unless(plan, stop)))
             line = line or stack.enter_context(closing(open_line(config, stack)))
             if (plan.live or options.realtime) and accounts.empty:
-                begin_models(config)  # stages that are built anew are no start of the box
+                begin_models(config)  # stages that are built again are no start of the box
             network = make_network(config)
             registrar = SwitchingRegistrar(network)
             stack.callback(registrar.close)

@@ -87,7 +87,7 @@ class GoldenFrame(_BundleModel):
 
 
 class Quantization(_BundleModel):
-    """How the INT8 files came about, so that it can be repeated."""
+    """How the INT8 files were made, to repeat it."""
 
     calibration_frames: int = Field(gt=0)
     calibration_seed: int

@@ -172,7 +172,7 @@ class ModelStore:
         self._write(replace(self.record(), on_probation=False, starts=0))
 
     def rollback(self, refused: str | None = None) -> Bundle | None:
-        """Use the bundle before again; returns it, None for the one that ships."""
+        """Use the earlier bundle again; returns it, None for the shipped one."""
         record = self.record()
         if record.active is None:
             raise BundleError(f"{self.sport}: no bundle was installed here; nothing to go back to")

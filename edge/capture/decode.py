@@ -96,7 +96,7 @@ class PacketDecoder:
         for _ in range(_MAX_DAMAGES):
             try:
                 yield from self._container.demux(self._stream)
-            except InvalidDataError:  # noqa: PERF203 - each damage ends the generator: start anew
+            except InvalidDataError:  # noqa: PERF203 - each damage ends the generator: start again
                 self.corrupt += 1
             else:
                 return
@@ -129,7 +129,7 @@ class PacketDecoder:
 class Converter:
     """Makes pictures of one stream's decoded frames: BGR, turned as their metadata asks.
 
-    Keeps what FFmpeg works out for a size and format: a frame's own `to_ndarray` does that anew
+    Keeps what FFmpeg works out for a size and format: a frame's own `to_ndarray` does that again
     each time, threads included, and copies what it made: a fifth of the time of decoding.
     """
 
@@ -147,7 +147,7 @@ class Converter:
         made = self._reformatter.reformat(frame, format="bgr24", **colors)
         if made.planes[0].line_size < 0:
             # Its rows lie from the last to the first. PyAV gives memory from the wrong end then;
-            # swscale, asked for another format, lays the rows out anew.
+            # swscale, asked for another format, lays the rows out again.
             made = self._reformatter.reformat(frame, format="rgb24", **colors)
             image = _pixels(made)[..., ::-1]
         else:

@@ -49,7 +49,7 @@ class Grabber(Protocol):
 
 @contextlib.contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Keep OpenCV's own warnings away: they would stand beside our one line."""
+    """Keep OpenCV's own warnings away: they would come beside our one line."""
     level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
         yield

@@ -2,7 +2,7 @@
 
 Exit codes: 0 done, 1 the work failed, 2 wrong use, 130 interrupted (Ctrl-C). SIGTERM and SIGHUP end
 a command as signals do, once what it wrote is tidied up; `run` and `listen` stop and are done. A
-command's module is imported when that command is asked for, so that `touchline --help` answers at
+command's module is imported when that command is called, so that `touchline --help` answers at
 once.
 """
 
@@ -114,7 +114,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _chosen(arguments: Sequence[str]) -> str | None:
-    """Return the command that is asked for: the first word that is no option."""
+    """Return the command: the first word that is no option."""
     return next((word for word in arguments if not word.startswith("-")), None)
 
 

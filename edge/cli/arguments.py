@@ -89,10 +89,10 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--threads", type=positive_int, metavar="N", help="threads of the engine")
     group.add_argument(
-        "--refine", choices=REFINE, help="mend answers that verification doubts (default: auto)"
+        "--refine", choices=REFINE, help="refine answers that verification doubts (default: auto)"
     )
     group.add_argument(
-        "--follow", choices=FOLLOW, help="follow some frames without the network (default: auto)"
+        "--follow", choices=FOLLOW, help="track some frames without the network (default: auto)"
     )
     group.add_argument("--bundle", type=Path, metavar="FOLDER", help="another model bundle")
 

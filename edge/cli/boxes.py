@@ -13,7 +13,7 @@ _NS_PER_MS = 1e6
 
 
 def boxes_table(boxes: Mapping[str, tuple[Health, float]], now_s: float) -> Table:
-    """Return how each box fares; `boxes` has its last message and the time at which it came."""
+    """Return each box's health; `boxes` has its last message and the time at which it came."""
     table = Table(
         "box", "ready", "frames/s out of", "dropped", "ms p50 p95", "memory", "hottest", "clock"
     )

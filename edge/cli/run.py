@@ -200,7 +200,7 @@ class _Watcher:
             note(f"{started.problem}; going on without, and trying again")
         show_warnings()  # only now: what kept the run from starting is told once, by its error
         total = self._most or source.frames
-        if self._task is not None:  # the stages were built anew
+        if self._task is not None:  # the stages were built again
             self._bar.remove_task(self._task)
         self._task = self._bar.add_task("frames", total=total, detail="")
 

@@ -242,7 +242,7 @@ class SegmentsRun:
         except OSError as error:
             if not self._forgetful:
                 why = (error.strerror or str(error)).lower()
-                note(f"{error.filename}: {why}; a run that stops will begin anew")
+                note(f"{error.filename}: {why}; a run that stops will begin again")
             self._forgetful = True
 
     def _write_forms(self, task: Task, record: FilmRecord) -> FilmRecord:

@@ -75,7 +75,7 @@ SPORTS: tuple[str, ...] = tuple(dict.fromkeys(e.sport for e in _FIELDS.values())
 
 
 def load_field(name: str, *, length_m: float | None = None, width_m: float | None = None) -> Field:
-    """Build the field called `name`, metres, of its usual size unless another is asked for.
+    """Build the field called `name`, metres, of its usual size unless another is given.
 
     Raises UsageError for an unknown name, a size out of range, or any other size of a fixed one.
     """

@@ -161,7 +161,7 @@ def _encoded(answer: HttpAnswer, *, with_body: bool) -> bytes:
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """Return a listening socket; no resolver is asked for the name of this host."""
+    """Return a listening socket; no resolver is called for this host's name."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.create_server((host, port), family=family, backlog=128)
     made.setblocking(False)

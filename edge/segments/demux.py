@@ -218,7 +218,7 @@ class Reader:
         for _ in range(_MOST_DAMAGES):
             try:
                 yield from self._media.container.demux(streams)
-            except InvalidDataError:  # noqa: PERF203 - each damage ends the generator: start anew
+            except InvalidDataError:  # noqa: PERF203 - each damage ends the generator: start again
                 self._corrupt += 1
             else:
                 return

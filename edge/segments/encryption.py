@@ -38,7 +38,7 @@ def encryption_of(path: Path) -> str | None:
     try:
         read = matroska.reader_of(number)
         return _found(read, os.fstat(number).st_size)
-    except (OSError, Refused, EbmlError):  # damage is told by who reads on
+    except (OSError, Refused, EbmlError):  # the reader names damage
         return None
     finally:
         os.close(number)

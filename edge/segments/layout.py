@@ -63,7 +63,7 @@ def _outside(chapter: Chapter, others: Sequence[Chapter]) -> list[Chapter]:
 def _without_slivers(
     chapters: list[Chapter], own: list[Chapter], gaps: list[Chapter]
 ) -> list[Chapter]:
-    """Give pieces of less than a second to the chapter before, if that is none of ours."""
+    """Give pieces of less than a second to the chapter before, unless that is ours."""
     made: list[Chapter] = []
     for chapter in chapters:
         short = chapter.end_s - chapter.start_s < _SLIVER_S and chapter not in own

@@ -53,7 +53,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """A chapter of an edition, as it stands there."""
+    """A chapter of an edition, as the file has it."""
 
     raw: bytes
     """The element."""

@@ -117,5 +117,5 @@ def _compare(film: Path, copy: Path, chapters: Sequence[Chapter], *, is_mp4: boo
 
 
 def _is_title(found: str, wanted: str) -> bool:
-    """Whether a title is the one that was asked for: MP4 cuts off long ones."""
+    """Whether a title is the requested one: MP4 cuts off long ones."""
     return found == wanted or (len(found.encode()) > _LONG_TITLE and wanted.startswith(found))

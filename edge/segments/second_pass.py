@@ -1,7 +1,7 @@
 """A second look: a picture of each second where the key frames suspect a recap or an intro.
 
 Key frames may lie ten seconds apart, and titles come in after the cut that makes one. So what they
-suspect is decoded once more, and judged anew with the pictures that this gives.
+suspect is decoded once more, and judged again with the pictures that this gives.
 """
 
 from __future__ import annotations

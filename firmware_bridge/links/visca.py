@@ -13,7 +13,7 @@ from firmware_bridge.model import Telemetry
 from firmware_bridge.profiles import ViscaProfile, profile
 
 _GIVE_UP = 5
-"""Polls without an answer after which the connection is made anew."""
+"""Polls without an answer after which the connection is made again."""
 
 
 class ViscaLink(CameraLink):

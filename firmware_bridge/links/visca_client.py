@@ -112,7 +112,7 @@ class ViscaClient:
         reply = self._ask(visca.PayloadType.INQUIRY, body, {visca.ReplyKind.ANSWER})
         if reply is None:
             # our repetition was refused: the inquiry had arrived and its answer was lost, so ask
-            # anew
+            # again
             reply = self._ask(visca.PayloadType.INQUIRY, body, {visca.ReplyKind.ANSWER})
         if reply is None:
             raise TimeoutError("VISCA: the answer was lost twice")

@@ -272,7 +272,7 @@ def frame_account(tally: RunCounters, reader: FrameReader) -> FrameAccount:
 
 
 def status_line(health: Health) -> str:
-    """Return how a box fares in one line, for `systemctl status`."""
+    """Return a box's health in one line, for `systemctl status`."""
     if health.problems:
         return "; ".join(health.problems)
     rate = f"{health.fps_out:.1f} of {health.fps_in:.1f} frames/s"

@@ -109,7 +109,7 @@ def _sum(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
 
 
 def _waiting(publication: Mapping[str, int]) -> dict[str, int]:
-    """Events that waited are in the spool, and the next run counts them anew."""
+    """Events that waited are in the spool, and the next run counts them again."""
     return {"events_waiting": publication.get("events_waiting", 0)}
 
 

@@ -69,7 +69,7 @@ def _open_special(path: Path) -> int:
     number = _open_number(path)
     if number is not None:
         try:
-            return os.dup(number)  # opened anew, a file would be written from its beginning
+            return os.dup(number)  # opened again, a file would be written from its beginning
         except OSError:
             raise UsageError(f"{path}: nothing is connected there; name another output") from None
     if not stat.S_ISFIFO(path.stat().st_mode):
@@ -98,7 +98,7 @@ class LineFile:
     """A file of JSON lines that appears with its first line and grows by whole lines.
 
     Each line is written at once, so that whatever ends the process, the file holds all lines up to
-    then. A line that does not fit on the disk is taken back before OSError is raised. With
+    then. A line that does not fit on the disk is removed before OSError is raised. With
     `overwrite`, a file that is there is replaced by the first line, and comes back on `abort`.
     """
 

@@ -130,7 +130,7 @@ class Journal:
         if good is None or self.record is None:
             return None
         edited = local_differences(file, good[0])
-        if edited:  # what a person changed at the box is not undone
+        if edited:  # what a person changed at the box stays
             log.warning("%s: not used, as %s was changed since", self._store.good, edited[0])
             return None
         try:

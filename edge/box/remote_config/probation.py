@@ -35,7 +35,7 @@ class Probation:
     """How much longer a trial may take where frames are still to come: a camera starts slowly."""
 
     def passed(self, vitals: Vitals, elapsed_s: float) -> bool:
-        """Whether it lasted long enough, and what is asked for is there; from then on it is over.
+        """Whether it lasted long enough and the requested network is there; then it is over.
 
         `elapsed_s` counts from the moment at which the stages stood.
         """

@@ -73,7 +73,7 @@ class ConfigCandidate:
     revision: int
     digest: str
     file: Config
-    """As it will stand in the file."""
+    """As the file will have it."""
     config: Config
     """With the command line's options over it."""
     text: str
@@ -94,7 +94,7 @@ class ConfigCandidate:
 def read_desired(payload: bytes, file: Config | None = None) -> ConfigDesired | Refusal:
     """Read a message; a refusal names each problem with its path.
 
-    `file` is the configuration in force: its `remote.keys` say whose signature is asked for.
+    `file` is the configuration in force: its `remote.keys` say whose signature it needs.
     """
     if len(payload) > MAX_BYTES:
         return _refused(None, [_whole(f"more than {MAX_BYTES} bytes")])

@@ -43,7 +43,7 @@ def run_managed(
     """Run the box under its file, and under what is desired over MQTT; the account of all runs.
 
     `settings` (path to value) lie over every configuration; `on_config` is told each that comes
-    into force or on trial. Broker and configuration link stay while the stages are built anew.
+    into force or on trial. Broker and configuration link stay while the stages are built again.
     Raises as `run_box` does, but not for a configuration on trial: then the one before comes back,
     and is tried until it stands. systemd's watchdog is fed by each start and each end of a run.
     """

@@ -121,7 +121,7 @@ class Publication:
         return self._publisher.counts()
 
     def health(self, make: Callable[[str, int], Message], *, expiry_s: int) -> None:
-        """Say how the box fares, on its retained topic."""
+        """Publish the box's health, retained."""
         self._publisher.send_held_events()  # no frame may come that would do it
         self._publisher.retain(self._topics.health, make, expiry_s=expiry_s)
 

@@ -51,7 +51,7 @@ class RegisterStage:
         return answer, waited_ms
 
     def given(self, frame: Frame) -> None:
-        """The answer was handed on: do what is left to do for the frames to come."""
+        """Run the work deferred for the last frame; call it once its answer is handed on."""
         allowance, registrar = self._allowance, self._registrar
         if allowance is None or not isinstance(registrar, DefersWork):
             return

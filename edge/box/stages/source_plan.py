@@ -133,7 +133,7 @@ def open_or_wait(plan: SourcePlan, stop: Stop) -> FrameSource | None:
 
 
 def open_unless(plan: SourcePlan, stop: Stop) -> FrameSource:
-    """Open a source while no stop is asked for; raises SourceError.
+    """Open a source until a stop is requested; raises SourceError.
 
     A camera or the writer of a pipe may take long to answer: it is opened in a thread, which closes
     what it gets when nobody waits for it any more.
@@ -195,7 +195,7 @@ def _rendered(source: RenderedSource, sport: str) -> SourcePlan:
 
 
 def _with_credentials(source: RtspSource) -> str:
-    """Return the address with the user and password that stand beside it, percent-encoded."""
+    """Return the address with the user and password given beside it, percent-encoded."""
     user, password = credentials(source)
     if user is None:
         return source.url

@@ -32,7 +32,7 @@ class BoxInfo:
     source_kind: str
     """`file`, `folder`, `rtsp`, `v4l2` or `rendered`."""
     bundles: Sequence[BundleInfo] = ()
-    """The first is the one that registers."""
+    """The first one registers."""
     config_revision: str | None = None
 
     def context(self, session: str, *, half_turn: bool, calibration: str | None) -> Context:

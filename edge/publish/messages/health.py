@@ -1,4 +1,4 @@
-"""The payload of the topic `health`: how a box fares, in figures that add up."""
+"""The payload of the topic `health`: the health report of a box; its counters balance."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class ClockHealth(MessagePart):
 
 
 class Health(Message):
-    """How a box fares: topic `health`, retained, every few seconds."""
+    """Health report of a box: topic `health`, retained, every few seconds."""
 
     SCHEMA: ClassVar[str] = "touchline.health/1"
 

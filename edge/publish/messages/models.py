@@ -76,7 +76,7 @@ class ModelReported(Message):
     schema_: Literal["touchline.model_reported/1"] = Field(
         "touchline.model_reported/1", alias="schema"
     )
-    time_ns: Nanoseconds = Field(description="When this came about.")
+    time_ns: Nanoseconds = Field(description="When this happened.")
     status: ModelStatus = Field(description="What becomes of the desired bundle.")
     desired: DesiredModel | None = Field(None, description="What `status` and `errors` are about.")
     active: ModelRef | None = Field(None, description="The bundle in use.")

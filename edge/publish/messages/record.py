@@ -35,7 +35,7 @@ class RegistrationRecord(Document):
     sport: str = Field(description="The sport.")
     field: FieldRef = Field(description="The field that the metres belong to.")
     state: RegistrationState = Field(
-        description="How the homography came about; `lost` carries none."
+        description="How the homography was found; `lost` carries none."
     )
     reason: RejectionReason = Field(RejectionReason.NONE, description="Why the picture is lost.")
     field_from_image: Annotated[list[float], Field(min_length=9, max_length=9)] | None = Field(

@@ -65,7 +65,7 @@ class HomographyQuality(MessagePart):
         json_schema_extra={"x-unit": "m"},
     )
     line_support: float | None = Field(
-        None, ge=0, le=1, description="Share of the predicted lines that the picture bears out."
+        None, ge=0, le=1, description="Share of the predicted lines that the picture confirms."
     )
 
 
@@ -86,7 +86,7 @@ class Homography(Message):
     )
     field: FieldRef
     state: RegistrationState = Field(
-        description="How the homography came about; `lost` carries none."
+        description="How the homography was found; `lost` carries none."
     )
     reason: RejectionReason = Field(
         RejectionReason.NONE,
@@ -207,7 +207,7 @@ class StateMessage(Message):
     schema_: Literal["touchline.state/1"] = Field("touchline.state/1", alias="schema")
     status: Status = Field(description="Whether the box is there.")
     time_ns: Nanoseconds = Field(
-        description="When the status came about; in a will, when the link it speaks of was made."
+        description="When the status began; in a will, when the link it speaks of was made."
     )
     clean: bool = Field(description="False in the will that the broker sends when the link broke.")
 

@@ -28,7 +28,7 @@ class AckClock:
         """Whether the broker acknowledged anything on this connection."""
 
     def clear(self) -> None:
-        """Begin anew on a fresh connection."""
+        """Begin again on a fresh connection."""
         self._waiting.clear()
         self._plain.clear()
         self.ever = False

@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Ending(Enum):
-    """Why a connection ended or did not come about, as far as the next pause goes."""
+    """Why a connection ended or failed, as far as the next pause goes."""
 
     AWAY = "away"
     """Nothing listens there, or the host does not answer."""

@@ -196,7 +196,7 @@ class EmbeddedBroker:
 
 @contextlib.contextmanager
 def open_broker(config: BrokerConfig) -> Iterator[Endpoint]:
-    """Yield the endpoint to publish to, the embedded broker running for as long if it is asked for.
+    """Yield the endpoint to publish to; a configured embedded broker runs for as long.
 
     Raises BrokerError if the embedded broker cannot start, ConfigError for an unreadable password.
     """

@@ -1,6 +1,6 @@
 """The box's own line for what is desired of it: hears that on one topic, says what is in force.
 
-A port of its own on the box's line, so that it stands while the stages are built anew or cannot be
+A port of its own on the box's line, so that it stands while the stages are built again or cannot be
 built at all, and its messages stand in nobody's way.
 """
 

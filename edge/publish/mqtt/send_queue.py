@@ -60,7 +60,7 @@ class SendQueue:
         self._samples: deque[tuple[float, int]] = deque()
 
     def clear(self) -> None:
-        """Begin anew on a fresh connection."""
+        """Begin again on a fresh connection."""
         self._samples.clear()
 
     def takes(self, reading: QueueReading, size: int, within_s: float, now_s: float) -> bool:

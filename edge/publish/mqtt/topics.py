@@ -69,7 +69,7 @@ class Topics:
 
     @property
     def health(self) -> str:
-        """Retained, expires: how this box fares."""
+        """Retained, expires: the health of this box."""
         return f"{self.root}/health"
 
     def segments(self, job: str) -> str:

@@ -105,7 +105,7 @@ class EventQueue:
             self._spool.drop(number, cause)
 
     def connected(self, *, forgot: bool) -> None:
-        """Begin anew on a fresh connection; `forgot` when the broker knows of no session."""
+        """Begin again on a fresh connection; `forgot` when the broker knows of no session."""
         now = self._clock_s()
         self._in_flight.clear()
         self._sent_number = 0

@@ -77,7 +77,7 @@ class Spool:
         self._clock_s = clock_s
         self._tried_s = clock_s()
         self._may_return = False
-        """Whether all that the file holds is in memory, so that it may be written anew."""
+        """Whether all that the file holds is in memory, so that it may be written again."""
         self._clocks: tuple[int, float] | None = None
         """Wall and monotonic clock when they were last compared."""
         self._last = 0
