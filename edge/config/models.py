@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from edge.config.brokers import BrokerConfig, EmbeddedBrokerConfig
-from edge.config.host_name import host_id
-from edge.config.ids import MAX_REVISION, Id, Prefix
+from edge.config.ids import MAX_REVISION, Id, Prefix, host_id
 from edge.config.links import LinkConfig
 from edge.config.section import Computed, Section, remote_rules, setting
 from edge.config.sources import SourceConfig

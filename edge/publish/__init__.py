@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from edge.publish.mqtt.endpoint import Endpoint, endpoint_of
     from edge.publish.mqtt.topics import Topics
     from edge.publish.queue.event_detector import EventDetector, EventDraft
-    from edge.publish.queue.paths import spool_path
     from edge.publish.queue.publisher import EventCounts, PublicationCounts, Publisher
     from edge.publish.queue.slots import FrameCounts
+    from edge.publish.queue.spool import spool_path
 
 __all__ = [
     "BoxInfo",
@@ -69,9 +69,9 @@ _MODULES = {
         "Info",
         "StateMessage",
     ),
-    "queue.paths": ("spool_path",),
     "queue.publisher": ("PublicationCounts", "EventCounts", "Publisher"),
     "queue.slots": ("FrameCounts",),
+    "queue.spool": ("spool_path",),
     "mqtt.topics": ("Topics",),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}

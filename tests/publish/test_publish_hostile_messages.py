@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from edge.cli.listen import Board
-from edge.config.host_name import host_id
+from edge.config.ids import host_id
 from edge.publish.client import subscriber as client_module
 from edge.publish.client.subscriber import Health, Received, TouchlineClient
 from edge.publish.messages.examples import TOPICS as DOCUMENTED

@@ -10,8 +10,8 @@ from edge.config import Config, config_from_mapping
 from edge.errors import ConfigError, UsageError
 from edge.publish import Topics
 from edge.publish.mqtt.topics import parse_topic
-from edge.publish.queue.paths import spool_path
 from edge.publish.queue.segments_publisher import job_of
+from edge.publish.queue.spool import spool_path
 
 BAD = [
     "", ".", "..", "../x", "a/b", "a/../b", "+", "#", "a+", "a#", "$SYS", "a\0", "a\n", "\na",

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edge.config import Config
+from edge.paths import state_folder
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -40,6 +43,13 @@ OR length(payload) NOT BETWEEN 1 AND 1000000
 """
 _JUMP_NS = 60 * 10**9
 """A clock that moves by more against the monotonic one was set."""
+
+
+def spool_path(config: Config) -> Path:
+    """Return the file in which events wait: the configured one, or one in the state folder."""
+    if config.publish.spool.path is not None:
+        return config.publish.spool.path
+    return state_folder() / f"spool-{config.site}-{config.device}.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
