@@ -85,6 +85,7 @@ CASES = (
     Case(("bench", "--rounds", "1", "--threads", "1", "--seconds", "0.1",
           "--engine", "onnxruntime")),
     Case(("doctor",)),
+    Case(("completion", "bash")),
     Case(("install", "--root", "image", "--command", "/opt/touchline/bin/touchline"), ("image",)),
     Case(("uninstall", "--root", "image")),
 )  # fmt: skip
