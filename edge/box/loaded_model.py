@@ -67,8 +67,8 @@ def network_of(config: Config, bundle: Bundle) -> Network:
     registrar.warm_up()
 
     def apply(changed: Config) -> None:
-        registrar.refines = changed.registration.refine
-        registrar.follows = changed.registration.follow == "auto"
+        registrar.policy.refines = changed.registration.refine
+        registrar.policy.follows = changed.registration.follow == "auto"
 
     return Network(
         registrar,

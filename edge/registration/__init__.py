@@ -5,6 +5,7 @@ Keypoints, homography, verification, refinement, refusal.
 
 from __future__ import annotations
 
-from edge.registration.registrar import FieldRegistrar, Thresholds
+from edge.registration.policy import Thresholds
+from edge.registration.registrar import FieldRegistrar
 
 __all__ = ["FieldRegistrar", "Thresholds"]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.registration.candidates import Observation
+from edge.registration.estimator import Belief
 from edge.registration.flight import Flight, Maps, Sight
 from edge.registration.stopwatch import Stopwatch
-from edge.registration.tracking import Last
 from edge.types import CameraPrior, RejectionReason
 
 PATIENT = 2
@@ -34,7 +34,7 @@ class Look:
 
     flight: Flight
     sight: Sight
-    last: Last | None
+    last: Belief | None
     """What the tracker followed to it."""
     prior: CameraPrior | None
     since: list[Flight] = field(default_factory=list)
@@ -62,7 +62,7 @@ class LooksBehind:
         return self._look is not None and self._look.maps is None
 
     def followed(
-        self, flight: Flight, last: Last | None, prior: CameraPrior | None, *, due: bool
+        self, flight: Flight, last: Belief | None, prior: CameraPrior | None, *, due: bool
     ) -> None:
         """A frame was followed from `last`; `due` if the network is to look at it behind that."""
         if self._look is not None:

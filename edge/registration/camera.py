@@ -17,21 +17,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.fields import Vantage
-from edge.registration.homography import Matrix
+from edge.registration.homography import Matrix, direct, inverse
 from edge.types import FloatArray
 
-PARAMETERS = ("log_focal", "log_aspect", "pan", "tilt", "roll", "x_m", "y_m", "z_m")
+PARAMETERS = (
+    "log_focal", "log_aspect", "pan", "tilt", "roll", "x_m", "y_m", "z_m", "kappa",
+)  # fmt: skip
+KAPPA = PARAMETERS.index("kappa")
 SOCCER = Vantage()
+BEND = 0.015
+"""Deviation of kappa among lenses."""
+FARTHEST_BENT = 4.0
+"""Squared distance from the middle, in half widths, beyond which a lens bends no more."""
+UNBENT = 1e-4
+"""Kappa under which a picture counts as a pinhole's."""
+FEWEST_OF_A_PLANE = 8
+"""Points of the lattice on the field that a plane is fitted to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """Gaussian on the eight parameters; infinite deviations are left out."""
+    """Gaussian on the nine parameters."""
 
     mean: FloatArray
-    """(8,)."""
+    """(9,)."""
     information: Matrix
-    """(8, 8) inverse covariance."""
+    """(9, 9) inverse covariance."""
 
 
 def rotation(pan: float, tilt: float, roll: float) -> Matrix:
@@ -52,8 +63,19 @@ def rotation(pan: float, tilt: float, roll: float) -> Matrix:
     )
 
 
+def angles(r: Matrix) -> tuple[float, float, float]:
+    """(3, 3) camera from field -> pan, tilt, roll: the inverse of `rotation`, radians."""
+    pan = math.atan2(r[2, 0], r[2, 1])
+    tilt = -math.asin(min(1.0, max(-1.0, float(r[2, 2]))))
+    level = rotation(pan, tilt, 0.0)
+    return pan, tilt, math.atan2(float(r[0] @ level[1]), float(r[0] @ level[0]))
+
+
 def compose(theta: FloatArray, size: tuple[int, int]) -> Matrix:
-    """Parameters (8,) -> image_from_field (3, 3) of a picture of `size` (width, height)."""
+    """Parameters (9,) -> image_from_field (3, 3) of a picture of `size` (width, height).
+
+    Of the pinhole alone: a lens bends it by the last parameter (see `undistorted`).
+    """
     width, height = size
     r = rotation(*theta[2:5])
     f = math.exp(theta[0]) * width
@@ -71,10 +93,57 @@ def _ground(r: Matrix, theta: FloatArray) -> Matrix:
     return ground
 
 
+def undistorted(px: FloatArray, theta: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Pixels (n, 2) as a pinhole would have them.
+
+    The lens adds one radial term: a distance r from the middle, in half widths of the picture,
+    becomes r (1 + kappa r^2). A picture bent like a barrel has a kappa above 0.
+    """
+    centre, bend = bends(px, theta, size)
+    flat: FloatArray = centre + (px - centre) * (1 + theta[KAPPA] * bend[:, None])
+    return flat
+
+
+def bends(
+    px: FloatArray, theta: FloatArray, size: tuple[int, int]
+) -> tuple[FloatArray, FloatArray]:
+    """The picture's middle, (2,), and squared distances of (n, 2) pixels from it, half widths."""
+    width, height = size
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    off = (px - centre) / (width / 2)
+    square: FloatArray = off[:, 0] ** 2 + (off[:, 1] * math.exp(-theta[1])) ** 2
+    return centre, square
+
+
+def plane(theta: FloatArray, size: tuple[int, int], reach_m: tuple[float, float]) -> Matrix:
+    """The best image_from_field (3, 3) of what a picture shows of the field, its lens included.
+
+    `reach_m`: half the field's length and width. Least squares over a lattice of pixels.
+    """
+    pinhole = compose(theta, size)
+    if abs(theta[KAPPA]) < UNBENT:
+        return pinhole
+    width, height = size
+    u, v = np.meshgrid(np.linspace(0, width - 1, 9), np.linspace(0, height - 1, 7))
+    px = np.stack([u.ravel(), v.ravel()], 1)
+    flat = undistorted(px, theta, size)
+    q = inverse(pinhole) @ np.concatenate([flat.T, np.ones((1, len(flat)))])
+    metres = (q[:2] / q[2]).T
+    ahead = pinhole[2, 0] * metres[:, 0] + pinhole[2, 1] * metres[:, 1] + pinhole[2, 2] > 0
+    on = ahead & (np.abs(metres) <= 1.1 * np.asarray(reach_m)).all(1)
+    if on.sum() < FEWEST_OF_A_PLANE:
+        return pinhole
+    bent = direct(metres[on], px[on])
+    if bent is None:
+        return pinhole
+    foot = metres[on].mean(0)
+    return bent if bent[2, :2] @ foot + bent[2, 2] > 0 else -bent
+
+
 def decompose(
     image_from_field: Matrix, size: tuple[int, int], log_aspect: float
 ) -> FloatArray | None:
-    """(3, 3) homography -> (8,) parameters with the aspect given.
+    """(3, 3) homography -> (9,) parameters with the aspect given, unbent.
 
     Or None where no such camera fits.
 
@@ -105,12 +174,8 @@ def decompose(
         r = u @ vt
         centre = -r.T @ n[:, 2]
         if float(r[0] @ _cross(r[1], r[2])) > 0 and centre[2] > 0:
-            pan = math.atan2(r[2, 0], r[2, 1])
-            tilt = -math.asin(min(1.0, max(-1.0, float(r[2, 2]))))
-            level = rotation(pan, tilt, 0.0)
-            roll = math.atan2(float(r[0] @ level[1]), float(r[0] @ level[0]))
             focal = -0.5 * math.log(inverse_square)
-            return np.array([focal, log_aspect, pan, tilt, roll, *centre])
+            return np.array([focal, log_aspect, *angles(r), *centre, 0.0])
     return None
 
 
@@ -141,7 +206,7 @@ def fit(
 ) -> tuple[FloatArray, Matrix]:
     """Maximum a posteriori camera by damped Gauss-Newton.
 
-    Gives (8,) parameters and their (8, 8) information.
+    Gives (9,) parameters and their (9, 9) information.
 
     Residuals are robust (Geman-McClure at three deviations). The information returned is the
     measurements' alone.
@@ -153,7 +218,7 @@ def fit(
     for _ in range(iterations):
         a = system[0] + prior.information
         b = system[1] - prior.information @ (best - prior.mean)
-        a.flat[::9] = a.flat[::9] * (1 + damping) + 1e-9
+        a.flat[:: len(a) + 1] = a.flat[:: len(a) + 1] * (1 + damping) + 1e-9
         trial = best + np.linalg.solve(a, b)
         there = seen.system(trial)
         now = there[2] + _prior_cost(trial, prior)
@@ -184,6 +249,7 @@ class _Seen:
         u = pull.image_px[:, 0] - (size[0] - 1) / 2
         v = pull.image_px[:, 1] - (size[1] - 1) / 2
         self.target = u * self.along[0] + v * self.along[1]
+        self._flat = (u / (size[0] / 2)) ** 2, (v / (size[0] / 2)) ** 2
         self.weight = pull.weight
 
     def system(self, theta: FloatArray) -> tuple[Matrix, FloatArray, float]:
@@ -204,14 +270,17 @@ class _Seen:
         across, down = pull[0] * c[0], pull[1] * c[1]
         seen = across + down
         np.divide(-seen, c[2], out=pull[2])
-        j = np.empty((8, len(self.x)))
+        # what was seen, as a pinhole would have it: the lens moves the target
+        bent = self.target * (self._flat[0] + self._flat[1] * math.exp(-2 * theta[1]))
+        j = np.empty((len(PARAMETERS), len(self.x)))
+        np.negative(bent, out=j[KAPPA])
         j[0], j[1] = seen, down
-        np.negative(r.T @ pull, out=j[5:])
+        np.negative(r.T @ pull, out=j[5:8])
         j[2] = (self.y - theta[6]) * j[5] - (self.x - theta[5]) * j[6]
         sin, cos = math.sin(theta[4]), math.cos(theta[4])
         j[3] = pull[2] * (sin * c[0] + cos * c[1]) - c[2] * (sin * pull[0] + cos * pull[1])
         j[4] = pull[0] * c[1] - pull[1] * c[0]
-        residual = self.target - seen
+        residual = self.target + theta[KAPPA] * bent - seen
         square = residual * residual
         soft = 1 / (1 + square / 9)  # Geman-McClure at three deviations
         w = self.weight * soft
@@ -229,9 +298,9 @@ def usual(size: tuple[int, int], vantage: Vantage = SOCCER) -> Prior:
     shape = size[0] / size[1]
     squeezed = 0.9 < shape < 1.3
     aspect = np.log(16 / 9 / shape) if squeezed else 0.0
-    mean = np.array([np.log(2.2), aspect, vantage.pan_rad, 0.2, 0.0, *vantage.centre_m])
+    mean = np.array([np.log(2.2), aspect, vantage.pan_rad, 0.2, 0.0, *vantage.centre_m, 0.0])
     pixels = 0.06 if squeezed else 0.012
-    deviation = np.array([1.0, pixels, 0.8, 0.2, 0.014, *vantage.deviation_m])
+    deviation = np.array([1.0, pixels, 0.8, 0.2, 0.014, *vantage.deviation_m, BEND])
     return Prior(mean, np.diag(1 / deviation**2))
 
 
@@ -249,13 +318,13 @@ class CameraMemory:
 
     def forget(self) -> None:
         """Start anew."""
-        self.information = np.zeros((4, 4))
-        self.vector = np.zeros(4)
+        self.information = np.zeros((5, 5))
+        self.vector = np.zeros(5)
         self.contradictions = 0
         self.frames = 0
         self._sharpened: tuple[Prior, Prior] | None = None
 
-    INDEX: NDArray[np.intp] = np.array([1, 5, 6, 7])
+    INDEX: NDArray[np.intp] = np.array([1, 5, 6, 7, 8])
     REST: NDArray[np.intp] = np.array([0, 2, 3, 4])
 
     def prior(self, usual_prior: Prior) -> Prior:
@@ -268,9 +337,11 @@ class CameraMemory:
 
     def _sharpen(self, usual_prior: Prior) -> Prior:
         # the remembered place is never surer than `drift_m`: cranes give, lenses breathe
-        covariance = np.linalg.inv(self.information + 1e-9 * np.eye(4))
-        covariance = covariance + np.diag([0.002, self.drift_m, self.drift_m, self.drift_m]) ** 2
-        mean = np.linalg.solve(self.information + 1e-9 * np.eye(4), self.vector)
+        covariance = np.linalg.inv(self.information + 1e-9 * np.eye(5))
+        covariance = (
+            covariance + np.diag([0.002, self.drift_m, self.drift_m, self.drift_m, 0.002]) ** 2
+        )
+        mean = np.linalg.solve(self.information + 1e-9 * np.eye(5), self.vector)
         sharp = np.linalg.inv(covariance)
         information = usual_prior.information.copy()
         index = np.ix_(self.INDEX, self.INDEX)

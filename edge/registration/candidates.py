@@ -86,9 +86,9 @@ class CameraFit:
     """The camera that a candidate is, and what the picture's measurements alone say of it."""
 
     theta: FloatArray
-    """(8,), see `edge.registration.camera.PARAMETERS`."""
+    """(9,), see `edge.registration.camera.PARAMETERS`."""
     information: Matrix
-    """(8, 8)."""
+    """(9, 9)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Workbench:
         other, for all of them together take four times as long as the rest.
         """
         theta = self._camera_of_keypoints(seen) if self.steady else None
-        best = None if theta is None else self._look_through(seen, theta)
+        best = None if theta is None else self.look_through(seen.picture, theta)
         if best is None or best.evidence.support < CLEAR:
             free = self.look(seen.picture, seen.start)
             if free is not None and (best is None or _improves(free, best)):
@@ -286,7 +286,7 @@ class Workbench:
         known = cam.usual(seen.check_size, self.field.vantage)
         for _ in range(rounds):
             theta, information = cam.fit(theta, self._pull(seen, trial), known, seen.check_size)
-            there = self._look_through(seen, theta)
+            there = self.look_through(seen.picture, theta)
             if there is None:
                 return None
             trial = replace(there, camera=CameraFit(theta, information))
@@ -301,18 +301,32 @@ class Workbench:
 
     def look(self, picture: Picture, image_from_field: Matrix) -> Trial | None:
         """What the picture says of a homography; None when no camera could have it."""
+        return self._look(picture, picture.check_from_net @ image_from_field, image_from_field)
+
+    def look_through(self, picture: Picture, theta: FloatArray) -> Trial | None:
+        """What the picture says of a camera (9,), given in the checked picture."""
+        size = picture.grey.shape[1], picture.grey.shape[0]
+        pinhole, bend = cam.compose(theta, size), ev.Bend.of(theta, size)
+        return self._look(picture, pinhole, self.shown(picture, theta), bend)
+
+    def shown(self, picture: Picture, theta: FloatArray) -> Matrix:
+        """(3, 3) the best homography of a camera (9,) for what the picture shows of the field."""
+        size = picture.grey.shape[1], picture.grey.shape[0]
+        half = self.field.length_m / 2, self.field.width_m / 2
+        return picture.net_from_check @ cam.plane(theta, size, half)
+
+    def _look(
+        self,
+        picture: Picture,
+        pinhole: Matrix,
+        image_from_field: Matrix,
+        bend: ev.Bend | None = None,
+    ) -> Trial | None:
         if implausible(image_from_field, self.size):
             return None
         height, width = picture.grey.shape
-        projected = picture.check_from_net @ image_from_field
-        shown = ev.project(self.lines, projected, width, height)
+        shown = ev.project(self.lines, pinhole, width, height, bend=bend)
         return Trial(image_from_field, ev.check(picture.grey, shown, paint=self.field.paint), None)
-
-    def _look_through(self, seen: Observation, theta: FloatArray) -> Trial | None:
-        """What the picture says of a camera, given in the checked picture."""
-        return self.look(
-            seen.picture, seen.picture.net_from_check @ cam.compose(theta, seen.check_size)
-        )
 
     def _judged(self, seen: Observation, trial: Trial) -> Candidate:
         features = measure(
@@ -332,6 +346,10 @@ class Workbench:
             features |= told_by(reading, seen.slid_m, seen.cells)
         verdict = judge(features, self.model)
         return Candidate(trial.image_from_field, trial.evidence, trial.camera, verdict, reading)
+
+    def again(self, candidate: Candidate) -> float:
+        """A candidate's score by the picture alone, whatever it was given."""
+        return judge(candidate.verdict.features, self.model).score
 
     def _polished(self, seen: Observation, trial: Trial, rounds: int = 2) -> Trial:
         """A free homography, moved onto the ridges found along its lines while that improves it."""
@@ -369,12 +387,13 @@ class Workbench:
         if theta is None:
             return None
         remembered = self.memory.prior(known)
+        theta = np.append(theta[:-1], remembered.mean[-1])
         for prior in (remembered,) if remembered is known else (remembered, known):
             best: Trial | None = None
             source, at = trial, theta
             for _ in range(rounds):
                 at, information = cam.fit(at, self._pull(seen, source), prior, size)
-                there = self._look_through(seen, at)
+                there = self.look_through(seen.picture, at)
                 if there is None or not _as_good(there, trial):
                     break
                 settled = best is not None or _near(there, source)
@@ -385,6 +404,35 @@ class Workbench:
                 return best
         return None
 
+    def known(self, size: tuple[int, int]) -> cam.Prior:
+        """What is known of the camera before a frame of a (width, height) picture shows it."""
+        return self.memory.prior(cam.usual(size, self.field.vantage))
+
+    def on_lines(self, trial: Trial, picture: Picture, prior: cam.Prior, part: float) -> CameraFit:
+        """The camera that a prior and the lines under a trial of it give.
+
+        `part` is what the lines count: frame after frame shows the same ones.
+        """
+        size = picture.grey.shape[1], picture.grey.shape[0]
+        pull = ridge_pull(trial, self.lines, part)
+        theta, information = cam.fit(prior.mean, pull, prior, size, iterations=3)
+        return CameraFit(theta, information)
+
+    def moved_on(
+        self, seen: Observation, trial: Trial, prior: cam.Prior, part: float
+    ) -> Candidate | None:
+        """The camera that a prior, the lines under a trial of it and the keypoints give; judged."""
+        seen = self._as_slid(seen, trial.image_from_field)
+        size, at, source = seen.check_size, prior.mean, trial
+        best: Trial | None = None
+        for _ in range(2):
+            at, information = cam.fit(at, self._pull(seen, source, part), prior, size)
+            there = self.look_through(seen.picture, at)
+            if there is None:
+                break
+            best = source = replace(there, camera=CameraFit(at, information))
+        return None if best is None else self._judged(seen, best)
+
     def _camera_of_keypoints(self, seen: Observation) -> FloatArray | None:
         """The most probable camera given the keypoints alone, (8,), in the checked picture."""
         size = seen.check_size
@@ -392,21 +440,19 @@ class Workbench:
         theta = cam.decompose(seen.picture.check_from_net @ seen.start, size, prior.mean[1])
         if theta is None:
             return None
+        theta[-1] = prior.mean[-1]
         theta, _ = cam.fit(theta, self._keypoint_pull(seen), prior, size, iterations=3)
         return theta
 
-    def _pull(self, seen: Observation, trial: Trial) -> cam.Pull:
+    def _pull(self, seen: Observation, trial: Trial, part: float = 1.0) -> cam.Pull:
         """Ridges (across the line) and keypoints (both ways) as measurements, check pixels."""
-        e, p = trial.evidence, trial.evidence.projected
-        on = np.flatnonzero(e.found)
-        n, k, normal = len(on), self._keypoint_pull(seen), p.normal[on]
-        ridge_px = p.image_px[on] + e.offset_px[on, None] * normal
+        r, k = ridge_pull(trial, self.lines, part), self._keypoint_pull(seen)
         return cam.Pull(
-            np.concatenate([self.lines.position_m[p.index[on]], k.field_m]),
-            np.concatenate([ridge_px, k.image_px]),
-            np.concatenate([normal, k.direction]),
-            np.concatenate([np.full(n, 0.7), k.deviation_px]),
-            np.concatenate([np.full(n, min(1.0, 60 / max(n, 1))), k.weight]),
+            np.concatenate([r.field_m, k.field_m]),
+            np.concatenate([r.image_px, k.image_px]),
+            np.concatenate([r.direction, k.direction]),
+            np.concatenate([r.deviation_px, k.deviation_px]),
+            np.concatenate([r.weight, part * k.weight]),
         )
 
     def _keypoint_pull(self, seen: Observation) -> cam.Pull:
@@ -424,6 +470,20 @@ class Workbench:
             )
             self._pulled = keypoints, pull
         return self._pulled[1]
+
+
+def ridge_pull(trial: Trial, lines: ev.LinePoints, part: float = 1.0) -> cam.Pull:
+    """Ridges as measurements across their lines; sixty count in all, or a `part` of that."""
+    e, p = trial.evidence, trial.evidence.projected
+    on = np.flatnonzero(e.found)
+    n, normal = len(on), p.normal[on]
+    return cam.Pull(
+        lines.position_m[p.index[on]],
+        p.image_px[on] + e.offset_px[on, None] * normal,
+        normal,
+        np.full(n, 0.7),
+        np.full(n, part * min(1.0, 60 / max(n, 1))),
+    )
 
 
 def _likeliest(candidates: Sequence[Candidate | None]) -> Candidate | None:

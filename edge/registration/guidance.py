@@ -56,11 +56,11 @@ _FLOOR_DEG, _FLOOR_FOCAL, _FLOOR_M = 0.05, 0.004, 0.05
 def gaussian(prior: CameraPrior, log_aspect: float = 0.0) -> cam.Prior:
     """Return a prior in the parameters of `edge.registration.camera`."""
     angles = np.radians([prior.pan_deg, -prior.tilt_deg, prior.roll_deg])
-    mean = np.array([math.log(prior.focal_widths), log_aspect, *angles, *prior.position_m])
+    mean = np.array([math.log(prior.focal_widths), log_aspect, *angles, *prior.position_m, 0.0])
     turn = np.radians(np.maximum(prior.sigma_deg, _FLOOR_DEG))
     place = max(prior.sigma_m, _FLOOR_M)
     deviation = np.array(
-        [max(prior.sigma_focal, _FLOOR_FOCAL), 0.002, *turn, place, place, place], float
+        [max(prior.sigma_focal, _FLOOR_FOCAL), 0.002, *turn, place, place, place, cam.BEND], float
     )
     return cam.Prior(mean, np.diag(1 / deviation**2))
 
@@ -127,8 +127,7 @@ class Guide:
         """The prior, moved onto the picture's lines, judged; None where it cannot be judged."""
         size = seen.check_size
         theta, information, _ = self._settled(seen.picture.grey, size, prior)
-        back = seen.picture.net_from_check
-        found = self._bench.try_out(seen, back @ cam.compose(theta, size))
+        found = self._bench.try_out(seen, self._bench.shown(seen.picture, theta))
         return None if found is None else replace(found, camera=CameraFit(theta, information))
 
     def contradicts(self, answer: Candidate, seen: Observation, prior: CameraPrior) -> bool:
@@ -140,7 +139,7 @@ class Guide:
             return False
         size = seen.check_size
         shown = seen.picture.check_from_net @ answer.image_from_field
-        moved = _distance_px(shown, _homography(prior, size), size, self._bench.field)
+        moved = apart_px(shown, _homography(prior, size), size, self._bench.field)
         return moved is None or moved > max(2 * RIGHT * size[1], 2 * _reach_px(prior, size))
 
     def compare(self, image_from_field: Matrix, size: tuple[int, int], prior: CameraPrior) -> None:
@@ -150,7 +149,7 @@ class Guide:
         front of the camera.
         """
         focal = prior.focal_widths * size[0]
-        moved = _distance_px(image_from_field, _homography(prior, size), size, self._bench.field)
+        moved = apart_px(image_from_field, _homography(prior, size), size, self._bench.field)
         if moved is not None:
             self.record.add(moved / focal, RIGHT * size[1] / focal, prior.time_s)
 
@@ -182,10 +181,10 @@ class Guide:
     ) -> tuple[FloatArray, Matrix, ev.Evidence]:
         """The most probable camera given a prior and the lines near where it expects them.
 
-        (8,) parameters, (8, 8) information of the lines alone, and the lines under it.
+        (9,) parameters, (9, 9) information of the lines alone, and the lines under it.
         """
         known = gaussian(prior)
-        theta, information = known.mean, np.zeros((8, 8))
+        theta, information = known.mean, np.zeros((9, 9))
         found = self._look(grey, size, theta, reach_px=_reach_px(prior, size))
         for _ in range(2):
             if found.found.sum() < 8:
@@ -204,7 +203,8 @@ class Guide:
         theta: FloatArray,
         reach_px: float = 4.0,
     ) -> ev.Evidence:
-        shown = ev.project(self._bench.lines, cam.compose(theta, size), *size)
+        bend = ev.Bend.of(theta, size)
+        shown = ev.project(self._bench.lines, cam.compose(theta, size), *size, bend=bend)
         return ev.check(grey, shown, reach_px=reach_px)
 
     def _ridges(self, found: ev.Evidence) -> cam.Pull:
@@ -280,9 +280,7 @@ def _on_field(h: Matrix, size: tuple[int, int], field: Field) -> tuple[FloatArra
     return pixels[on], metres[on]
 
 
-def _distance_px(
-    answer: Matrix, expected: Matrix, size: tuple[int, int], field: Field
-) -> float | None:
+def apart_px(answer: Matrix, expected: Matrix, size: tuple[int, int], field: Field) -> float | None:
     """Mean distance of what a picture shows of the field from where it was expected."""
     pixels, metres = _on_field(answer, size, field)
     if len(pixels) < 6 or (depth(expected, metres) <= 0).any():

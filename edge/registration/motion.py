@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.registration.camera import undistorted
 from edge.registration.homography import Matrix
 from edge.registration.picture import scaling
+from edge.types import FloatArray
 
 CORNERS, APART_PX = 80, 12
 """At most, and how far apart: as exact as twice as many that lie half as far apart, in half the
@@ -32,15 +35,29 @@ LIT = 4.0
 """Change of the mean grey level that may keep corners from being followed."""
 AROUND_PX = 31
 """Side of the square about a pixel that its grey level is told from, where the light changed."""
-ROUNDS, SMALL, LARGE = 3, 0.01, 0.5
-"""Steps of a camera's motion, at most, radians after which it is known to a hair, and radians that
-no camera turns by from one frame to the next.
-"""
-WORSE, WORSE_PX = 1.1, 0.02
-"""By what share, and how many pixels, a camera's motion may leave more of the corners' distances
-than the free one."""
+ROUNDS, LARGE = 3, 0.5
+"""Steps of a camera's motion, and radians that no camera turns by from one frame to the next."""
+LEAST_TURN, SHARE_TURN = 14, 0.3
+"""Corners, and their share, that must turn together: four numbers are known from fewer of them."""
+PROPOSALS, TURN_PX = 48, 1.0
+"""Pairs of corners that propose a turn, and how near a corner must come, checked picture's px."""
 _WINDOW = (15, 15)
 _LEVELS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A camera's motion from one frame to the next."""
+
+    rotation: Matrix
+    """(3, 3) camera coordinates (right, down, forward) after from before."""
+    zoom: float
+    """Focal length after over before."""
+    after_from_before: Matrix
+    """(3, 3) what it does to the picture."""
+    rms_px: float
+    """What it leaves of the corners' distances."""
+    corners: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,47 +70,107 @@ class Motion:
     """(n, 2) corners that moved together, where they were."""
     after_px: NDArray[np.float64]
     """(n, 2) where they are."""
+    all_before_px: NDArray[np.float64]
+    """(m, 2) all corners that were followed, where they were."""
+    all_after_px: NDArray[np.float64]
+    """(m, 2) where they are."""
 
-    def of_a_camera(self, focal_px: float, size: tuple[int, int]) -> Matrix:
-        """(3, 3) the same as a camera of that focal length has it, which turned and zoomed.
+    def turn(self, size: tuple[int, int], theta: FloatArray) -> Turn | None:
+        """How a camera (9,) turned and zoomed since the picture before; None where none did.
 
-        Four numbers in place of eight: what corners leave open at the rim is closed. The corners'
-        own homography where they bear the camera out less: a lens bends lines, pixels may not be
-        square, a camera may travel. `size` is (width, height).
+        Of all corners that were followed: pairs of them propose a turn and a zoom (four numbers),
+        the proposal that most corners bear out is fitted to these. People who run are the others,
+        which a free homography would bend to. `size` is (width, height).
         """
+        scale = math.exp(theta[0]) * size[0] * np.array([1.0, math.exp(theta[1])])
         centre = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])
-        x, y = ((self.before_px - centre) / focal_px).T
-        target = ((self.after_px - centre) / focal_px).T
-        rotation, zoom = np.eye(3), 1.0
+        before, after = (
+            undistorted(px, theta, size) for px in (self.all_before_px, self.all_after_px)
+        )
+        rays, target = ((before - centre) / scale).T, ((after - centre) / scale).T
+        n, near = len(self.all_before_px), TURN_PX / scale[0]
+        pairs = _pairs(n)
+        step = np.zeros((len(pairs), 4))
+        for _ in range(2):
+            j, left = _linearized(step, rays[:, pairs], target[:, pairs])
+            try:
+                step = step + np.linalg.solve(j + 1e-12 * np.eye(4), left[..., None])[..., 0]
+            except np.linalg.LinAlgError:
+                return None
+        wild = ~(np.abs(step) < LARGE).all(1)
+        step[wild] = 0.0
+        off = np.hypot(*(target[:, None] - _project(step, rays)))
+        votes = np.where(wild, 0, (off < near).sum(1))
+        best = int(votes.argmax())
+        rotation, zoom = cv2.Rodrigues(step[best, :3])[0], math.exp(step[best, 3])
+        apart = off[best]
         for _ in range(ROUNDS):
-            u, v, w = rotation @ (x, y, np.ones_like(x))
+            weight = 1 / (1 + (apart / near) ** 2) ** 2  # Geman-McClure
+            u, v, w = rotation @ (*rays, np.ones(n))
             u, v = u / w, v / w
-            # derivatives by a small rotation and the zoom's logarithm
-            system = np.empty((4, 2, len(x)))
-            (ux, uy, uz, us), (vx, vy, vz, vs) = system[:, 0], system[:, 1]
-            np.multiply(u, v, out=vy)
-            np.negative(vy, out=ux)
-            uy[:], vx[:] = 1 + u * u, -1 - v * v
-            uz[:], vz[:], us[:], vs[:] = -v, u, u, v
-            flat, left = system.reshape(4, -1), (target / zoom - (u, v)).ravel()
-            step = np.linalg.solve(flat @ flat.T, flat @ left)
-            if not np.abs(step).max() < LARGE:  # nor where it is no number
-                return self.after_from_before
-            rotation = cv2.Rodrigues(step[:3])[0] @ rotation
-            zoom *= math.exp(step[3])
-            if np.abs(step).max() < SMALL:
-                break
-        inside = np.diag([1 / focal_px, 1 / focal_px, 1.0])
-        inside[:2, 2] = -centre / focal_px
-        outside = np.diag([zoom * focal_px, zoom * focal_px, 1.0])
+            one = np.zeros((1, 4))
+            j, left = _linearized(one, np.stack([u, v])[:, None], (target / zoom)[:, None])
+            jw = j[0] * np.tile(weight, 2)[:, None]
+            change = np.linalg.solve(jw.T @ j[0], jw.T @ left[0])
+            if not np.abs(change).max() < LARGE:  # nor where it is no number
+                return None
+            rotation = cv2.Rodrigues(change[:3])[0] @ rotation
+            zoom *= math.exp(change[3])
+            u, v, w = rotation @ (*rays, np.ones(n))
+            apart = np.hypot(target[0] - zoom * u / w, target[1] - zoom * v / w)
+        on = apart < near
+        count = int(on.sum())
+        if count < max(LEAST_TURN, SHARE_TURN * n):
+            return None
+        rms_px = float(np.sqrt(np.mean(apart[on] ** 2)) * scale[0])
+        inside = np.diag([1 / scale[0], 1 / scale[1], 1.0])
+        inside[:2, 2] = -centre / scale
+        outside = np.diag([zoom * scale[0], zoom * scale[1], 1.0])
         outside[:2, 2] = centre
         turned: Matrix = outside @ rotation @ inside
-        ours, free = (self._rms_px(h) for h in (turned, self.after_from_before))
-        return turned if ours <= WORSE * free + WORSE_PX else self.after_from_before
+        return Turn(rotation, zoom, turned, rms_px, count)
 
-    def _rms_px(self, h: Matrix) -> float:
-        q = h[:, :2] @ self.before_px.T + h[:, 2:]
-        return math.sqrt(float(np.mean((q[:2] / q[2] - self.after_px.T) ** 2)))
+
+@cache
+def _pairs(n: int) -> NDArray[np.intp]:
+    """(k, 2) numbers of corners that propose a turn together."""
+    rng = np.random.default_rng(n)
+    first = rng.integers(n, size=PROPOSALS)
+    return np.stack([first, (first + rng.integers(1, n, size=PROPOSALS)) % n], 1)
+
+
+def _project(step: FloatArray, rays: FloatArray) -> FloatArray:
+    """Rays (2, n) after k turns and zooms (k, 4) -> (2, k, n)."""
+    rotations = np.stack([cv2.Rodrigues(one[:3])[0] for one in step])
+    zoom = np.exp(step[:, 3])[:, None]
+    q = rotations[:, :, :2] @ rays + rotations[:, :, 2:]
+    return np.stack([zoom * q[:, 0] / q[:, 2], zoom * q[:, 1] / q[:, 2]])
+
+
+def _linearized(
+    step: FloatArray, rays: FloatArray, target: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Derivatives (k, 2m, 4) of m rays, (2, k, m), by k turns and zooms (k, 4), and what is left.
+
+    By the rotation vector and the zoom's logarithm, the former small.
+    """
+    zoom = np.exp(step[:, 3])[:, None]
+    x, y, z = (step[:, i, None] for i in range(3))
+    u0, v0 = rays
+    w = 1 - y * u0 + x * v0
+    u, v = (u0 - z * v0 + y) / w, (v0 + z * u0 - x) / w
+    columns = np.stack(
+        [np.stack([-u * v, 1 + u * u, -v, u], -1), np.stack([-1 - v * v, u * v, u, v], -1)], 1
+    )
+    k, m = u.shape
+    j = (zoom[:, :, None, None] * columns.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)
+    left = np.stack([target[0] - zoom * u, target[1] - zoom * v], 1)
+    return j.reshape(k, 2 * m, 4), left.reshape(k, 2 * m)
+
+
+def _rms_px(h: Matrix, before_px: FloatArray, after_px: FloatArray) -> float:
+    q = h[:, :2] @ before_px.T + h[:, 2:]
+    return math.sqrt(float(np.mean((q[:2] / q[2] - after_px.T) ** 2)))
 
 
 def motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Motion | None:
@@ -113,7 +190,10 @@ def motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Motion | None
         return None
     scale = scaling(a.shape[1] / before.shape[1], a.shape[0] / before.shape[0])
     back = np.linalg.inv(scale)
-    whole = (px @ back[:2, :2].T + back[:2, 2] for px in (half.before_px, half.after_px))
+    whole = (
+        px @ back[:2, :2].T + back[:2, 2]
+        for px in (half.before_px, half.after_px, half.all_before_px, half.all_after_px)
+    )
     return Motion(back @ half.after_from_before @ scale, *whole)
 
 
@@ -136,7 +216,9 @@ def _motion(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Motion | None:
     before_px, after_px = corners[kept][on][:, 0], there[kept][on][:, 0]
     if not _spread(before_px, a.shape):
         return None
-    return Motion(np.asarray(h), before_px.astype(np.float64), after_px.astype(np.float64))
+    every = (px[kept][:, 0] for px in (corners, there))
+    told = (px.astype(np.float64) for px in (before_px, after_px, *every))
+    return Motion(np.asarray(h), *told)
 
 
 def _halved(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

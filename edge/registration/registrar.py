@@ -1,7 +1,7 @@
 """The registrar: one picture in, a registration that may be trusted or a reason why not.
 
-prepare -> network -> keypoints -> homography -> verify -> (dense -> refine -> verify) -> answer
-prepare -> follow -> verify -> answer, for frames between those of a fast video, while sure
+plan -> prepare -> network -> read off -> decide (tracked, own, telemetry, refined) -> answer
+plan -> prepare -> motion -> predict -> lines -> answer, for frames between looks of the network
 """
 
 from __future__ import annotations
@@ -14,81 +14,35 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.bundles import Bundle, open_graphs
+from edge.bundles import Bundle, Graphs, open_graphs
 from edge.engines import EngineOptions
 from edge.errors import UsageError
 from edge.fields import Field
+from edge.registration.answers import field_from_image, lost_for, quality, refused, rms_px, usable
 from edge.registration.behind import LooksBehind
-from edge.registration.candidates import Candidate, Observation, Workbench, facing
+from edge.registration.candidates import Candidate, Observation, Workbench
 from edge.registration.cuts import ALIKE, alike, change
+from edge.registration.decision import Decider, Decision, Wishes
+from edge.registration.estimator import Belief, Estimator
 from edge.registration.flight import Flight, Maps, Sight
 from edge.registration.guidance import Guide, is_blank
-from edge.registration.homography import estimate, inverse, polish
-from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.motion import motion
-from edge.registration.picture import SMALLEST, Moved, Picture, prepare
+from edge.registration.picture import Moved, Picture, prepare
+from edge.registration.policy import Policy, RefineMode, Thresholds
+from edge.registration.reading import read_off
+from edge.registration.scheduler import Network, Times, plan
 from edge.registration.stopwatch import Stopwatch
-from edge.registration.tracking import Last, Tracker
-from edge.registration.turns import Turns
-from edge.registration.verdict import (
-    FALLBACK,
-    Verdict,
-    agreement_px,
-    published_score,
-    refusal,
-)
-from edge.registration.worth import Worth
+from edge.registration.verdict import FALLBACK, published_score
 from edge.types import (
     CameraPrior,
     ImageArray,
-    Quality,
     Registration,
     RegistrationState,
     RejectionReason,
 )
 
-RefineMode = Literal["auto", "never", "always"]
 LEARNT = 0.4
 """Least score of an answer that tells something of the shot's camera."""
-INLIER = 0.0125
-"""Distance within which a keypoint agrees, over the picture's width."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """What the verdict's score must reach."""
-
-    verified: float = 0.75
-    """Keypoints' homography taken as it is; below, the dense head is asked."""
-    sure: float = 0.9
-    """Below, it is asked as well where there is time, while that gains something (see `Worth`)."""
-    accepted: float = 0.5
-    """Lowest score of a frame's own answer; below, the frame is lost."""
-    carried: float = 0.5
-    """The same of an answer that rests on the frame before or on telemetry."""
-    coverage: float = 0.06
-    """Share of the picture that must show the field."""
-    cut: float = 0.16
-    """Mean change of a thumbnail, of its range, that tells a cut from a camera's motion.
-
-    Unless the picture only became brighter or darker (see `edge.registration.cuts`).
-    """
-    still: float = 0.03
-    """The same, below which a picture shows as little of a field as the one before did."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Decision:
-    state: RegistrationState
-    answer: Candidate | None
-    """The accepted candidate, or the best refused one when `state` is LOST."""
-    dense_ran: bool
-    guided: bool = False
-    """Whether the prior had a part in it."""
-    carried: bool = False
-    """Whether it is the answer before, moved with the picture."""
-    withheld: bool = False
-    """Whether it would have been refined, had there been time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +50,9 @@ class _Unrefined:
     """An answer that was given as it was for want of time."""
 
     seen: Observation
-    decision: _Decision
+    decision: Decision
     answer: Candidate
     prior: CameraPrior | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Wishes:
-    """What the caller says of one frame."""
-
-    prior: CameraPrior | None
-    spare_ms: float | None
-    """What all its stages may take together; None: as long as they need."""
 
 
 class FieldRegistrar:
@@ -117,8 +62,8 @@ class FieldRegistrar:
 
     `verify="never"` answers every picture (for ablations); `refine` says when the dense head runs;
     `follow=False` sends every frame through the network; `steady=False` leaves the homography free
-    of what a camera can be. Raises UsageError for a field of another sport, BundleError or
-    EngineError when the bundle's graphs cannot be loaded.
+    of what a camera can be; `graphs` are the bundle's, loaded already. Raises UsageError for a
+    field of another sport, BundleError or EngineError when the graphs cannot be loaded.
     """
 
     def __init__(
@@ -134,37 +79,31 @@ class FieldRegistrar:
         follow: bool = True,
         steady: bool = True,
         thresholds: Thresholds | None = None,
+        graphs: Graphs | None = None,
     ) -> None:
         if bundle.manifest.sport != field.sport:
             raise UsageError(
                 f"field {field.name} is for {field.sport}, the bundle for {bundle.manifest.sport}"
             )
         self.bundle, self.field = bundle, field
-        self._graphs = open_graphs(
+        self._graphs = graphs or open_graphs(
             bundle, engine, precision=precision, options=EngineOptions(threads=threads)
         )
         self.size = (bundle.manifest.input.width, bundle.manifest.input.height)
         model = dict(bundle.manifest.decode)
-        usual = Thresholds()
-        self.thresholds = thresholds or Thresholds(
-            verified=model.get("threshold.verified", usual.verified),
-            sure=model.get("threshold.sure", usual.sure),
-            accepted=model.get("threshold.accepted", usual.accepted),
-            carried=model.get("threshold.carried", model.get("threshold.accepted", usual.accepted)),
-        )
-        self.refines: RefineMode = refine
-        self.follows = follow
-        self.verifies = verify == "auto"
+        self.policy = Policy(thresholds or Thresholds.of(model), refine, follow, verify == "auto")
         calibrated = model if "score.bias" in model else FALLBACK
         self.workbench = Workbench(field, self.size, calibrated, steady=steady)
         self.guide = Guide(self.workbench)
-        self.tracker = Tracker(self.workbench)
+        self.estimator = Estimator(self.workbench)
+        self._decider = Decider(
+            self.workbench, self.guide, self.estimator, self.policy, self.distances
+        )
         self._input = self._graphs.encoder.buffer("image")
         self._network = threading.RLock()
         """Held while the network's input and outputs are in use."""
         self._behind = LooksBehind(self._seen_apart)
-        self._turns = Turns()
-        self._worth = Worth()
+        self._times = Times()
         self._before: Registration | None = None
         """The answer to the frame before."""
         self._unrefined: _Unrefined | None = None
@@ -174,8 +113,6 @@ class FieldRegistrar:
         """Of the last picture that was prepared."""
         self._whole_ms = 0.0
         """What a frame takes here, of late, through the network and without refinement."""
-        self._refining_ms = 0.0
-        """What the dense head and refinement take here, of late."""
 
     @property
     def engine_name(self) -> str:
@@ -196,8 +133,7 @@ class FieldRegistrar:
         """Forget the frames before: the next picture stands alone."""
         self._thumb = self._before = self._unrefined = None
         self._behind.drop()
-        self.tracker.forget()
-        self._worth.forget()
+        self.estimator.forget()
         self.workbench.memory.forget()
         self.guide.record.doubt()
 
@@ -254,12 +190,14 @@ class FieldRegistrar:
         self, image_bgr: ImageArray, pts_s: float | None, spare_ms: float | None = None
     ) -> Flight:
         watch = Stopwatch()
-        if not _usable(image_bgr):
+        if not usable(image_bgr):
             return Flight(watch, None)
-        overdue, pressed = self._behind.overdue, self._is_pressed(spare_ms)
-        follows = self._turns.follows(pts_s, pressed=pressed) and not overdue
-        put_off = pressed and self._turns.soon and not (follows or overdue)
-        behind = put_off and self._may_follow(None)
+        planned = plan(
+            pts_s, self._times, pressed=self._is_pressed(spare_ms), overdue=self._behind.overdue
+        )
+        self._times = planned.times
+        follows = planned.network is Network.SKIP
+        behind = planned.network is Network.BEHIND and self._may_follow(None)
         picture = self.prepare(image_bgr)
         glimpse = self._glimpse()
         grey, self._grey = self._grey, picture.grey
@@ -281,12 +219,14 @@ class FieldRegistrar:
 
         A sure one does; where there is no time to look, any that was given.
         """
-        before = self._before
-        if before is None or not self.follows or not self.verifies or self.refines == "always":
+        before, policy = self._before, self.policy
+        if before is None or not (policy.follows and policy.verifies):
+            return False
+        if policy.refines == "always":
             return False
         if before.field_from_image is None:
             return before.reason is RejectionReason.NO_FIELD
-        return self._is_pressed(spare_ms) or before.quality.score >= self.thresholds.verified
+        return self._is_pressed(spare_ms) or before.quality.score >= self.policy.thresholds.verified
 
     @property
     def _shows_field(self) -> bool:
@@ -305,16 +245,15 @@ class FieldRegistrar:
         watch.resume()
         self._unrefined = None
         if sight is None:
-            return _lost(RejectionReason.BAD_FRAME, watch)
+            return lost_for(RejectionReason.BAD_FRAME, watch)
         blank = prior is not None and is_blank(sight.glimpse)
         moved, cut = (0.0, False) if blank else self._change(sight.thumb)
-        wishes = _Wishes(prior, spare_ms)
+        wishes = Wishes(prior, spare_ms, self._is_pressed(spare_ms))
         if cut:
-            self.tracker.forget()
-            self._worth.forget()
+            self.estimator.forget()
         if cut or prior is None:
             self.guide.record.doubt()
-        flash, kept = not cut and moved > self.thresholds.cut, self.tracker.last
+        flash, kept = not cut and moved > self.policy.thresholds.cut, self.estimator.belief
         answer = None
         try:
             may = (flight.follows or flight.behind) and self._may_follow(spare_ms)
@@ -325,13 +264,13 @@ class FieldRegistrar:
             else:
                 answer = self._answer(sight, watch, wishes, cut=cut, blank=blank)
                 if not answer.dense_ran:
-                    self._took(watch.total_ms)
-                sure = answer.quality.score >= self.thresholds.verified
+                    self._whole_ms += 0.2 * (watch.total_ms - self._whole_ms)
+                sure = answer.quality.score >= self.policy.thresholds.verified
                 if kept is not None and not (cut or blank or sure):
                     answer = self._through_flash(kept, sight.picture, watch, answer, begins=flash)
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
-            self.tracker.forget()
-            answer = _lost(RejectionReason.IMPLAUSIBLE, watch, cut=cut)
+            self.estimator.forget()
+            answer = lost_for(RejectionReason.IMPLAUSIBLE, watch, cut=cut)
         self._before = answer
         return self._published(answer)
 
@@ -366,22 +305,24 @@ class FieldRegistrar:
         if turn is None:
             return []
         look, maps = turn
-        watch, newest = look.watch, self.tracker.last
+        watch, newest = look.watch, self.estimator.belief
         watch.resume()
         try:
             if look.read is None:
-                look.read = self._read_off(look.sight.picture, maps, watch)
+                look.read = self._observed(look.sight.picture, maps, watch)
                 return []
             self._behind.take()
-            self.tracker.back_to(look.last)
-            self._before = self._answer(look.sight, watch, _Wishes(look.prior, 0.0), read=look.read)
+            self.estimator.back_to(look.last)
+            wishes = Wishes(look.prior, 0.0, hurried=True)
+            self._before = self._answer(look.sight, watch, wishes, read=look.read)
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
             self._behind.take()
-            self.tracker.forget()
-            self._before = _lost(RejectionReason.IMPLAUSIBLE, watch)
-        if self.tracker.last is look.last:  # not decided for want of time: the next frame asks
-            self.tracker.back_to(newest)
-        self._took(look.flight.watch.ms["preprocess"] + watch.total_ms)
+            self.estimator.forget()
+            self._before = lost_for(RejectionReason.IMPLAUSIBLE, watch)
+        if self.estimator.belief is look.last:  # not decided for want of time: the next frame asks
+            self.estimator.back_to(newest)
+        whole_ms = look.flight.watch.ms["preprocess"] + watch.total_ms
+        self._whole_ms += 0.2 * (whole_ms - self._whole_ms)
         self._catch_up(look.since)
         return look.since
 
@@ -392,15 +333,19 @@ class FieldRegistrar:
             return False
         watch, seen, given = Stopwatch(), left.seen, left.answer
         try:
-            better = self._refined(seen, given, watch, known=left.decision.carried)
+            better = self._decider.refined(seen, given, watch, known=left.decision.carried)
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
             return True
         if better is None or better.verdict.score <= given.verdict.score:
             return True
         own = not left.decision.guided
-        if self._before is not None and self._accepted(better, seen, left.prior, own=own):
-            self._keep(seen, better, replace(left.decision, carried=False), left.prior)
-            self._before = replace(self._before, quality=self._quality(better, seen))
+        if self._before is not None and self._decider.accepts_answer(
+            better, seen, left.prior, own=own
+        ):
+            self._keep(
+                seen, better, replace(left.decision, carried=False, prediction=None), left.prior
+            )
+            self._before = replace(self._before, quality=quality(better, seen))
             self._catch_up(since)
         return True
 
@@ -410,29 +355,25 @@ class FieldRegistrar:
             if flight.sight is None or not self._shows_field:
                 return
             try:
-                self._before = self._followed(flight.sight, Stopwatch(), _Wishes(None, None), 0.0)
+                self._before = self._followed(flight.sight, Stopwatch(), Wishes(None, None), 0.0)
             except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
                 self._before = None
             if self._before is None:  # the network looks at the next one
-                self.tracker.forget()
-
-    def _took(self, ms: float) -> None:
-        """Take note of what a frame took through the network."""
-        self._whole_ms += 0.2 * (ms - self._whole_ms)
+                self.estimator.forget()
 
     def _followed(
-        self, sight: Sight, watch: Stopwatch, wishes: _Wishes, change: float
+        self, sight: Sight, watch: Stopwatch, wishes: Wishes, change: float
     ) -> Registration | None:
         """What the frame before tells of this one, without the network; None where it does not."""
         before, picture = self._before, sight.picture
         if before is None:
             return None
         if before.field_from_image is None:
-            if change > self.thresholds.still:
+            if change > self.policy.thresholds.still:
                 return None
-            lost = _lost(before.reason, watch)
+            lost = lost_for(before.reason, watch)
             return self._stood_in(lost, picture, wishes.prior, watch, blank=False)
-        answer = self.tracker.followed(picture)
+        answer = self.estimator.followed(picture)
         watch.lap("verify")
         if answer is None:
             return None
@@ -440,11 +381,11 @@ class FieldRegistrar:
         return replace(
             before,
             state=RegistrationState.TRACKED,
-            field_from_image=_field_from_image(answer, picture),
+            field_from_image=field_from_image(answer, picture),
             quality=replace(
                 before.quality,
                 score=verdict.score,
-                rms_px=_rms_px(answer, picture),
+                rms_px=rms_px(answer, picture),
                 line_support=verdict.evidence,
             ),
             dense_ran=False,
@@ -454,7 +395,7 @@ class FieldRegistrar:
 
     def _through_flash(
         self,
-        kept: Last,
+        kept: Belief,
         picture: Picture,
         watch: Stopwatch,
         own: Registration,
@@ -463,10 +404,10 @@ class FieldRegistrar:
     ) -> Registration:
         """What the frame before tells of one that a flash bleached, if likelier than its `own`."""
         before = self._before
-        if before is None or not self.verifies:
+        if before is None or not self.policy.verifies:
             return own
-        least = max(own.quality.score, self.thresholds.carried)
-        answer = self.tracker.through_flash(kept, picture, begins=begins, least=least)
+        least = max(own.quality.score, self.policy.thresholds.carried)
+        answer = self.estimator.through_flash(kept, picture, begins=begins, least=least)
         if answer is None:
             return own
         watch.lap("verify")
@@ -475,11 +416,11 @@ class FieldRegistrar:
             own,
             state=RegistrationState.TRACKED,
             reason=RejectionReason.NONE,
-            field_from_image=_field_from_image(answer, picture),
+            field_from_image=field_from_image(answer, picture),
             quality=replace(
                 before.quality,
                 score=answer.verdict.score,
-                rms_px=_rms_px(answer, picture),
+                rms_px=rms_px(answer, picture),
                 line_support=answer.verdict.evidence,
             ),
             guided=kept.guided,
@@ -490,7 +431,7 @@ class FieldRegistrar:
         self,
         sight: Sight,
         watch: Stopwatch,
-        wishes: _Wishes,
+        wishes: Wishes,
         *,
         cut: bool = False,
         blank: bool = False,
@@ -500,23 +441,23 @@ class FieldRegistrar:
         picture, prior = sight.picture, wishes.prior
         seen = self._seen(sight, watch) if read is None else read
         if isinstance(seen, RejectionReason):
-            self.tracker.forget()
-            lost = _lost(seen, watch, cut=cut)
+            self.estimator.forget()
+            lost = lost_for(seen, watch, cut=cut)
             return self._stood_in(lost, picture, prior, watch, blank=blank)
-        decision = self._decide(seen, watch, wishes)
+        decision = self._decider.decide(seen, watch, wishes)
         answer = decision.answer
         if decision.state is RegistrationState.LOST or answer is None:
             if not decision.withheld:
-                self.tracker.forget()
-            refused = _refused(decision, watch, self.field.period_m, cut=cut)
-            return self._stood_in(refused, picture, prior, watch, blank=blank)
+                self.estimator.forget()
+            lost = refused(decision, watch, self.field.period_m, cut=cut)
+            return self._stood_in(lost, picture, prior, watch, blank=blank)
         self._keep(seen, answer, decision, prior)
         if decision.withheld:
             self._unrefined = _Unrefined(seen, decision, answer, prior)
         return Registration(
             state=decision.state,
-            field_from_image=_field_from_image(answer, picture),
-            quality=self._quality(answer, seen),
+            field_from_image=field_from_image(answer, picture),
+            quality=quality(answer, seen),
             dense_ran=decision.dense_ran,
             cut=cut,
             guided=decision.guided,
@@ -527,13 +468,13 @@ class FieldRegistrar:
         self,
         seen: Observation,
         answer: Candidate,
-        decision: _Decision,
+        decision: Decision,
         prior: CameraPrior | None,
     ) -> None:
         """Learn from an answer for the frames to come."""
-        self.tracker.keep(seen, answer, carried=decision.carried, guided=decision.guided)
+        self.estimator.keep(seen, answer, decision.prediction, guided=decision.guided)
         own = not (decision.guided or decision.carried)
-        score, sure = answer.verdict.score, self.thresholds.verified
+        score, sure = answer.verdict.score, self.policy.thresholds.verified
         if own and score >= LEARNT:
             self.workbench.remember(answer, min(1.0, score / sure) ** 2)
         if own and score >= sure and prior is not None:
@@ -551,10 +492,10 @@ class FieldRegistrar:
     ) -> Registration:
         """What a prior makes of a refused picture: mostly the refusal itself."""
         answer = None
-        if prior is not None and self.verifies:
+        if prior is not None and self.policy.verifies:
             answer = self.guide.stand_in(picture, prior, lost.reason, blank=blank)
             watch.lap("verify")
-        if answer is None or answer.quality.score < self.thresholds.carried:
+        if answer is None or answer.quality.score < self.policy.thresholds.carried:
             return lost
         h = np.linalg.inv(answer.image_from_field) @ picture.check_from_source
         return replace(
@@ -572,7 +513,7 @@ class FieldRegistrar:
         if maps is None:
             maps = self._looked_at(sight)
             watch.lap("infer")
-        return self._read_off(sight.picture, maps, watch)
+        return self._observed(sight.picture, maps, watch)
 
     def _looked_at(self, sight: Sight) -> Maps:
         """The network's maps of a picture that it has not run over."""
@@ -600,35 +541,13 @@ class FieldRegistrar:
         """Run the network on the prepared picture and estimate a first homography."""
         maps = self._seen_now(self._input)
         watch.lap("infer")
-        return self._read_off(picture, maps, watch)
+        return self._observed(picture, maps, watch)
 
-    def _read_off(
+    def _observed(
         self, picture: Picture, maps: Maps, watch: Stopwatch
     ) -> Observation | RejectionReason:
-        cells = decode(maps["grid"][0], self.field)
-        if cells.coverage < self.thresholds.coverage:
-            return RejectionReason.NO_FIELD
-        keypoints = read_keypoints(cells, self.field)
-        threshold = INLIER * self.size[0]
-        h, inlier = estimate(keypoints.field_m, keypoints.image_px, keypoints.score, threshold)
-        chosen = thin(cells)
-        px, m, sigma = cells.image_px[chosen], cells.field_m[chosen], cells.sigma_m[chosen]
-        if h is None or inlier.sum() < 6:
-            # too few grid points agree: the cells themselves
-            h, inlier = estimate(m, px, 1 / (1 + sigma.mean(1)), threshold)
-            if h is None or inlier.sum() < 0.25 * len(m):
-                return RejectionReason.FEW_KEYPOINTS
-        h = facing(polish(facing(h, px), m, px, sigma, self.size), px)
-        watch.lap("keypoints")
-        back = inverse(h)
-        q = back[:, :2] @ px.T + back[:, 2:]
-        on = (((m.T - q[:2] / q[2]) / sigma.T) ** 2).sum(0) < 36
-        if on.sum() < 16:
-            return RejectionReason.FEW_KEYPOINTS
-        weight = 1 / (0.05 + sigma[on].mean(1)) ** 2
-        agreement = agreement_px(m[on], px[on], weight, h)
-        watch.lap("verify")
-        return Observation(picture, cells, keypoints, h, agreement, maps["features"])
+        least = self.policy.thresholds.coverage
+        return read_off(picture, maps, self.field, self.size, least, watch)
 
     def distances(self, seen: Observation) -> NDArray[np.float32]:
         """Run the dense head: (2, h, w) normalized line and region distances."""
@@ -636,85 +555,6 @@ class FieldRegistrar:
             "distances"
         ][0]
         return maps
-
-    def _decide(self, seen: Observation, watch: Stopwatch, wishes: _Wishes) -> _Decision:
-        """Verify, refine where needed or told, and choose."""
-        t, prior = self.thresholds, wishes.prior
-        best = self.workbench.first(seen, hurried=self._is_pressed(wishes.spare_ms))
-        state, guided = RegistrationState.VERIFIED, False
-        sure = best is not None and best.verdict.score >= t.verified
-        if prior is not None and not sure and self.guide.trusts(prior):
-            third = self.guide.candidate(seen, prior)
-            if third is not None and (best is None or third.verdict.score > best.verdict.score):
-                best, state, guided = third, RegistrationState.TRACKED, True
-                sure = third.verdict.score >= t.verified
-        carried = False
-        if not sure and self.verifies:
-            fourth = self.tracker.carried(seen)
-            if fourth is not None and (best is None or fourth.verdict.score > best.verdict.score):
-                best, state, guided, carried = (
-                    fourth,
-                    RegistrationState.TRACKED,
-                    self.tracker.guided,
-                    True,
-                )
-                sure = fourth.verdict.score >= t.verified
-        watch.lap("verify")
-        asks = self.refines == "always" or (self.refines == "auto" and not sure)
-        spare_ms, withheld = wishes.spare_ms, False
-        late = spare_ms is not None and watch.total_ms + self._refining_ms > spare_ms
-        if late and asks and self.refines == "auto":
-            own = not (carried or guided)
-            given = best is not None and self._accepted(best, seen, prior, own=own)
-            withheld = given or spare_ms == 0.0  # a frame that has waited does not keep others
-            asks = not withheld
-        good = best if sure and not late and self.refines == "auto" else None
-        tries = good is not None and good.verdict.score < t.sure and self._worth.asks()
-        if asks or tries:
-            second = self._refined(seen, best, watch, known=carried)
-            if good is not None:
-                reached = 0.0 if second is None else second.verdict.score
-                self._worth.told(reached - good.verdict.score)
-            if second is not None and (best is None or second.verdict.score > best.verdict.score):
-                best, state, carried = second, RegistrationState.REFINED, False
-        own = not (carried or guided)
-        if best is not None and self._accepted(best, seen, prior, own=own):
-            return _Decision(state, best, asks or tries, guided, carried, withheld)
-        return _Decision(RegistrationState.LOST, best, asks or tries, withheld=withheld)
-
-    def _refined(
-        self, seen: Observation, best: Candidate | None, watch: Stopwatch, *, known: bool
-    ) -> Candidate | None:
-        """What the dense head makes of the best answer so far, or of the keypoints' homography."""
-        begun_ms = watch.total_ms
-        distances = self.distances(seen)
-        watch.lap("dense")
-        start = seen.start if best is None else best.image_from_field
-        made = self.workbench.refined(seen, start, distances, known=known)
-        watch.lap("refine")
-        self._refining_ms += 0.2 * (watch.total_ms - begun_ms - self._refining_ms)
-        return made
-
-    def _accepted(
-        self, best: Candidate, seen: Observation, prior: CameraPrior | None, *, own: bool
-    ) -> bool:
-        """Whether an answer may be given: sure, or likely enough and not against a proven prior."""
-        score = best.verdict.score
-        if not self.verifies or score >= self.thresholds.verified:
-            return True
-        against = prior is not None and self.guide.contradicts(best, seen, prior)
-        least = self.thresholds.accepted if own else self.thresholds.carried
-        return score >= least and not against
-
-    def _quality(self, answer: Candidate, seen: Observation) -> Quality:
-        f = answer.verdict.features
-        return Quality(
-            score=answer.verdict.score,
-            inliers=round(f["inliers"] * len(seen.keypoints.score)),
-            rms_px=_rms_px(answer, seen.picture),
-            expected_error_m=answer.verdict.expected_error_m,
-            line_support=answer.verdict.evidence,
-        )
 
     def _glimpse(self) -> ImageArray:
         """Every second pixel of the prepared picture, (h, w, 3)."""
@@ -734,51 +574,4 @@ class FieldRegistrar:
         if before is None:
             return 0.0, False
         by = change(before, thumb)
-        return by, by > self.thresholds.cut and alike(before, thumb) < ALIKE
-
-
-def _usable(image: ImageArray) -> bool:
-    return (
-        image.ndim == 3
-        and image.shape[2] == 3
-        and image.dtype == np.uint8
-        and min(image.shape[:2]) >= SMALLEST
-    )
-
-
-def _field_from_image(answer: Candidate, picture: Picture) -> NDArray[np.float64]:
-    """(3, 3) of the source's pixels, of norm 1."""
-    h = inverse(answer.image_from_field) @ picture.net_from_source
-    return np.asarray(h / np.linalg.norm(h))
-
-
-def _rms_px(answer: Candidate, picture: Picture) -> float | None:
-    """RMS distance from the projected lines to those found, source pixels; None if none were."""
-    offset = answer.evidence.offset_px[answer.evidence.found]
-    to_source = picture.width / picture.grey.shape[1]
-    return float(np.sqrt(np.mean(offset**2)) * to_source) if len(offset) else None
-
-
-def _refused(decision: _Decision, watch: Stopwatch, period_m: float, *, cut: bool) -> Registration:
-    """A refusal with the reason of the best candidate."""
-    if decision.answer is None:
-        return _lost(RejectionReason.IMPLAUSIBLE, watch, cut=cut, dense_ran=decision.dense_ran)
-    verdict = decision.answer.verdict
-    reason = refusal(verdict.features, period_m)
-    return _lost(reason, watch, cut=cut, verdict=verdict, dense_ran=decision.dense_ran)
-
-
-def _lost(
-    reason: RejectionReason,
-    watch: Stopwatch,
-    *,
-    cut: bool = False,
-    verdict: Verdict | None = None,
-    dense_ran: bool = False,
-) -> Registration:
-    quality = (
-        Quality()
-        if verdict is None
-        else Quality(score=verdict.score, line_support=verdict.evidence)
-    )
-    return Registration(RegistrationState.LOST, reason, None, quality, dense_ran, cut, watch.ms)
+        return by, by > self.policy.thresholds.cut and alike(before, thumb) < ALIKE

@@ -25,8 +25,9 @@ from edge.registration.evidence import LinePoints
 from edge.registration.homography import estimate, inverse
 from edge.registration.keypoints import CoordinateMap, decode, fit_points, read_keypoints
 from edge.registration.picture import SMALLEST, prepare
+from edge.registration.policy import RefineMode
+from edge.registration.reading import INLIER
 from edge.registration.refine import on_distances
-from edge.registration.registrar import INLIER, RefineMode
 from edge.types import (
     ImageArray,
     Keypoints,

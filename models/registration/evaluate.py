@@ -21,7 +21,7 @@ import torch
 from edge.bundles import Bundle, load_bundle
 from edge.fields import load_field
 from edge.registration import FieldRegistrar
-from edge.registration.registrar import RefineMode
+from edge.registration.policy import RefineMode
 from models.registration import report
 from models.registration.commands import one_line_errors
 from models.registration.held_out import SEED, PriorName, View, views

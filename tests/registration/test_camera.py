@@ -77,7 +77,7 @@ def test_fit_mends_a_disturbed_camera(name):
     h = SQUARE[name]
     theta = decompose(h, SIZE, 0.0)
     rng = np.random.default_rng(2)
-    off = theta + rng.normal(0, 1, 8) * [0.03, 0.002, 0.01, 0.005, 0.003, 1.0, 2.0, 0.5]
+    off = theta + rng.normal(0, 1, 9) * [0.03, 0.002, 0.01, 0.005, 0.003, 1.0, 2.0, 0.5, 0.002]
     end, information = fit(off, pull_from(h, deviation=0.3), usual(SIZE), SIZE, iterations=12)
     assert visible_error_px(h, compose(end, SIZE)) < 0.25 * visible_error_px(h, compose(off, SIZE))
     assert np.linalg.eigvalsh(information).min() > -1e-6

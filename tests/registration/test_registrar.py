@@ -209,12 +209,12 @@ def test_letters_on_a_board_behind_a_faint_line_do_not_draw_the_camera(fresh):
 @contextmanager
 def doubting(registrar, accepted):
     """Every answer is in doubt, and those from a score on are given."""
-    given = registrar.thresholds
-    registrar.thresholds = replace(given, verified=2.0, accepted=accepted, carried=accepted)
+    given = registrar.policy.thresholds
+    registrar.policy.thresholds = replace(given, verified=2.0, accepted=accepted, carried=accepted)
     try:
         yield
     finally:
-        registrar.thresholds = given
+        registrar.policy.thresholds = given
 
 
 def test_a_good_answer_is_not_refined_where_that_would_be_late(fresh):
@@ -254,17 +254,17 @@ def test_what_is_late_is_refined_behind_the_answer_for_the_frames_to_come(fresh)
 
 def test_a_verified_answer_that_is_not_sure_is_refined_while_that_gains_something(fresh):
     image, _ = next(match(cutaways=False))
-    given = fresh.thresholds
-    fresh.thresholds = replace(given, verified=0.01, sure=2.0)  # good, but never sure
+    given = fresh.policy.thresholds
+    fresh.policy.thresholds = replace(given, verified=0.01, sure=2.0)  # good, but never sure
     try:
         tried = [fresh.register(image).dense_ran for _ in range(8)]
         cut = fresh.register(np.full_like(image, 255))
         again = fresh.register(image)
         late = fresh.register(image, spare_ms=1.0)
-        fresh.thresholds = replace(given, verified=0.01, sure=0.0)
+        fresh.policy.thresholds = replace(given, verified=0.01, sure=0.0)
         plain = fresh.register(image)
     finally:
-        fresh.thresholds = given
+        fresh.policy.thresholds = given
     assert tried[0]
     assert tried[1:].count(True) <= 3  # the same picture gains nothing more
     assert cut.state is RegistrationState.LOST

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from edge.geometry import apply_homography
-from edge.registration.motion import Motion, motion
+from edge.registration.motion import motion
+from edge.registration.settings import KEPT
 from edge.registration.stopwatch import Stopwatch
-from edge.registration.tracking import KEPT
 from edge.types import RegistrationState
 from models.registration.metrics import errors
 from tests.once import rendered
@@ -64,56 +64,6 @@ def test_people_who_run_do_not_move_the_scene():
     assert h[0, 2] / h[2, 2] == pytest.approx(5, abs=0.7)
 
 
-FOCAL_PX = 900.0
-K = np.array([[FOCAL_PX, 0, 319.5], [0, FOCAL_PX, 179.5], [0, 0, 1]])
-
-
-def pairs(after_from_before, rng, noise_px=0.08):
-    """A motion as corners tell it, which a noise makes a little wrong."""
-    before = rng.uniform([180, 80], [460, 280], (60, 2))
-    after = apply_homography(after_from_before, before) + rng.normal(0, noise_px, (60, 2))
-    return Motion(cv2.findHomography(before, after)[0], before, after)
-
-
-def turned(pan_deg=0.0, tilt_deg=0.0, roll_deg=0.0, zoom=1.0):
-    """Pixels of a camera that turned about its centre and zoomed, from those before."""
-    angles = np.radians([tilt_deg, pan_deg, roll_deg])
-    return K @ np.diag([zoom, zoom, 1]) @ cv2.Rodrigues(angles)[0] @ np.linalg.inv(K)
-
-
-CORNERS = np.array([[0.0, 0], [639, 0], [639, 359], [0, 359]])
-
-
-@pytest.mark.parametrize(
-    "how",
-    [{}, {"pan_deg": 1.5}, {"tilt_deg": -1.0, "zoom": 1.03}, {"pan_deg": -3.0, "roll_deg": 0.4}],
-)
-def test_a_camera_that_turns_is_followed_closer_than_corners_alone_say(how):
-    rng, truth = np.random.default_rng(4), turned(**how)
-    expected = apply_homography(truth, CORNERS)
-    ours, free = [], []
-    for _ in range(20):
-        seen = pairs(truth, rng)
-        h = seen.of_a_camera(FOCAL_PX, SIZE)
-        ours.append(np.abs(apply_homography(h, CORNERS) - expected).max())
-        free.append(np.abs(apply_homography(seen.after_from_before, CORNERS) - expected).max())
-    assert np.median(ours) < 0.5 * np.median(free)
-    assert np.median(ours) < 0.15
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        np.array([[1.0, 0, 4], [0, 1.06, -8], [0, 0, 1]]),  # pixels that are not square
-        np.array([[1.02, 0.03, 4], [0, 1, -8], [6e-5, 0, 1]]),  # a camera that travels
-        np.array([[1.0, 0, 5e5], [0, 1, 0], [0, 0, 1]]),  # out of all bounds
-    ],
-)
-def test_what_no_turning_camera_does_keeps_the_corners_homography(other):
-    seen = pairs(other, np.random.default_rng(4))
-    assert seen.of_a_camera(FOCAL_PX, SIZE) is seen.after_from_before
-
-
 @pytest.mark.parametrize("kind", ["another shot", "flat", "another size", "graphics alone"])
 def test_no_motion_is_made_up(kind):
     before = seen_through(scene(), camera())
@@ -137,13 +87,19 @@ def match(fps, seed=3):
     return rendered(4.0, fps, seed=seed, cutaways=False)
 
 
+def carried_to(registrar, seen):
+    """What the frame before makes of an observation; None where it says nothing."""
+    prediction = registrar.estimator.predict(seen.picture)
+    return None if prediction is None else registrar.estimator.at_look(seen, prediction)
+
+
 @pytest.mark.slow
 def test_the_answer_before_is_carried_to_the_next_frame(registrar):
     registrar.reset()
     off = []
     for image, truth in match(fps=8.0):
         seen = observed(registrar, image)
-        carried = registrar.tracker.carried(seen)
+        carried = carried_to(registrar, seen)
         before = registrar.register(image)
         if carried is not None:
             height, width = image.shape[:2]
@@ -158,15 +114,13 @@ def test_the_answer_before_is_carried_to_the_next_frame(registrar):
 def test_what_is_carried_loses_confidence_and_ends_with_the_shot(registrar):
     registrar.reset()
     image, _ = next(match(fps=8.0))
-    assert registrar.tracker.carried(observed(registrar, image)) is None
+    assert carried_to(registrar, observed(registrar, image)) is None
     score = registrar.register(image).quality.score
-    seen = observed(registrar, image)
-    carried = registrar.tracker.carried(seen)
+    carried = carried_to(registrar, observed(registrar, image))
     assert carried is not None
     assert carried.verdict.score >= KEPT * score - 1e-9
-    registrar.tracker.keep(seen, carried, carried=True, guided=False)
     other, _ = next(match(fps=8.0, seed=5))
-    assert registrar.tracker.carried(observed(registrar, np.ascontiguousarray(other[::-1]))) is None
+    assert carried_to(registrar, observed(registrar, np.ascontiguousarray(other[::-1]))) is None
 
 
 @pytest.mark.slow
