@@ -40,8 +40,8 @@ def once(name: str, make: Callable[[Path], object]) -> Path:
     with (_folders[-1] / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
-            part = folder.with_suffix(".part")
-            part.mkdir()
+            part = _folders[-1] / f"{name}.part"  # a name may have dots
+            part.mkdir(exist_ok=True)
             make(part)
             part.rename(folder)
     return folder
