@@ -8,12 +8,12 @@ from benchmarks import following
 
 
 def test_modes_are_compared_over_the_same_shots(capsys):
-    options = ["--sports", "tennis", "--shots", "2", "--frames", "7", "--json"]
+    options = ["--sports", "tennis", "--shots", "2", "--frames", "14", "--json"]
     assert following.main(options) == 0
     rows = json.loads(capsys.readouterr().out)
     assert [row["mode"] for row in rows] == list(following.MODES)
     assert {row["sport"] for row in rows} == {"tennis"}
-    assert {row["frames"] for row in rows} == {14}
+    assert {row["frames"] for row in rows} == {28}
     network, file, pressed = rows
     assert network["followed"] == network["iou_change"] == network["right_error"] == 0.0
     assert 0 < file["followed"] < pressed["followed"] < 1
