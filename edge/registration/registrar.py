@@ -30,7 +30,7 @@ from edge.registration.motion import motion
 from edge.registration.picture import Moved, Picture, prepare
 from edge.registration.policy import Policy, RefineMode, Thresholds
 from edge.registration.reading import read_off
-from edge.registration.scheduler import Network, Times, plan
+from edge.registration.scheduler import NetworkTurn, Times, plan
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.verdict import FALLBACK, published_score
 from edge.types import (
@@ -196,8 +196,8 @@ class FieldRegistrar:
             pts_s, self._times, pressed=self._is_pressed(spare_ms), overdue=self._behind.overdue
         )
         self._times = planned.times
-        follows = planned.network is Network.SKIP
-        behind = planned.network is Network.BEHIND and self._may_follow(None)
+        follows = planned.network is NetworkTurn.SKIP
+        behind = planned.network is NetworkTurn.BEHIND and self._may_follow(None)
         picture = self.prepare(image_bgr)
         glimpse = self._glimpse()
         grey, self._grey = self._grey, picture.grey
@@ -377,7 +377,12 @@ class FieldRegistrar:
         watch.lap("verify")
         if answer is None:
             return None
-        verdict = answer.verdict
+        verdict, prior = answer.verdict, wishes.prior
+        sure = verdict.score >= self.policy.thresholds.verified
+        if prior is not None and sure and not self.estimator.guided:
+            height, width = picture.grey.shape
+            shown = picture.check_from_net @ answer.image_from_field
+            self.guide.compare(shown, (width, height), prior)
         return replace(
             before,
             state=RegistrationState.TRACKED,

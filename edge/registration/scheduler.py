@@ -8,7 +8,7 @@ from enum import Enum
 from edge.registration import settings
 
 
-class Network(Enum):
+class NetworkTurn(Enum):
     """What the network does with a frame."""
 
     NOW = "now"
@@ -33,7 +33,7 @@ class Times:
 class Plan:
     """What is done with a frame, and the times that the next plan rests on."""
 
-    network: Network
+    network: NetworkTurn
     times: Times
 
 
@@ -52,6 +52,6 @@ def plan(
         soon = 0 < time_s - before_s <= settings.SOON_S
         late_s = settings.PRESSED_S if pressed else settings.LOOK_S
         if soon and not overdue and time_s - looked_s <= late_s:
-            return Plan(Network.SKIP, Times(time_s, looked_s))
+            return Plan(NetworkTurn.SKIP, Times(time_s, looked_s))
     behind = pressed and soon and not overdue
-    return Plan(Network.BEHIND if behind else Network.NOW, Times(time_s, time_s))
+    return Plan(NetworkTurn.BEHIND if behind else NetworkTurn.NOW, Times(time_s, time_s))

@@ -2,10 +2,10 @@
 
 import pytest
 
-from edge.registration.scheduler import Network, Times, plan
+from edge.registration.scheduler import NetworkTurn, Times, plan
 from edge.registration.settings import LOOK_S, PRESSED_S
 
-MARKS = {Network.NOW: "o", Network.BEHIND: "b", Network.SKIP: "x"}
+MARKS = {NetworkTurn.NOW: "o", NetworkTurn.BEHIND: "b", NetworkTurn.SKIP: "x"}
 
 
 def pattern(pts_s, **how):
