@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from edge.bundles.graphs import Graphs
 from edge.errors import UsageError
-from edge.registration.picture import CHECK_WIDTH, scaling
 from edge.types import ImageArray
 
 CORNERS, LEAST, SHARE = 400, 25, 0.4
@@ -61,17 +60,6 @@ class RecordedFrame:
     motion: NDArray[np.float64] | None
     """(3, 3) from the picture before to this one; None where it is not sure."""
     name: str
-
-
-def reduced(image: ImageArray) -> tuple[ImageArray, NDArray[np.float64]]:
-    """A picture at the size of the line check, and (3, 3) its pixels from the source's."""
-    height, width = image.shape[:2]
-    factor = max(1, round(width / CHECK_WIDTH))
-    if factor == 1:
-        return image, np.eye(3)
-    cropped = image[: height - height % factor, : width - width % factor]
-    small = cv2.resize(cropped, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), scaling(1 / factor, 1 / factor)
 
 
 def picture_motion(before: ImageArray, after: ImageArray) -> NDArray[np.float64] | None:
@@ -160,7 +148,7 @@ def _matrix(stored: Any, key: str) -> NDArray[np.float64] | None:
 def find_clips(folder: Path, only: Sequence[str] = ()) -> list[Clip]:
     """The clips below a folder, those whose label contains one of `only` (all without).
 
-    Raises UsageError where there is none.
+    Raises UsageError for a folder without clips.
     """
     found = [
         Clip(path.parent, ClipInfo(**json.loads(path.read_text())))
@@ -173,7 +161,7 @@ def find_clips(folder: Path, only: Sequence[str] = ()) -> list[Clip]:
 
 
 class _Replayed:
-    """An engine that gives what was recorded, told by its input."""
+    """An engine that gives what was recorded for an input."""
 
     name, precision, load_s = "replay", "int8", 0.0
 

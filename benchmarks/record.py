@@ -18,13 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.clips import ClipInfo, RecordedFrame, picture_motion, reduced, write_clip
+from benchmarks.clips import ClipInfo, RecordedFrame, picture_motion, write_clip
 from edge.bundles import Bundle, find_bundle, open_graphs
 from edge.bundles.graphs import Graphs
 from edge.capture.video import VideoFile
 from edge.errors import UsageError
 from edge.fields import SPORTS, default_field, load_field
-from edge.registration.picture import prepare
+from edge.registration.picture import prepare, reduced
 from models.registration.commands import one_line_errors
 from models.registration.held_out import SEED, View, shots
 from models.registration.truth import pictures, read_truth
@@ -114,7 +114,7 @@ def recorded(source: _Source, graphs: Graphs) -> Iterator[RecordedFrame]:
 
 
 def sources(sport: str, bundle: Bundle, args: argparse.Namespace) -> Iterator[_Source]:
-    """All that is asked for of a sport."""
+    """What the options name of a sport."""
     for path in args.real:
         found = real(path, sport, bundle, args.engine)
         if found is not None:

@@ -84,7 +84,7 @@ class ModelStore:
         return record if record.active in known and record.previous in known else SlotRecord()
 
     def bundle(self, slot: Slot | None) -> Bundle | None:
-        """Return the whole bundle of a slot; None where there is none, or a damaged one."""
+        """Return the whole bundle of a slot; None for an empty slot or a damaged bundle."""
         if slot is None or not (self.folder / slot).exists():
             return None
         try:

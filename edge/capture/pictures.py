@@ -88,7 +88,7 @@ def _check_size(path: Path, data: bytes) -> None:
     """Refuse what is no picture or too large to decode; raises SourceError."""
     size = size_of(data)
     if size is None and is_cut_off(data):
-        return  # told by its own words
+        return  # the decoder names the damage
     if size is None:
         raise SourceError(
             f"{path}: not a picture that OpenCV reads, or damaged; does a viewer open it?"

@@ -308,7 +308,7 @@ def check_broker(host: str, port: int) -> Finding:
 
 
 def memory_mb(meminfo: Path) -> int | None:
-    """Read the memory available, MB, from /proc/meminfo; None where there is none."""
+    """Read the memory available, MB, from /proc/meminfo; None where it is not there."""
     try:
         lines = meminfo.read_text().splitlines()
     except OSError:

@@ -101,11 +101,11 @@ class Field:
         return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
     def marking(self, name: str) -> Marking:
-        """Find the marking called `name`; KeyError when there is none."""
+        """Find the marking called `name`; KeyError for an unknown name."""
         return _named(self.markings, name)
 
     def region(self, name: str) -> Region:
-        """Find the region called `name`; KeyError when there is none."""
+        """Find the region called `name`; KeyError for an unknown name."""
         return _named(self.regions, name)
 
 

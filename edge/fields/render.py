@@ -82,7 +82,7 @@ def region_mask(
 ) -> Raster:
     """Tell which pixels' centres lie in a key region, (height, width) bool.
 
-    With `name`, in that region only; KeyError when there is none of that name.
+    With `name`, in that region only; KeyError for an unknown name.
     """
     regions = field.regions if name is None else (field.region(name),)
     raster = blank(field, metres_per_px, margin_m)

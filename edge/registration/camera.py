@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Vantage
 from edge.registration.homography import Matrix, direct, inverse
+from edge.registration.lens import Lens
 from edge.types import FloatArray
 
 PARAMETERS = (
@@ -27,10 +28,6 @@ KAPPA = PARAMETERS.index("kappa")
 SOCCER = Vantage()
 BEND = 0.015
 """Deviation of kappa among lenses."""
-FARTHEST_BENT = 4.0
-"""Squared distance from the middle, in half widths, beyond which a lens bends no more."""
-UNBENT = 1e-4
-"""Kappa under which a picture counts as a pinhole's."""
 FEWEST_OF_A_PLANE = 8
 """Points of the lattice on the field that a plane is fitted to."""
 
@@ -74,7 +71,7 @@ def angles(r: Matrix) -> tuple[float, float, float]:
 def compose(theta: FloatArray, size: tuple[int, int]) -> Matrix:
     """Parameters (9,) -> image_from_field (3, 3) of a picture of `size` (width, height).
 
-    Of the pinhole alone: a lens bends it by the last parameter (see `undistorted`).
+    Of the pinhole alone: a lens bends it by the last parameter (see `edge.registration.lens`).
     """
     width, height = size
     r = rotation(*theta[2:5])
@@ -93,26 +90,9 @@ def _ground(r: Matrix, theta: FloatArray) -> Matrix:
     return ground
 
 
-def undistorted(px: FloatArray, theta: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """Pixels (n, 2) as a pinhole would have them.
-
-    The lens adds one radial term: a distance r from the middle, in half widths of the picture,
-    becomes r (1 + kappa r^2). A picture bent like a barrel has a kappa above 0.
-    """
-    centre, bend = bends(px, theta, size)
-    flat: FloatArray = centre + (px - centre) * (1 + theta[KAPPA] * bend[:, None])
-    return flat
-
-
-def bends(
-    px: FloatArray, theta: FloatArray, size: tuple[int, int]
-) -> tuple[FloatArray, FloatArray]:
-    """The picture's middle, (2,), and squared distances of (n, 2) pixels from it, half widths."""
-    width, height = size
-    centre = np.array([(width - 1) / 2, (height - 1) / 2])
-    off = (px - centre) / (width / 2)
-    square: FloatArray = off[:, 0] ** 2 + (off[:, 1] * math.exp(-theta[1])) ** 2
-    return centre, square
+def lens(theta: FloatArray, size: tuple[int, int]) -> Lens | None:
+    """The lens of a camera (9,) for a (width, height) picture; None for a pinhole."""
+    return Lens.of(float(theta[KAPPA]), float(theta[1]), size)
 
 
 def plane(theta: FloatArray, size: tuple[int, int], reach_m: tuple[float, float]) -> Matrix:
@@ -120,20 +100,19 @@ def plane(theta: FloatArray, size: tuple[int, int], reach_m: tuple[float, float]
 
     `reach_m`: half the field's length and width. Least squares over a lattice of pixels.
     """
-    pinhole = compose(theta, size)
-    if abs(theta[KAPPA]) < UNBENT:
+    pinhole, bends = compose(theta, size), lens(theta, size)
+    if bends is None:
         return pinhole
     width, height = size
     u, v = np.meshgrid(np.linspace(0, width - 1, 9), np.linspace(0, height - 1, 7))
-    px = np.stack([u.ravel(), v.ravel()], 1)
-    flat = undistorted(px, theta, size)
-    q = inverse(pinhole) @ np.concatenate([flat.T, np.ones((1, len(flat)))])
+    px = np.stack([u.ravel(), v.ravel()])
+    q = inverse(pinhole) @ np.concatenate([bends.straight(px), np.ones((1, px.shape[1]))])
     metres = (q[:2] / q[2]).T
     ahead = pinhole[2, 0] * metres[:, 0] + pinhole[2, 1] * metres[:, 1] + pinhole[2, 2] > 0
     on = ahead & (np.abs(metres) <= 1.1 * np.asarray(reach_m)).all(1)
     if on.sum() < FEWEST_OF_A_PLANE:
         return pinhole
-    bent = direct(metres[on], px[on])
+    bent = direct(metres[on], px.T[on])
     if bent is None:
         return pinhole
     foot = metres[on].mean(0)

@@ -18,6 +18,7 @@ from edge.registration import comb, refine
 from edge.registration import evidence as ev
 from edge.registration.homography import Matrix, inverse
 from edge.registration.keypoints import CoordinateMap
+from edge.registration.lens import Lens
 from edge.registration.numerals import Numerals, Reading
 from edge.registration.picture import Picture
 from edge.registration.verdict import Verdict, implausible, judge, measure, told_by
@@ -306,8 +307,8 @@ class Workbench:
     def look_through(self, picture: Picture, theta: FloatArray) -> Trial | None:
         """What the picture says of a camera (9,), given in the checked picture."""
         size = picture.grey.shape[1], picture.grey.shape[0]
-        pinhole, bend = cam.compose(theta, size), ev.Bend.of(theta, size)
-        return self._look(picture, pinhole, self.shown(picture, theta), bend)
+        pinhole, lens = cam.compose(theta, size), cam.lens(theta, size)
+        return self._look(picture, pinhole, self.shown(picture, theta), lens)
 
     def shown(self, picture: Picture, theta: FloatArray) -> Matrix:
         """(3, 3) the best homography of a camera (9,) for what the picture shows of the field."""
@@ -320,12 +321,12 @@ class Workbench:
         picture: Picture,
         pinhole: Matrix,
         image_from_field: Matrix,
-        bend: ev.Bend | None = None,
+        lens: Lens | None = None,
     ) -> Trial | None:
         if implausible(image_from_field, self.size):
             return None
         height, width = picture.grey.shape
-        shown = ev.project(self.lines, pinhole, width, height, bend=bend)
+        shown = ev.project(self.lines, pinhole, width, height, lens=lens)
         return Trial(image_from_field, ev.check(picture.grey, shown, paint=self.field.paint), None)
 
     def _judged(self, seen: Observation, trial: Trial) -> Candidate:

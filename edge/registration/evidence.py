@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.fields import Field, Paint, polylines
-from edge.registration.camera import FARTHEST_BENT, KAPPA, UNBENT
 from edge.registration.homography import Matrix
+from edge.registration.lens import Lens
 from edge.types import FloatArray
 
 MOST_POINTS = 240
@@ -74,53 +74,6 @@ class LinePoints:
 
 
 @dataclass(frozen=True, slots=True)
-class Bend:
-    """What a lens does to a picture: one radial term (see `camera.undistorted`)."""
-
-    centre: FloatArray
-    """(2, 1) the picture's middle, pixels."""
-    unit: FloatArray
-    """(2, 1) half its width, in pixels along each axis."""
-    kappa: float
-
-    @classmethod
-    def of(cls, theta: FloatArray, size: tuple[int, int]) -> Bend | None:
-        """A camera's; None where it bends nothing."""
-        if abs(theta[KAPPA]) < UNBENT:
-            return None
-        centre = np.array([[(size[0] - 1) / 2], [(size[1] - 1) / 2]])
-        unit = size[0] / 2 * np.array([[1.0], [math.exp(theta[1])]])
-        return cls(centre, unit, float(theta[KAPPA]))
-
-    def apply(self, uv: FloatArray) -> FloatArray:
-        """Pinhole pixels (2, n) where the lens has them."""
-        off = (uv - self.centre) / self.unit
-        square = np.minimum((off * off).sum(0), FARTHEST_BENT)
-        s: FloatArray = np.ones_like(square)
-        for _ in range(4):  # fixed point of s = 1 + kappa r^2 / s^2
-            s = 1 + self.kappa * square / (s * s)
-        bent: FloatArray = self.centre + (uv - self.centre) / s
-        return bent
-
-    def undo(self, uv: FloatArray) -> FloatArray:
-        """Pixels (2, n) where a pinhole has them."""
-        off = (uv - self.centre) / self.unit
-        flat: FloatArray = self.centre + (uv - self.centre) * (1 + self.kappa * (off * off).sum(0))
-        return flat
-
-    def push(self, uv: FloatArray, along: FloatArray) -> FloatArray:
-        """Motion (2, n) of bent pixels (2, n) for a motion of the pinhole's."""
-        off, by = (uv - self.centre) / self.unit, along / self.unit
-        square = (off * off).sum(0)
-        once = 1 + self.kappa * square
-        pushed = by / once - off * (
-            2 * self.kappa * (off * by).sum(0) / (once * (1 + 3 * self.kappa * square))
-        )
-        moved: FloatArray = pushed * self.unit
-        return moved
-
-
-@dataclass(frozen=True, slots=True)
 class Projected:
     """Line points that a picture shows, m of them."""
 
@@ -164,25 +117,24 @@ def project(
     height: int,
     most: int = MOST_POINTS,
     *,
-    bend: Bend | None = None,
+    lens: Lens | None = None,
 ) -> Projected:
     """The line points that lie in the picture, at most `most`.
 
-    Evenly along the lines as the picture shows them; `bend` is what a lens does to them.
+    Evenly along the lines as the picture shows them; `lens` bends them.
     """
     h = image_from_field
     q = h @ lines.homogeneous
     front = q[2] > 1e-9
-    uv: FloatArray = q[:2] / np.where(front, q[2], 1.0)
-    if bend is not None:
-        uv = bend.apply(uv)
-    u, v = uv
+    flat: FloatArray = q[:2] / np.where(front, q[2], 1.0)
+    u, v = uv = flat if lens is None else lens.bent(flat)
     inside = front & (u >= 4) & (u <= width - 5) & (v >= 4) & (v <= height - 5)
     index = np.flatnonzero(inside)
-    uv, z, direction = uv.take(index, 1), q[2].take(index), lines.directions.take(index, 1)
-    along = _push(h, uv if bend is None else bend.undo(uv), z, direction)
-    if bend is not None:
-        along = bend.push(uv, along)
+    flat, uv = flat.take(index, 1), uv.take(index, 1)
+    z, direction = q[2].take(index), lines.directions.take(index, 1)
+    along = _push(h, flat, z, direction)
+    if lens is not None:
+        along = lens.pushed(uv, along)
     length = np.hypot(along[0], along[1])
     if len(index) > most:
         travelled = np.cumsum(length)
@@ -190,15 +142,11 @@ def project(
         pick = np.searchsorted(travelled, marks)
         if (pick[1:] == pick[:-1]).any():
             pick = np.unique(pick)
-        index, uv, z, direction = index[pick], uv.take(pick, 1), z[pick], direction.take(pick, 1)
+        index, z, direction = index[pick], z[pick], direction.take(pick, 1)
+        flat, uv = flat.take(pick, 1), uv.take(pick, 1)
         along, length = along.take(pick, 1), length[pick]
     normal = np.stack([-along[1], along[0]]) / np.maximum(length, 1e-12)
-    across = _push(
-        h,
-        uv if bend is None else bend.undo(uv),
-        z,
-        np.stack([-direction[1], direction[0]]),
-    )
+    across = _push(h, flat, z, np.stack([-direction[1], direction[0]]))
     width_px = np.abs(across[0] * normal[0] + across[1] * normal[1]) * lines.width_m[index]
     return Projected(uv.T, normal.T, width_px, index)
 

@@ -203,8 +203,8 @@ class Guide:
         theta: FloatArray,
         reach_px: float = 4.0,
     ) -> ev.Evidence:
-        bend = ev.Bend.of(theta, size)
-        shown = ev.project(self._bench.lines, cam.compose(theta, size), *size, bend=bend)
+        lens = cam.lens(theta, size)
+        shown = ev.project(self._bench.lines, cam.compose(theta, size), *size, lens=lens)
         return ev.check(grey, shown, reach_px=reach_px)
 
     def _ridges(self, found: ev.Evidence) -> cam.Pull:

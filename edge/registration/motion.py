@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.registration.camera import undistorted
+from edge.registration.camera import lens
 from edge.registration.homography import Matrix
 from edge.registration.picture import scaling
 from edge.types import FloatArray
@@ -53,8 +53,6 @@ class Turn:
     """(3, 3) camera coordinates (right, down, forward) after from before."""
     zoom: float
     """Focal length after over before."""
-    after_from_before: Matrix
-    """(3, 3) what it does to the picture."""
     rms_px: float
     """What it leaves of the corners' distances."""
     corners: int
@@ -67,68 +65,75 @@ class Motion:
     after_from_before: Matrix
     """(3, 3) the homography of the corners, with its eight free elements."""
     before_px: NDArray[np.float64]
-    """(n, 2) corners that moved together, where they were."""
+    """(n, 2) corners that were followed, where they were."""
     after_px: NDArray[np.float64]
     """(n, 2) where they are."""
-    all_before_px: NDArray[np.float64]
-    """(m, 2) all corners that were followed, where they were."""
-    all_after_px: NDArray[np.float64]
-    """(m, 2) where they are."""
 
     def turn(self, size: tuple[int, int], theta: FloatArray) -> Turn | None:
         """How a camera (9,) turned and zoomed since the picture before; None where none did.
 
-        Of all corners that were followed: pairs of them propose a turn and a zoom (four numbers),
-        the proposal that most corners bear out is fitted to these. People who run are the others,
-        which a free homography would bend to. `size` is (width, height).
+        Pairs of corners propose a turn and a zoom (four numbers); the proposal that most corners
+        confirm is fitted to these. People who run are the others, which a free homography would
+        bend to. `size` is (width, height).
         """
-        scale = math.exp(theta[0]) * size[0] * np.array([1.0, math.exp(theta[1])])
-        centre = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])
+        focal_px = math.exp(theta[0]) * size[0]
+        scale = focal_px * np.array([[1.0], [math.exp(theta[1])]])
+        centre, bends = np.array([[(size[0] - 1) / 2], [(size[1] - 1) / 2]]), lens(theta, size)
         before, after = (
-            undistorted(px, theta, size) for px in (self.all_before_px, self.all_after_px)
+            (px.T if bends is None else bends.straight(px.T)) - centre
+            for px in (self.before_px, self.after_px)
         )
-        rays, target = ((before - centre) / scale).T, ((after - centre) / scale).T
-        n, near = len(self.all_before_px), TURN_PX / scale[0]
-        pairs = _pairs(n)
-        step = np.zeros((len(pairs), 4))
-        for _ in range(2):
-            j, left = _linearized(step, rays[:, pairs], target[:, pairs])
-            try:
-                step = step + np.linalg.solve(j + 1e-12 * np.eye(4), left[..., None])[..., 0]
-            except np.linalg.LinAlgError:
-                return None
-        wild = ~(np.abs(step) < LARGE).all(1)
-        step[wild] = 0.0
-        off = np.hypot(*(target[:, None] - _project(step, rays)))
-        votes = np.where(wild, 0, (off < near).sum(1))
-        best = int(votes.argmax())
-        rotation, zoom = cv2.Rodrigues(step[best, :3])[0], math.exp(step[best, 3])
-        apart = off[best]
-        for _ in range(ROUNDS):
-            weight = 1 / (1 + (apart / near) ** 2) ** 2  # Geman-McClure
-            u, v, w = rotation @ (*rays, np.ones(n))
-            u, v = u / w, v / w
-            one = np.zeros((1, 4))
-            j, left = _linearized(one, np.stack([u, v])[:, None], (target / zoom)[:, None])
-            jw = j[0] * np.tile(weight, 2)[:, None]
-            change = np.linalg.solve(jw.T @ j[0], jw.T @ left[0])
-            if not np.abs(change).max() < LARGE:  # nor where it is no number
-                return None
-            rotation = cv2.Rodrigues(change[:3])[0] @ rotation
-            zoom *= math.exp(change[3])
-            u, v, w = rotation @ (*rays, np.ones(n))
-            apart = np.hypot(target[0] - zoom * u / w, target[1] - zoom * v / w)
-        on = apart < near
-        count = int(on.sum())
-        if count < max(LEAST_TURN, SHARE_TURN * n):
+        rays, target, near = before / scale, after / scale, TURN_PX / focal_px
+        step = _proposed(rays, target, near)
+        fitted = None if step is None else _fitted(step, rays, target, near)
+        if fitted is None:
             return None
-        rms_px = float(np.sqrt(np.mean(apart[on] ** 2)) * scale[0])
-        inside = np.diag([1 / scale[0], 1 / scale[1], 1.0])
-        inside[:2, 2] = -centre / scale
-        outside = np.diag([zoom * scale[0], zoom * scale[1], 1.0])
-        outside[:2, 2] = centre
-        turned: Matrix = outside @ rotation @ inside
-        return Turn(rotation, zoom, turned, rms_px, count)
+        rotation, zoom, apart = fitted
+        on = apart < near
+        corners = int(on.sum())
+        if corners < max(LEAST_TURN, SHARE_TURN * len(on)):
+            return None
+        return Turn(rotation, zoom, float(np.sqrt(np.mean(apart[on] ** 2))) * focal_px, corners)
+
+
+def _proposed(rays: FloatArray, target: FloatArray, near: float) -> FloatArray | None:
+    """The turn and zoom (4,) of a pair that brings most rays (2, n) near their targets (2, n)."""
+    pairs = _pairs(rays.shape[1])
+    step = np.zeros((len(pairs), 4))
+    for _ in range(2):
+        j, left = _linearized(step, rays[:, pairs], target[:, pairs])
+        try:
+            step = step + np.linalg.solve(j + 1e-12 * np.eye(4), left[..., None])[..., 0]
+        except np.linalg.LinAlgError:
+            return None
+    wild = ~(np.abs(step) < LARGE).all(1)
+    step[wild] = 0.0
+    off = np.hypot(*(target[:, None] - _project(step, rays)))
+    best: FloatArray = step[int(np.where(wild, 0, (off < near).sum(1)).argmax())]
+    return best
+
+
+def _fitted(
+    step: FloatArray, rays: FloatArray, target: FloatArray, near: float
+) -> tuple[Matrix, float, FloatArray] | None:
+    """A turn (3, 3) and a zoom fitted to what is `near`, and each ray's distance (n,) then."""
+    rotation, zoom = cv2.Rodrigues(step[:3])[0], math.exp(step[3])
+    here, homogeneous = np.zeros((1, 4)), np.concatenate([rays, np.ones((1, rays.shape[1]))])
+    for last in (*[False] * ROUNDS, True):
+        q = rotation @ homogeneous
+        moved = q[:2] / q[2]
+        apart: FloatArray = np.hypot(*(target - zoom * moved))
+        if last:
+            break
+        weight = 1 / (1 + (apart / near) ** 2) ** 2  # Geman-McClure
+        j, left = _linearized(here, moved[:, None], (target / zoom)[:, None])
+        jw = j[0] * np.tile(weight, 2)[:, None]
+        change = np.linalg.solve(jw.T @ j[0], jw.T @ left[0])
+        if not np.abs(change).max() < LARGE:  # nor where it is no number
+            return None
+        rotation = cv2.Rodrigues(change[:3])[0] @ rotation
+        zoom *= math.exp(change[3])
+    return np.asarray(rotation, np.float64), zoom, apart
 
 
 @cache
@@ -163,14 +168,9 @@ def _linearized(
         [np.stack([-u * v, 1 + u * u, -v, u], -1), np.stack([-1 - v * v, u * v, u, v], -1)], 1
     )
     k, m = u.shape
-    j = (zoom[:, :, None, None] * columns.transpose(0, 2, 1, 3)).transpose(0, 2, 1, 3)
+    j = zoom[:, :, None, None] * columns
     left = np.stack([target[0] - zoom * u, target[1] - zoom * v], 1)
     return j.reshape(k, 2 * m, 4), left.reshape(k, 2 * m)
-
-
-def _rms_px(h: Matrix, before_px: FloatArray, after_px: FloatArray) -> float:
-    q = h[:, :2] @ before_px.T + h[:, 2:]
-    return math.sqrt(float(np.mean((q[:2] / q[2] - after_px.T) ** 2)))
 
 
 def motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Motion | None:
@@ -190,10 +190,7 @@ def motion(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> Motion | None
         return None
     scale = scaling(a.shape[1] / before.shape[1], a.shape[0] / before.shape[0])
     back = np.linalg.inv(scale)
-    whole = (
-        px @ back[:2, :2].T + back[:2, 2]
-        for px in (half.before_px, half.after_px, half.all_before_px, half.all_after_px)
-    )
+    whole = (px @ back[:2, :2].T + back[:2, 2] for px in (half.before_px, half.after_px))
     return Motion(back @ half.after_from_before @ scale, *whole)
 
 
@@ -212,13 +209,10 @@ def _motion(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Motion | None:
     h, inlier = cv2.findHomography(corners[kept], there[kept], cv2.RANSAC, 1.0)
     if h is None or inlier.sum() < max(LEAST, SHARE * kept.sum()):
         return None
-    on = inlier.ravel() == 1
-    before_px, after_px = corners[kept][on][:, 0], there[kept][on][:, 0]
-    if not _spread(before_px, a.shape):
+    if not _spread(corners[kept][inlier.ravel() == 1][:, 0], a.shape):
         return None
-    every = (px[kept][:, 0] for px in (corners, there))
-    told = (px.astype(np.float64) for px in (before_px, after_px, *every))
-    return Motion(np.asarray(h), *told)
+    followed = (px[kept][:, 0].astype(np.float64) for px in (corners, there))
+    return Motion(np.asarray(h), *followed)
 
 
 def _halved(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -61,25 +61,31 @@ def scaling(sx: float, sy: float) -> NDArray[np.float64]:
     return np.array([[sx, 0, 0.5 * sx - 0.5], [0, sy, 0.5 * sy - 0.5], [0, 0, 1]])
 
 
+def reduced(image: ImageArray) -> tuple[ImageArray, NDArray[np.float64]]:
+    """Reduce a (height, width, 3) picture to the size of the line check, by a whole number.
+
+    Returns the smaller picture and the (3, 3) map to its pixels from the source's. One that is
+    small enough is returned itself.
+    """
+    height, width = image.shape[:2]
+    factor = max(1, round(width / CHECK_WIDTH))
+    if factor == 1:
+        return image, scaling(1.0, 1.0)
+    cropped = image[: height - height % factor, : width - width % factor]
+    small = cv2.resize(cropped, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8), scaling(1 / factor, 1 / factor)
+
+
 def prepare(image: ImageArray, target: NDArray[np.uint8], paint: Paint = "bright") -> Picture:
     """Fill `target`, the network's (1, h, w, 3) uint8 input, from a (height, width, 3) BGR picture.
 
     The reduction is done in two steps, first by a whole number over areas (fast and free of
     aliasing, so that thin lines survive), then to the network's size.
     """
+    small, check = reduced(image)
     height, width = image.shape[:2]
-    factor = max(1, round(width / CHECK_WIDTH))
-    if factor > 1:
-        # a whole number of blocks, so that the scale is exact
-        cropped = image[: height - height % factor, : width - width % factor]
-        small = cv2.resize(
-            cropped, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA
-        )
-    else:
-        small = image
     h, w = small.shape[:2]
     _resize(small, target[0])
-    check = scaling(1 / factor, 1 / factor)
     net_from_check = scaling(target.shape[2] / w, target.shape[1] / h)
     return Picture(
         width,

@@ -6,11 +6,11 @@ from edge.fields import Field
 from edge.registration.candidates import Observation, facing
 from edge.registration.flight import Maps
 from edge.registration.homography import Matrix, estimate, inverse, polish
-from edge.registration.keypoints import CoordinateMap, decode, read_keypoints, thin
+from edge.registration.keypoints import decode, read_keypoints, thin
 from edge.registration.picture import Picture
 from edge.registration.stopwatch import Stopwatch
 from edge.registration.verdict import agreement_px
-from edge.types import Keypoints, RejectionReason
+from edge.types import FloatArray, Keypoints, RejectionReason
 
 INLIER = 0.0125
 """Distance within which a keypoint agrees, over the picture's width."""
@@ -35,7 +35,7 @@ def read_off(
     keypoints = read_keypoints(cells, field)
     chosen = thin(cells)
     px, m, sigma = cells.image_px[chosen], cells.field_m[chosen], cells.sigma_m[chosen]
-    h = _first(cells, keypoints, size)
+    h = _first(keypoints, px, m, sigma, size)
     if h is None:
         return RejectionReason.FEW_KEYPOINTS
     h = facing(polish(facing(h, px), m, px, sigma, size), px)
@@ -51,13 +51,13 @@ def read_off(
     return Observation(picture, cells, keypoints, h, agreement, maps["features"])
 
 
-def _first(cells: CoordinateMap, keypoints: Keypoints, size: tuple[int, int]) -> Matrix | None:
+def _first(
+    keypoints: Keypoints, px: FloatArray, m: FloatArray, sigma: FloatArray, size: tuple[int, int]
+) -> Matrix | None:
     """The homography of the grid's points, or of the cells where too few of them agree."""
     threshold = INLIER * size[0]
     h, inlier = estimate(keypoints.field_m, keypoints.image_px, keypoints.score, threshold)
     if h is not None and inlier.sum() >= 6:
         return h
-    chosen = thin(cells)
-    px, m, sigma = cells.image_px[chosen], cells.field_m[chosen], cells.sigma_m[chosen]
     h, inlier = estimate(m, px, 1 / (1 + sigma.mean(1)), threshold)
     return h if h is not None and inlier.sum() >= 0.25 * len(m) else None

@@ -377,12 +377,9 @@ class FieldRegistrar:
         watch.lap("verify")
         if answer is None:
             return None
-        verdict, prior = answer.verdict, wishes.prior
-        sure = verdict.score >= self.policy.thresholds.verified
-        if prior is not None and sure and not self.estimator.guided:
-            height, width = picture.grey.shape
-            shown = picture.check_from_net @ answer.image_from_field
-            self.guide.compare(shown, (width, height), prior)
+        verdict = answer.verdict
+        if not self.estimator.guided:
+            self._compare(answer, picture, wishes.prior)
         return replace(
             before,
             state=RegistrationState.TRACKED,
@@ -482,9 +479,16 @@ class FieldRegistrar:
         score, sure = answer.verdict.score, self.policy.thresholds.verified
         if own and score >= LEARNT:
             self.workbench.remember(answer, min(1.0, score / sure) ** 2)
-        if own and score >= sure and prior is not None:
-            shown = seen.picture.check_from_net @ answer.image_from_field
-            self.guide.compare(shown, seen.check_size, prior)
+        if own:
+            self._compare(answer, seen.picture, prior)
+
+    def _compare(self, answer: Candidate, picture: Picture, prior: CameraPrior | None) -> None:
+        """Note how well telemetry fits a sure answer in which it had no part."""
+        if prior is None or answer.verdict.score < self.policy.thresholds.verified:
+            return
+        height, width = picture.grey.shape
+        shown = picture.check_from_net @ answer.image_from_field
+        self.guide.compare(shown, (width, height), prior)
 
     def _stood_in(
         self,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from edge.geometry import apply_homography
-from edge.registration.camera import KAPPA, Pull, compose, decompose, fit, plane, undistorted, usual
-from edge.registration.evidence import Bend, LinePoints, project
+from edge.registration.camera import KAPPA, Pull, compose, decompose, fit, lens, plane, usual
+from edge.registration.evidence import LinePoints, project
 from tests.registration.scenes import HEIGHT, SOCCER, VIEWS, WIDTH
 
 SIZE = (WIDTH, HEIGHT)
@@ -21,7 +21,7 @@ def bent(name, kappa, log_aspect=0.0):
 
 def seen_through(theta, points_m):
     """(n, 2) pixels of field points in a picture that a lens bends."""
-    return Bend.of(theta, SIZE).apply(apply_homography(compose(theta, SIZE), points_m).T).T
+    return lens(theta, SIZE).bent(apply_homography(compose(theta, SIZE), points_m).T).T
 
 
 @pytest.mark.parametrize("kappa", [-0.06, -0.02, 0.02, 0.06])
@@ -29,10 +29,9 @@ def seen_through(theta, points_m):
 def test_bending_and_straightening_undo_each_other(kappa, log_aspect):
     theta = bent("middle", kappa, log_aspect)
     px = np.random.default_rng(1).uniform([0, 0], SIZE, (200, 2))
-    flat = undistorted(px, theta, SIZE)
-    bend = Bend.of(theta, SIZE)
-    assert np.allclose(bend.undo(px.T).T, flat)
-    assert np.abs(bend.apply(flat.T).T - px).max() < 0.02
+    bends = lens(theta, SIZE)
+    flat = bends.straight(px.T).T
+    assert np.abs(bends.bent(flat.T).T - px).max() < 0.02
     outwards = np.linalg.norm(flat - np.array(SIZE) / 2, axis=1) - np.linalg.norm(
         px - np.array(SIZE) / 2, axis=1
     )
@@ -40,7 +39,7 @@ def test_bending_and_straightening_undo_each_other(kappa, log_aspect):
 
 
 def test_a_pinhole_bends_nothing():
-    assert Bend.of(bent("middle", 0.0), SIZE) is None
+    assert lens(bent("middle", 0.0), SIZE) is None
     theta = bent("middle", 0.0)
     assert np.array_equal(plane(theta, SIZE, REACH_M), compose(theta, SIZE))
 
@@ -48,7 +47,7 @@ def test_a_pinhole_bends_nothing():
 def test_lines_are_laid_where_the_lens_has_them():
     theta = bent("middle", 0.05)
     lines = LinePoints.of(SOCCER)
-    shown = project(lines, compose(theta, SIZE), *SIZE, bend=Bend.of(theta, SIZE))
+    shown = project(lines, compose(theta, SIZE), *SIZE, lens=lens(theta, SIZE))
     expected = seen_through(theta, lines.position_m[shown.index])
     assert np.abs(shown.image_px - expected).max() < 1e-6
     step = 1e-4

@@ -112,7 +112,7 @@ def read_desired(payload: bytes, file: Config | None = None) -> ConfigDesired | 
 
 
 def _signed(payload: bytes) -> ConfigSigned | None:
-    """Return the signed document that a message is; None where it is none."""
+    """Return the signed document in a message; None where there is no signature."""
     try:
         return ConfigSigned.model_validate_json(payload)
     except (ValueError, RecursionError):

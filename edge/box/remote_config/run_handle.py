@@ -77,7 +77,7 @@ class Run:
         return self.stood_since_s is not None or self.error is not None or self.comes_back
 
     def network_from(self, make: NetworkFactory) -> NetworkFactory:
-        """Return what gives this run its network: once the one that waits, else a new one."""
+        """Return what gives this run its network: the waiting one first, then new ones."""
 
         def give(config: Config) -> Network:
             ready, self._network = self._network, None
