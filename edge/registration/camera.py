@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Vantage
 from edge.registration.homography import Matrix, direct, inverse
-from edge.registration.lens import Lens
+from edge.registration.lens import RadialLens
 from edge.types import FloatArray
 
 PARAMETERS = (
@@ -90,9 +90,9 @@ def _ground(r: Matrix, theta: FloatArray) -> Matrix:
     return ground
 
 
-def lens(theta: FloatArray, size: tuple[int, int]) -> Lens | None:
+def lens(theta: FloatArray, size: tuple[int, int]) -> RadialLens | None:
     """The lens of a camera (9,) for a (width, height) picture; None for a pinhole."""
-    return Lens.of(float(theta[KAPPA]), float(theta[1]), size)
+    return RadialLens.of(float(theta[KAPPA]), float(theta[1]), size)
 
 
 def plane(theta: FloatArray, size: tuple[int, int], reach_m: tuple[float, float]) -> Matrix:

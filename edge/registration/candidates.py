@@ -18,7 +18,7 @@ from edge.registration import comb, refine
 from edge.registration import evidence as ev
 from edge.registration.homography import Matrix, inverse
 from edge.registration.keypoints import CoordinateMap
-from edge.registration.lens import Lens
+from edge.registration.lens import RadialLens
 from edge.registration.numerals import Numerals, Reading
 from edge.registration.picture import Picture
 from edge.registration.verdict import Verdict, implausible, judge, measure, told_by
@@ -321,7 +321,7 @@ class Workbench:
         picture: Picture,
         pinhole: Matrix,
         image_from_field: Matrix,
-        lens: Lens | None = None,
+        lens: RadialLens | None = None,
     ) -> Trial | None:
         if implausible(image_from_field, self.size):
             return None

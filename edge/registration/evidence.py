@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from edge.fields import Field, Paint, polylines
 from edge.registration.homography import Matrix
-from edge.registration.lens import Lens
+from edge.registration.lens import RadialLens
 from edge.types import FloatArray
 
 MOST_POINTS = 240
@@ -117,7 +117,7 @@ def project(
     height: int,
     most: int = MOST_POINTS,
     *,
-    lens: Lens | None = None,
+    lens: RadialLens | None = None,
 ) -> Projected:
     """The line points that lie in the picture, at most `most`.
 

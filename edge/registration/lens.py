@@ -21,7 +21,7 @@ UNBENT = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Lens:
+class RadialLens:
     """A lens that bends a picture of one size."""
 
     centre: FloatArray
@@ -31,7 +31,7 @@ class Lens:
     kappa: float
 
     @classmethod
-    def of(cls, kappa: float, log_aspect: float, size: tuple[int, int]) -> Lens | None:
+    def of(cls, kappa: float, log_aspect: float, size: tuple[int, int]) -> RadialLens | None:
         """A lens for a (width, height) picture; None for a pinhole."""
         if abs(kappa) < UNBENT:
             return None
