@@ -175,3 +175,9 @@ class Registration:
 
     It then proves nothing about the prior.
     """
+    alone: FloatArray | None = None
+    """(3, 3) like `field_from_image`: what a picture says by itself, without the frames before.
+
+    Tracked frames share their errors, so statistics over frames rest on this one. Given with the
+    looks of the network that are sure; None with all other frames.
+    """

@@ -26,7 +26,8 @@ _Matrix: TypeAlias = NDArray[np.float64]
 _STARTS = (-0.5, -0.25, 0.0, 0.25, 0.5)
 _STEPS = 8
 _FEWEST = 16
-_EVERY, _KEPT = 12, 24
+_EVERY, _KEPT = 4, 24
+"""One look in so many is kept, and so many of them."""
 _KNOWN = 0.02
 """Standard error of the aspect's logarithm up to which anything is concluded from it."""
 _SQUARE = 0.06

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.types import Registration, RegistrationState
+from edge.types import FloatArray, Registration, RegistrationState
 from firmware_bridge.align import (
     LAG_KNOWN_S,
     ROLL_NOISE_DEG,
@@ -50,11 +50,6 @@ _ALIGN_EVERY_S = 3.0
 _ALIGN_EVERY_FRAMES = 75
 _REST_S = 0.001
 """How long the bridge's thread rests between two parts of its sums, for frames wait meanwhile."""
-_FREE_EVERY = 5
-"""Once the position is known, one frame in so many is solved for it again.
-
-To notice a moved camera.
-"""
 _EVENTS = 64
 _CHECK_S = 1.0
 """How long the start waits for a name server that gives no answer."""
@@ -227,15 +222,16 @@ class Bridge:
         quality, position = registration.quality, self._steady.position_m
         # telemetry must not be confirmed by what came from it
         trusted = registration.state in _SOLVED and not registration.guided
-
-        if trusted:
-            self._aspect.add(np.asarray(homography, float), (width, height))
+        # tracked frames share their errors: place and aspect are learnt from what looks say alone
+        alone = registration.alone
+        if alone is not None:
+            self._aspect.add(np.asarray(alone, float), (width, height))
         if self._squeezed:
             return PoseEstimate(None, PoseVerdict.SQUEEZED, capture_ns=capture_ns)
 
-        def solve(at: NDArray[np.float64] | None) -> PoseEstimate:
+        def solve(of: FloatArray, at: NDArray[np.float64] | None) -> PoseEstimate:
             return estimate_pose(
-                homography,
+                of,
                 width,
                 height,
                 sigma_px=quality.rms_px,
@@ -244,11 +240,11 @@ class Bridge:
                 capture_ns=capture_ns,
             )
 
-        estimate = solve(position)
-        if trusted and (position is None or self._frames % _FREE_EVERY == 0):
-            self._learn_position(estimate if position is None else solve(None), capture_ns)
+        estimate = solve(homography, position)
+        if alone is not None:
+            self._learn_position(solve(alone, None), capture_ns)
         if position is not None and estimate.pose is None:
-            estimate = solve(None)
+            estimate = solve(homography, None)
         if position is not None and estimate.pose is not None and estimate.sigma is not None:
             place = self._steady.sigma_m / math.sqrt(3)
             estimate = replace(

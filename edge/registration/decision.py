@@ -54,6 +54,8 @@ class Decision:
     """Whether it would have been refined, had there been time."""
     prediction: Prediction | None = None
     """What the answer was made from, if from the frame before."""
+    alone: Candidate | None = None
+    """What the picture says by itself, where that is sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ class Decider:
 
     def decide(self, seen: Observation, watch: Stopwatch, wishes: Wishes) -> Decision:
         """Verify, refine where needed or told, and choose."""
-        chosen = self._first(seen, wishes)
+        own = self._bench.first(seen, hurried=wishes.hurried)
+        chosen = self._first(seen, wishes, own)
         watch.lap("verify")
         spare_ms = wishes.spare_ms
         late = spare_ms is not None and watch.total_ms + self._refining_ms > spare_ms
@@ -98,6 +101,9 @@ class Decider:
             second = self.refined(seen, chosen.best, watch, known=chosen.carried)
             chosen = self._with(seen, chosen, second)
         given = self.accepts(chosen, seen, wishes.prior)
+        if chosen.prediction is None and not chosen.guided:
+            own = chosen.best
+        sure = own is not None and own.verdict.score >= self._policy.thresholds.verified
         return Decision(
             chosen.state if given else RegistrationState.LOST,
             chosen.best,
@@ -106,11 +112,11 @@ class Decider:
             chosen.carried,
             withheld,
             chosen.prediction if given else None,
+            own if sure else None,
         )
 
-    def _first(self, seen: Observation, wishes: Wishes) -> _Chosen:
-        """The best candidate without the dense head."""
-        own = self._bench.first(seen, hurried=wishes.hurried)
+    def _first(self, seen: Observation, wishes: Wishes, own: Candidate | None) -> _Chosen:
+        """The best candidate without the dense head; `own` is the picture's."""
         chosen, prior = _Chosen(own), wishes.prior
         prediction = self._estimator.predict(seen.picture) if self._policy.verifies else None
         if prediction is not None:

@@ -35,6 +35,7 @@ from edge.registration.stopwatch import Stopwatch
 from edge.registration.verdict import FALLBACK, published_score
 from edge.types import (
     CameraPrior,
+    FloatArray,
     ImageArray,
     Registration,
     RegistrationState,
@@ -106,6 +107,8 @@ class FieldRegistrar:
         self._times = Times()
         self._before: Registration | None = None
         """The answer to the frame before."""
+        self._alone: FloatArray | None = None
+        """What a look behind the answers said by itself, until an answer carries it out."""
         self._unrefined: _Unrefined | None = None
         """The same, where it may still be refined."""
         self._thumb: NDArray[np.float32] | None = None
@@ -131,7 +134,7 @@ class FieldRegistrar:
 
     def reset(self) -> None:
         """Forget the frames before: the next picture stands alone."""
-        self._thumb = self._before = self._unrefined = None
+        self._thumb = self._before = self._unrefined = self._alone = None
         self._behind.drop()
         self.estimator.forget()
         self.workbench.memory.forget()
@@ -251,6 +254,7 @@ class FieldRegistrar:
         wishes = Wishes(prior, spare_ms, self._is_pressed(spare_ms))
         if cut:
             self.estimator.forget()
+            self._alone = None
         if cut or prior is None:
             self.guide.record.doubt()
         flash, kept = not cut and moved > self.policy.thresholds.cut, self.estimator.belief
@@ -261,6 +265,7 @@ class FieldRegistrar:
                 answer = self._followed(sight, watch, wishes, moved)
             if answer is not None:
                 self._behind.followed(flight, kept, prior, due=flight.behind)
+                answer, self._alone = replace(answer, alone=self._alone), None
             else:
                 answer = self._answer(sight, watch, wishes, cut=cut, blank=blank)
                 if not answer.dense_ran:
@@ -315,6 +320,7 @@ class FieldRegistrar:
             self.estimator.back_to(look.last)
             wishes = Wishes(look.prior, 0.0, hurried=True)
             self._before = self._answer(look.sight, watch, wishes, read=look.read)
+            self._alone = self._before.alone
         except np.linalg.LinAlgError:  # degenerate geometry that no check foresaw
             self._behind.take()
             self.estimator.forget()
@@ -393,6 +399,7 @@ class FieldRegistrar:
             dense_ran=False,
             cut=False,
             latency_ms=watch.ms,
+            alone=None,
         )
 
     def _through_flash(
@@ -427,6 +434,7 @@ class FieldRegistrar:
             ),
             guided=kept.guided,
             latency_ms=watch.ms,
+            alone=None,
         )
 
     def _answer(
@@ -464,6 +472,7 @@ class FieldRegistrar:
             cut=cut,
             guided=decision.guided,
             latency_ms=watch.ms,
+            alone=None if decision.alone is None else field_from_image(decision.alone, picture),
         )
 
     def _keep(

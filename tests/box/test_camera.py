@@ -31,9 +31,8 @@ FILE = SourceInfo("memory", "file", *SIZE, 25.0, 30, live=False)
 def answer(pan_deg: float, size: tuple[int, int] = SIZE) -> Registration:
     pose = CameraPose(2.0, -50.0, 14.0, pan_deg, -14.0, 0.0, 1.6 * size[0], *size)
     quality = Quality(score=0.95, inliers=40, rms_px=0.2, expected_error_m=0.2)
-    return Registration(
-        RegistrationState.VERIFIED, field_from_image=homography_from_pose(pose), quality=quality
-    )
+    h = homography_from_pose(pose)
+    return Registration(RegistrationState.VERIFIED, field_from_image=h, quality=quality, alone=h)
 
 
 class FreeDReceiver:

@@ -52,7 +52,9 @@ def seen(
         focal_px=pose.focal_px * math.exp(rng.normal(0, 0.003)),
     )
     quality = Quality(score=0.95, inliers=40, rms_px=1.0, expected_error_m=0.3)
-    return Registration(state, field_from_image=homography_from_pose(noisy), quality=quality)
+    h = homography_from_pose(noisy)
+    alone = h if state is RegistrationState.VERIFIED else None
+    return Registration(state, field_from_image=h, quality=quality, alone=alone)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from edge.registration import camera as cam
 from edge.registration.motion import Motion
 from edge.registration.settings import RIVAL_PX
 from edge.types import RegistrationState
+from firmware_bridge import Bridge, BridgeConfig
 from models.registration.metrics import errors
 
 SIZE = (640, 360)
@@ -148,3 +149,29 @@ def test_pictures_that_stand_alone_know_nothing_of_each_other(fresh, shot):
     fresh.reset()
     again = fresh.register(image)
     assert np.array_equal(alone.field_from_image, again.field_from_image)
+
+
+def test_looks_say_what_a_picture_shows_by_itself(fresh, shot):
+    given = [fresh.register(image, pts_s=i / 30) for i, (image, _) in enumerate(shot)]
+    for answer, (_, truth) in zip(given, shot, strict=True):
+        if "infer" not in answer.latency_ms:
+            assert answer.alone is None
+        elif answer.alone is not None:
+            assert errors(truth, answer.alone, 105.0, 68.0, 1280, 720).right
+    assert sum(a.alone is not None for a in given) >= 4
+    looked = [a for a in given[1:] if a.alone is not None]
+    assert not any(np.array_equal(a.alone, a.field_from_image) for a in looked)
+
+
+@pytest.mark.slow
+def test_a_camera_on_its_mount_is_not_said_to_move_nor_its_pixels_to_be_squeezed(fresh):
+    events = []
+    with Bridge(BridgeConfig()) as bridge, RenderedMatch(seconds=10.0, fps=60) as source:
+        while (frame := source.read()) is not None:
+            given = fresh.register(frame.image, pts_s=frame.pts_s)
+            height, width = frame.image.shape[:2]
+            bridge.on_registration(given, width, height, round(1e18 + frame.pts_s * 1e9))
+            events += [event.kind for event in bridge.take_events()]
+        bridge.judge_aspect()
+        events += [event.kind for event in bridge.take_events()]
+    assert events == []

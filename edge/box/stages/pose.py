@@ -95,7 +95,8 @@ class CameraStage:
         matrix = registration.field_from_image
         if matrix is None or not self._half_turn:
             return registration
-        return replace(registration, field_from_image=_HALF_TURN @ matrix)
+        alone = None if registration.alone is None else _HALF_TURN @ registration.alone
+        return replace(registration, field_from_image=_HALF_TURN @ matrix, alone=alone)
 
 
 def open_camera(config: Config, source: SourceInfo) -> CameraStage:
